@@ -1,0 +1,1 @@
+//! Time, timers and spawning: the one place that touches them.

@@ -1,0 +1,69 @@
+//! Store definitions: what `define_store!` makes.
+
+use crate::{
+    adapter::Adapter,
+    error::BoxError,
+    id::StoreKey,
+    options::StoreOptions,
+    registry::LoadContext,
+    schema::{Materializer, StoreSchema},
+    store::Store,
+};
+
+/// A future that is boxed so that a trait method can return it; `Send` where the platform has threads.
+pub type BoxFuture<'a, T> = std::pin::Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// The events of a definition's schema.
+pub type EventOf<D> = <<D as StoreDefinition>::Schema as StoreSchema>::Event;
+
+/// A kind of store: name, id type, schema, adapter, policies. Made by [`define_store!`](crate::define_store).
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a store definition",
+    label = "expected a type made by `define_store!`"
+)]
+pub trait StoreDefinition: Send + Sync + Sized + 'static {
+    /// What opens a store of this definition.
+    type Id: StoreKey;
+
+    /// Its tables, events and materializer.
+    type Schema: Materializer;
+
+    /// The name on disk, in messages and in telemetry.
+    const NAME: &'static str;
+
+    /// The Rust type's name, for messages.
+    #[doc(hidden)]
+    const __TYPE_NAME: &'static str;
+
+    /// Where the data lives; evaluated once per load.
+    #[doc(hidden)]
+    fn __adapter() -> impl Adapter;
+
+    /// The definition's layer of the options.
+    #[doc(hidden)]
+    fn __options() -> StoreOptions {
+        StoreOptions::default()
+    }
+
+    /// Runs once per load, before anybody gets the store.
+    #[doc(hidden)]
+    fn __on_load<'a>(store: &'a Store<Self>, context: LoadContext) -> BoxFuture<'a, Result<(), BoxError>> {
+        let _ = (store, context);
+        Box::pin(std::future::ready(Ok(())))
+    }
+}
+
+/// A definition of one store per data dir, marked `singleton: ".."` in `define_store!`.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a singleton store",
+    label = "opened with an id",
+    note = "to open it without an id, add `singleton: \"..\"` to its `define_store!`"
+)]
+pub trait SingletonDefinition: StoreDefinition<Id = Singleton> {
+    /// The one store's id.
+    const STORE_ID: &'static str;
+}
+
+/// The id type of a singleton definition: it has no values, so that only `get_singleton` opens one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Singleton {}

@@ -1,0 +1,18 @@
+//! One error per surface. Every message says what happened, to which definition, store, event or file, and what to do.
+
+mod commit;
+mod load;
+mod query;
+mod store;
+mod sync;
+
+pub use commit::{CommitError, CommitErrorKind, MaterializeError};
+pub use load::LoadError;
+pub use query::QueryError;
+pub use store::StoreError;
+pub use sync::SyncError;
+
+pub use crate::id::StoreIdError;
+
+/// Any error of the app's own code: hooks, upcasters, materializers.
+pub type BoxError = Box<dyn std::error::Error + Send + Sync>;

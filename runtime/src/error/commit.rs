@@ -1,0 +1,221 @@
+//! Why a commit failed; the events come back with it.
+
+use std::fmt;
+
+use super::{BoxError, QueryError, StoreError};
+use crate::{event::EventEncodeError, store::StoreName, value::ValueError};
+
+/// A commit that failed: nothing changed, and the events are here again.
+pub struct CommitError<E> {
+    inner: Box<Inner<E>>,
+}
+
+struct Inner<E> {
+    kind: CommitErrorKind,
+    events: Vec<E>,
+}
+
+impl<E> CommitError<E> {
+    pub(crate) fn new(kind: CommitErrorKind, events: Vec<E>) -> Self {
+        Self { inner: Box::new(Inner { kind, events }) }
+    }
+
+    /// Why it failed.
+    pub fn kind(&self) -> &CommitErrorKind {
+        &self.inner.kind
+    }
+
+    /// The events that were to be committed.
+    pub fn events(&self) -> &[E] {
+        &self.inner.events
+    }
+
+    /// The events that were to be committed, to try again.
+    pub fn into_events(self) -> Vec<E> {
+        self.inner.events
+    }
+}
+
+impl<E> fmt::Display for CommitError<E> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.inner.kind.fmt(formatter)
+    }
+}
+
+impl<E> fmt::Debug for CommitError<E> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("CommitError")
+            .field("kind", &self.inner.kind)
+            .field("events", &format_args!("{} events", self.inner.events.len()))
+            .finish()
+    }
+}
+
+impl<E> std::error::Error for CommitError<E> {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.inner.kind.source()
+    }
+}
+
+/// Why a commit failed.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum CommitErrorKind {
+    /// The store takes no commits any more.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// An event has no JSON.
+    #[error("event `{event}` of store {store} cannot be encoded: {source}; nothing was committed")]
+    Encode {
+        /// Which store.
+        store: StoreName,
+        /// The event's wire name.
+        event: &'static str,
+        /// What serde or larder said.
+        source: EventEncodeError,
+    },
+    /// An event is too large.
+    #[error(
+        "event `{event}` of store {store} is {bytes} bytes, the limit is {limit}; split it, keep large content in a file, or raise `max_event_bytes`"
+    )]
+    EventTooLarge {
+        /// Which store.
+        store: StoreName,
+        /// The event's wire name.
+        event: &'static str,
+        /// Its encoded size.
+        bytes: usize,
+        /// The limit, in bytes.
+        limit: usize,
+    },
+    /// Too many events at once.
+    #[error(
+        "{count} events in one commit to store {store}, the limit is {limit}; commit in parts, or raise `max_commit_events`"
+    )]
+    TooManyEvents {
+        /// Which store.
+        store: StoreName,
+        /// How many.
+        count: usize,
+        /// The limit.
+        limit: usize,
+    },
+    /// The log has no numbers left.
+    #[error("store {store} has no event number after {last}; start a new store")]
+    NumbersExhausted {
+        /// Which store.
+        store: StoreName,
+        /// The last event's number.
+        last: crate::event::EventNumber,
+    },
+    /// The materializer refused the event.
+    #[error("event `{event}` of store {store} does not materialize: {source}; nothing was committed")]
+    Materialize {
+        /// Which store.
+        store: StoreName,
+        /// The event's wire name.
+        event: &'static str,
+        /// What the materializer returned.
+        source: MaterializeError,
+    },
+    /// The materializer panicked.
+    #[error("the materializer of event `{event}` of store {store} panicked: {message}; nothing was committed")]
+    MaterializerPanicked {
+        /// Which store.
+        store: StoreName,
+        /// The event's wire name.
+        event: &'static str,
+        /// The panic's message.
+        message: String,
+    },
+    /// A commit from inside a materializer of the same store.
+    #[error(
+        "a commit to store {store} from inside its own materializer; a materializer changes tables, it commits no events"
+    )]
+    Reentrant {
+        /// Which store.
+        store: StoreName,
+    },
+    /// The disk is full.
+    #[error("the disk is full, nothing was committed to store {store}; free some space and commit again")]
+    DiskFull {
+        /// Which store.
+        store: StoreName,
+    },
+    /// Another failure of storage; nothing was committed.
+    #[error("storage of store {store} failed: {message}; nothing was committed, commit again once the cause is gone")]
+    Storage {
+        /// Which store.
+        store: StoreName,
+        /// What SQLite or the operating system said.
+        message: String,
+    },
+}
+
+/// Why a materializer refused an event.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum MaterializeError {
+    /// A row with the same key exists.
+    #[error("table `{table}` already has such a row: {message}; use `upsert` if that is meant")]
+    Exists {
+        /// The table.
+        table: &'static str,
+        /// SQLite's words.
+        message: String,
+    },
+    /// `run_one` matched another number of rows.
+    #[error("{matched} rows of table `{table}` matched where exactly one was expected; use `run` if that is meant")]
+    NotOne {
+        /// The table.
+        table: &'static str,
+        /// How many.
+        matched: u64,
+    },
+    /// A foreign key would point to nothing.
+    #[error("a reference of table `{table}` has no row to point to, or a row that is pointed to would go: {message}")]
+    Reference {
+        /// The table, where it is known.
+        table: String,
+        /// SQLite's words.
+        message: String,
+    },
+    /// A value has no stored form.
+    #[error("column `{column}` of table `{table}`: {source}")]
+    Value {
+        /// The table.
+        table: &'static str,
+        /// The column.
+        column: &'static str,
+        /// What is wrong with it.
+        source: ValueError,
+    },
+    /// SQL that the app wrote failed or is not allowed in a materializer.
+    #[error("SQL in a materializer failed: {message}")]
+    Sql {
+        /// SQLite's words.
+        message: String,
+    },
+    /// Storage failed below the materializer.
+    #[error("storage failed: {message}")]
+    Storage {
+        /// SQLite's words.
+        message: String,
+        /// Whether the disk is full.
+        disk_full: bool,
+    },
+    /// A read inside the materializer failed.
+    #[error(transparent)]
+    Query(#[from] QueryError),
+    /// The app's own reason.
+    #[error("{0}")]
+    App(BoxError),
+}
+
+impl MaterializeError {
+    /// A refusal with the app's own reason.
+    pub fn app(reason: impl Into<BoxError>) -> Self {
+        Self::App(reason.into())
+    }
+}

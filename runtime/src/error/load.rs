@@ -1,0 +1,188 @@
+//! Why a store could not be loaded.
+
+use std::path::PathBuf;
+
+use super::BoxError;
+use crate::{id::StoreIdError, store::StoreName};
+
+/// Why a store could not be loaded. All who waited for the load get the same error, in one `Arc`.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum LoadError {
+    /// The id is not one.
+    #[error("store id for definition `{definition}`: {source}")]
+    Id {
+        /// The definition's name.
+        definition: &'static str,
+        /// What is wrong with the id.
+        source: StoreIdError,
+    },
+    /// Two definitions use one name.
+    #[error("definition name `{name}` is used by `{owner}` and by `{other}`; give one of them another name")]
+    DefinitionConflict {
+        /// The name.
+        name: String,
+        /// The type that owns it in this registry, or what the file says of itself.
+        owner: String,
+        /// The type that asked for it.
+        other: String,
+    },
+    /// A loaded store was asked for with another option that cannot change while it runs.
+    #[error("store {store} is loaded with another `{option}`; ask with the same, or evict it first")]
+    OptionsConflict {
+        /// Which store.
+        store: StoreName,
+        /// The option's name.
+        option: &'static str,
+    },
+    /// The store is open elsewhere.
+    #[error("store {store} is open in {holder}; close it there ({file})")]
+    Locked {
+        /// Which store.
+        store: StoreName,
+        /// `process 123`, or `this process`.
+        holder: String,
+        /// The lock file.
+        file: PathBuf,
+    },
+    /// The eventlog is damaged.
+    #[error(
+        "the eventlog of store {store} is damaged: {reason}; restore {file} from a backup, or export what can be read with `larder::doctor`"
+    )]
+    Corrupt {
+        /// Which store.
+        store: StoreName,
+        /// What was found.
+        reason: String,
+        /// The store's file.
+        file: PathBuf,
+    },
+    /// The file is not a store, or that of another store.
+    #[error("{file} is not the file of store {store}: {reason}; move it away")]
+    WrongFile {
+        /// Which store.
+        store: StoreName,
+        /// What was found.
+        reason: String,
+        /// The file.
+        file: PathBuf,
+    },
+    /// A newer larder wrote the file.
+    #[error(
+        "{file} of store {store} has format {found}, this larder knows up to {known}; update the app, the file was not touched"
+    )]
+    NewerFormat {
+        /// Which store.
+        store: StoreName,
+        /// The file's format.
+        found: i64,
+        /// The newest that this build knows.
+        known: i64,
+        /// The file.
+        file: PathBuf,
+    },
+    /// An unknown event under `UnknownEvents::Fail`.
+    #[error(
+        "store {store} holds event `{event}` ({number}) that this app does not know; update the app, or choose another `unknown_events`"
+    )]
+    UnknownEvent {
+        /// Which store.
+        store: StoreName,
+        /// The event's wire name.
+        event: String,
+        /// Its number.
+        number: crate::event::EventNumber,
+    },
+    /// All open files are taken by observed stores.
+    #[error(
+        "store {store} cannot be opened: {observed} observed stores use all of the capacity of {capacity}; drop handles, raise `capacity(..)`, or raise the limit of open files (`ulimit -n`)"
+    )]
+    TooManyOpenFiles {
+        /// Which store.
+        store: StoreName,
+        /// How many stores are observed.
+        observed: usize,
+        /// The capacity.
+        capacity: usize,
+    },
+    /// The load was cancelled by `evict`, `clear` or `shutdown`.
+    #[error("loading store {store} was cancelled by an eviction; get it again")]
+    Cancelled {
+        /// Which store.
+        store: StoreName,
+    },
+    /// The registry loads nothing any more.
+    #[error("store {store} was not loaded, its registry is shut down; build a new one")]
+    ShutDown {
+        /// Which store.
+        store: StoreName,
+    },
+    /// The definition's `on_load` failed.
+    #[error("`on_load` of store {store} failed: {source}")]
+    OnLoad {
+        /// Which store.
+        store: StoreName,
+        /// What it returned.
+        source: BoxError,
+    },
+    /// The definition's `on_load`, or another piece of the app's code, panicked during the load.
+    #[error("loading store {store} panicked: {message}")]
+    Panicked {
+        /// Which store.
+        store: StoreName,
+        /// The panic's message.
+        message: String,
+    },
+    /// A `get` through a `LoadContext` would wait for itself.
+    #[error("loading would wait for itself: {}; load one of them later", chain.iter().map(ToString::to_string).collect::<Vec<_>>().join(" -> "))]
+    Cycle {
+        /// From the store that began to the one asked for.
+        chain: Vec<StoreName>,
+    },
+    /// One backend and wire id belong to one definition in a data dir.
+    #[error(
+        "sync id `{sync_id}` of store {store} belongs to definition `{owner}` in this data dir; map it to another with `sync_id`"
+    )]
+    SyncIdConflict {
+        /// Which store.
+        store: StoreName,
+        /// The id on the wire.
+        sync_id: String,
+        /// The definition that has it.
+        owner: String,
+    },
+    /// A persisted store without a place.
+    #[error(
+        "store {store} is persisted, and its registry has no data dir; call `data_dir(..)` or `in_memory()` on the builder"
+    )]
+    NoDataDir {
+        /// Which store.
+        store: StoreName,
+    },
+    /// The data dir cannot be used.
+    #[error("{path} cannot be used: {reason}")]
+    DataDir {
+        /// The directory or file.
+        path: PathBuf,
+        /// What is wrong with it and what to do.
+        reason: String,
+    },
+    /// The schema itself is wrong in a way the compiler does not see.
+    #[error("the schema of definition `{definition}` is not valid: {message}")]
+    Schema {
+        /// The definition's name.
+        definition: &'static str,
+        /// What SQLite or larder said.
+        message: String,
+    },
+    /// A failure of storage.
+    #[error("storage of store {store} failed: {message}; get it again once the cause is gone ({file})")]
+    Storage {
+        /// Which store.
+        store: StoreName,
+        /// What SQLite or the operating system said.
+        message: String,
+        /// The store's file.
+        file: PathBuf,
+    },
+}

@@ -1,0 +1,38 @@
+//! Why a handle no longer works.
+
+use crate::store::StoreName;
+
+/// Why a store cannot do anything, or cannot write, any more. Carried by [`CommitError`](super::CommitError),
+/// [`QueryError`](super::QueryError) and [`SyncError`](super::SyncError).
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum StoreError {
+    /// The handle belongs to a load that `evict` or `clear` ended.
+    #[error("store {store} was evicted; get it from the registry again")]
+    Evicted {
+        /// Which store.
+        store: StoreName,
+    },
+    /// The registry was shut down or dropped, or the store was closed.
+    #[error("store {store} is closed; its registry was shut down or dropped, build a new one")]
+    Closed {
+        /// Which store.
+        store: StoreName,
+    },
+    /// The store stopped for good.
+    #[error("store {store} stopped: {reason}; get it again once the cause is gone, or export it with `larder::doctor`")]
+    Stopped {
+        /// Which store.
+        store: StoreName,
+        /// What happened.
+        reason: String,
+    },
+    /// A sync to disk failed, so what later writes would build on is not known to be safe.
+    #[error("store {store} takes no more writes, a sync to disk failed: {reason}; evict it and get it again")]
+    Poisoned {
+        /// Which store.
+        store: StoreName,
+        /// What the operating system said.
+        reason: String,
+    },
+}

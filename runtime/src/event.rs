@@ -1,0 +1,57 @@
+//! Events: immutable facts, named in the past tense, with JSON arguments.
+
+mod context;
+mod encode;
+mod finite;
+mod number;
+mod stored;
+
+pub use context::{ClientId, EventContext, SessionId};
+pub use encode::{EventDecodeError, EventEncodeError};
+pub use number::{EventNumber, ParseEventNumberError};
+pub use stored::{EventId, StoredEvent};
+
+#[doc(hidden)]
+pub use encode::{decode_newtype, decode_struct, decode_unit, encode_payload, upcast};
+
+/// The events of a schema. Implemented by `#[derive(Event)]` on an enum.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not an event type",
+    label = "expected an enum with `#[derive(Event)]`"
+)]
+pub trait Event: Sized + Send + Sync + 'static {
+    /// What the enum's variants are called and how they behave, in the order of the variants.
+    const EVENTS: &'static [EventInfo];
+
+    /// Where this event's variant stands in [`EVENTS`](Self::EVENTS).
+    fn index(&self) -> usize;
+
+    /// The JSON of the variant's payload alone; `None` for a unit variant.
+    ///
+    /// # Errors
+    /// When a value does not serialize, or holds a float that is not finite.
+    fn encode(&self) -> Result<Option<String>, EventEncodeError>;
+
+    /// The event with this wire name, through its upcaster if the name is an old one; `None` when no variant has the name.
+    ///
+    /// # Errors
+    /// When `args` do not fit the variant, or the upcaster refuses them.
+    fn decode(name: &str, args: Option<&str>) -> Result<Option<Self>, EventDecodeError>;
+}
+
+/// One variant of an event enum.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct EventInfo {
+    /// The name on disk and on the wire, such as `v1.IssueOpened`.
+    pub name: &'static str,
+    /// The variant's name in Rust.
+    pub variant: &'static str,
+    /// The payload in words (`number: i64, title: String`; empty for a unit variant), part of the schema fingerprint.
+    pub payload: &'static str,
+    /// Never leaves this client.
+    pub client_only: bool,
+    /// Why the event should no longer be committed. A commit warns, once per process and event.
+    pub deprecated: Option<&'static str>,
+    /// Old wire names that an upcaster turns into this variant.
+    pub from: &'static [&'static str],
+}

@@ -1,0 +1,1 @@
+//! Whether every float in a payload is finite.

@@ -1,0 +1,11 @@
+//! Store ids: which data; chosen by the app, stable, namespaced (`issue:123`).
+
+mod escape;
+mod key;
+mod store_id;
+
+pub use key::{IntoStoreId, StoreKey};
+pub use store_id::{StoreId, StoreIdError};
+
+#[doc(hidden)]
+pub use key::{KeyPart, KeyPattern, KeySegment};

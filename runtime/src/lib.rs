@@ -1,0 +1,55 @@
+//! Typed, local-first stores.
+
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
+extern crate self as larder;
+
+mod adapter;
+mod clock;
+mod definition;
+pub mod error;
+mod event;
+mod id;
+mod materialize;
+mod options;
+pub mod prelude;
+mod query;
+mod registry;
+mod schema;
+mod storage;
+mod store;
+mod table;
+mod value;
+
+#[doc(hidden)]
+#[path = "private.rs"]
+pub mod __private;
+
+pub use jiff::Timestamp;
+pub use serde;
+pub use uuid::Uuid;
+
+pub use self::{
+    adapter::{Adapter, SqliteAdapter},
+    definition::{BoxFuture, EventOf, Singleton, SingletonDefinition, StoreDefinition},
+    error::{
+        BoxError, CommitError, CommitErrorKind, LoadError, MaterializeError, QueryError, StoreError, StoreIdError,
+        SyncError,
+    },
+    event::{
+        ClientId, Event, EventContext, EventDecodeError, EventEncodeError, EventId, EventInfo, EventNumber,
+        ParseEventNumberError, SessionId, StoredEvent,
+    },
+    id::{IntoStoreId, StoreId, StoreKey},
+    materialize::{MaterializeResult, Tables},
+    options::{Attributes, Durability, GcTime, InitialSync, Limits, Payload, StoreOptions, UnknownEvents},
+    query::{ByKey, Count, Exists, First, Fits, One, Predicate, Query, Row, RowRef, Select, SqlQuery},
+    registry::{LoadContext, StoreHandle, StoreRegistry},
+    schema::{Fingerprint, HasTable, Materializer, StoreSchema},
+    store::{Store, StoreName},
+    table::{
+        Column, ColumnSchema, IndexSchema, IntoKey, KeyColumns, Order, ReferenceAction, ReferenceSchema, Table,
+        TableSchema,
+    },
+    value::{ColumnType, ColumnValue, Encoded, IntoValue, Json, NotNull, Storage, Value, ValueError, ValueRef},
+};

@@ -1,0 +1,1 @@
+//! Tuples of queries: one snapshot.

@@ -1,0 +1,1 @@
+//! Storage: SQLite files, the eventlog, locks, the catalog.

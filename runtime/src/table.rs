@@ -1,0 +1,50 @@
+//! Tables: what a `#[derive(Table)]` struct says of itself, and its typed columns.
+
+mod column;
+mod key;
+mod schema;
+
+pub use column::{Assignment, Column, Order};
+pub use key::{IntoKey, KeyColumns};
+pub use schema::{ColumnSchema, IndexSchema, ReferenceAction, ReferenceSchema, TableSchema};
+
+use crate::{
+    query::{ByKey, Predicate, Row, Select},
+    value::{Encoded, ValueError},
+};
+
+/// A row type: one table of a store's schema. Implemented by `#[derive(Table)]`.
+///
+/// The derive also makes one associated constant per column, in capitals: `Issue::STATUS` is a `Column<Issue, Status>`.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a table",
+    label = "expected a struct with `#[derive(Table)]`"
+)]
+pub trait Table: Row {
+    /// The primary key: the column's type, or a tuple in key order.
+    type Key: KeyColumns;
+
+    /// The table's name, columns, keys, indexes and references.
+    fn schema() -> &'static TableSchema;
+
+    /// The row's values in column order.
+    ///
+    /// # Errors
+    /// When a value has no stored form; the error names the column.
+    fn encode<'a>(&'a self, values: &mut Vec<Encoded<'a>>) -> Result<(), ValueError>;
+
+    /// Every row.
+    fn all() -> Select<Self> {
+        Select::all()
+    }
+
+    /// The rows that `predicate` holds for.
+    fn filter(predicate: Predicate<Self>) -> Select<Self> {
+        Select::all().filter(predicate)
+    }
+
+    /// The row with this primary key, if there is one. A key of several columns is a tuple.
+    fn by_key(key: impl IntoKey<Self::Key>) -> ByKey<Self> {
+        ByKey::new(key)
+    }
+}
