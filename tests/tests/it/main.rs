@@ -1,0 +1,3 @@
+//! Behaviour of larder through its public API, one module per topic.
+
+mod deps;

@@ -1,0 +1,221 @@
+//! What a text search can see of the rules of the code base: headers, sizes, words, and which file may name what.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+/// Longest source file, in lines.
+const MAX_LINES: usize = 400;
+
+struct Source {
+    /// From the repository's root, with `/`.
+    path: String,
+    text: String,
+}
+
+impl Source {
+    fn is_under(&self, folder: &str) -> bool {
+        self.path.strip_prefix(folder).is_some_and(|rest| rest.starts_with('/'))
+    }
+
+    /// Whether this is `module.rs` or a file of the folder `module/`.
+    fn is_module(&self, module: &str) -> bool {
+        self.path == format!("{module}.rs") || self.is_under(module)
+    }
+
+    /// Lines of code with their numbers: no comments, no docs, and nothing from the unit tests at the end of the file.
+    fn code(&self) -> impl Iterator<Item = (usize, &str)> {
+        let lines = self.text.lines().enumerate().map(|(at, line)| (at + 1, line));
+        lines.take_while(|(_, line)| *line != "#[cfg(test)]").filter(|(_, line)| !line.trim_start().starts_with("//"))
+    }
+
+    /// `path:line: why` for every line of code that holds one of the words.
+    fn findings(&self, words: &[&str], why: &str) -> Vec<String> {
+        let found = self.code().filter(|(_, line)| words.iter().any(|word| line.contains(word)));
+        found.map(|(at, line)| format!("{}:{at}: {why}: {}", self.path, line.trim())).collect()
+    }
+}
+
+#[test]
+fn every_source_file_says_in_its_first_line_what_it_is() {
+    let without = sources().into_iter().filter(|source| source.path.ends_with(".rs"));
+    let without = without.filter(|source| {
+        // A case of the ui tests is one mistake with the reason above it.
+        let header = if source.is_under("ui-tests/tests") { "//" } else { "//! " };
+        !source.text.starts_with(header)
+    });
+    none(without.map(|source| format!("{}: no header line", source.path)).collect());
+}
+
+#[test]
+fn no_source_file_is_longer_than_400_lines() {
+    let long = sources().into_iter().filter(|source| source.path.ends_with(".rs"));
+    let long = long.map(|source| (source.text.lines().count(), source.path)).filter(|(lines, _)| *lines > MAX_LINES);
+    none(long.map(|(lines, path)| format!("{path}: {lines} lines")).collect());
+}
+
+#[test]
+fn lines_have_no_tabs_and_no_trailing_blanks() {
+    let mut found = Vec::new();
+    for source in sources().iter().filter(|source| !source.path.ends_with(".stderr")) {
+        for (at, line) in source.text.lines().enumerate() {
+            if line.contains('\t') || line.ends_with(' ') {
+                found.push(format!("{}:{}: a tab, or a blank at the end", source.path, at + 1));
+            }
+        }
+    }
+    none(found);
+}
+
+#[test]
+fn nothing_names_a_machine_or_promises_later_work() {
+    // In pieces, so that this file does not hold them.
+    let words = [
+        concat!("/wo", "rk/"),
+        concat!("/ro", "ot/"),
+        concat!("/ho", "me/"),
+        concat!("to", "do!("),
+        concat!("unimple", "mented!("),
+        concat!("FIX", "ME"),
+        concat!("XX", "X"),
+        concat!("allow(dead_", "code)"),
+        concat!("allow(un", "used"),
+        concat!("#[ign", "ore"),
+        concat!("db", "g!("),
+    ];
+    let mut found = Vec::new();
+    for source in sources() {
+        for (at, line) in source.text.lines().enumerate() {
+            let word = words.iter().find(|word| line.contains(*word));
+            found.extend(word.map(|word| format!("{}:{}: `{word}`", source.path, at + 1)));
+        }
+    }
+    none(found);
+}
+
+#[test]
+fn no_module_is_called_utils_or_common() {
+    let vague = ["utils", "util", "common", "helpers", "misc"];
+    let named = sources().into_iter().filter(|source| !source.is_under("examples"));
+    let named = named.filter(|source| source.path.split(['/', '.']).any(|part| vague.contains(&part)));
+    none(named.map(|source| format!("{}: a name that says nothing", source.path)).collect());
+}
+
+#[test]
+fn invariant_1_macros_name_runtime_items_only_through_private() {
+    let mut found = Vec::new();
+    for source in sources().iter().filter(|source| source.is_under("macros")) {
+        for (at, line) in source.code() {
+            let foreign = line.match_indices("::larder::").any(|(start, path)| {
+                let rest = &line[start + path.len()..];
+                !rest.starts_with("__private")
+            });
+            if foreign {
+                found.push(format!("{}:{at}: not through `__private`: {}", source.path, line.trim()));
+            }
+        }
+    }
+    none(found);
+}
+
+#[test]
+fn invariant_2_only_storage_sqlite_names_rusqlite() {
+    let outside = runtime().into_iter().filter(|source| !source.is_module("runtime/src/storage/sqlite"));
+    none(outside.flat_map(|source| source.findings(&["rusqlite"], "only `storage/sqlite.rs` may")).collect());
+}
+
+#[test]
+fn invariant_2_only_the_clock_reads_time_sleeps_or_spawns() {
+    let words = [
+        "Instant::now",
+        "SystemTime",
+        "Timestamp::now",
+        "Zoned::now",
+        "now_v7",
+        "tokio::spawn",
+        "tokio::task",
+        "tokio::time",
+        "tokio::runtime",
+        "thread::spawn",
+        "thread::scope",
+        "thread::sleep",
+        "thread::Builder",
+        "thread::park",
+        "park_timeout",
+        "wait_timeout",
+        "recv_timeout",
+    ];
+    let outside = runtime().into_iter().filter(|source| !source.is_module("runtime/src/clock"));
+    none(outside.flat_map(|source| source.findings(&words, "only `clock.rs` may")).collect());
+}
+
+#[test]
+fn invariant_3_the_state_machines_are_pure() {
+    let words = ["async ", ".await", "Mutex", "RwLock", "Atomic", "Instant", "SystemTime", "::now", ".now()", "random"];
+    let pure = ["runtime/src/registry/entry", "runtime/src/sync/state"];
+    let machines: Vec<_> =
+        runtime().into_iter().filter(|source| pure.iter().any(|module| source.is_module(module))).collect();
+    assert!(machines.iter().any(|source| source.path == "runtime/src/registry/entry.rs"), "the registry has no machine");
+    none(machines.iter().flat_map(|source| source.findings(&words, "not in a pure machine")).collect());
+}
+
+#[test]
+fn invariant_7_no_unsafe_code_and_no_life_before_main() {
+    let root = read(&root().join("Cargo.toml"));
+    assert!(root.contains("unsafe_code = \"forbid\""), "the workspace's lints no longer forbid unsafe code");
+    let manifests = sources().into_iter().filter(|source| source.path.ends_with("/Cargo.toml"));
+    let loose = manifests.filter(|source| !source.text.contains("[lints]\nworkspace = true"));
+    none(loose.map(|source| format!("{}: add `[lints]` and `workspace = true`", source.path)).collect());
+    let lock = read(&self::root().join("Cargo.lock"));
+    for registration in ["inventory", "linkme", "ctor", "lazy_static"] {
+        assert!(!lock.contains(&format!("name = \"{registration}\"\n")), "`{registration}` registers globally");
+    }
+}
+
+fn runtime() -> Vec<Source> {
+    sources().into_iter().filter(|source| source.is_under("runtime/src")).collect()
+}
+
+/// Every text of the repository that people write.
+fn sources() -> Vec<Source> {
+    let root = root();
+    let mut found = Vec::new();
+    let mut folders = vec![root.clone()];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(&folder).expect("a folder of the repository is readable") {
+            let path = entry.expect("an entry is readable").path();
+            let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            if path.is_dir() {
+                let skipped = name == "target" || name == "wip" || (name.starts_with('.') && name != ".ci");
+                if !skipped {
+                    folders.push(path);
+                }
+            } else if is_text(&path, &name) {
+                let relative = path.strip_prefix(&root).expect("below the root");
+                let path_text = relative.to_string_lossy().replace('\\', "/");
+                found.push(Source { text: read(&path), path: path_text });
+            }
+        }
+    }
+    assert!(found.len() > 50, "only {} files found below {}", found.len(), root.display());
+    found.sort_by(|left, right| left.path.cmp(&right.path));
+    found
+}
+
+fn is_text(path: &Path, name: &str) -> bool {
+    let known = ["rs", "md", "toml", "stderr"];
+    name == "run" || path.extension().is_some_and(|extension| known.iter().any(|known| extension == *known))
+}
+
+fn read(path: &Path) -> String {
+    fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the workspace's folder").to_owned()
+}
+
+fn none(found: Vec<String>) {
+    assert!(found.is_empty(), "{} found:\n{}", found.len(), found.join("\n"));
+}
