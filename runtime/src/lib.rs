@@ -46,7 +46,7 @@ pub use self::{
     query::{ByKey, Count, Exists, First, Fits, One, Predicate, Query, Row, RowRef, Select, SqlQuery},
     registry::{LoadContext, StoreHandle, StoreRegistry},
     schema::{Fingerprint, HasTable, Materializer, StoreSchema},
-    store::{Store, StoreName},
+    store::{LoadProgress, Migration, MigrationsReport, RebuildReason, Store, StoreName},
     table::{
         Column, ColumnSchema, IndexSchema, IntoKey, KeyColumns, Order, ReferenceAction, ReferenceSchema, Table,
         TableSchema,

@@ -8,9 +8,10 @@ use crate::{
 
 mod fingerprint;
 mod model;
+mod order;
 
 pub use fingerprint::Fingerprint;
-pub use model::SchemaModel;
+pub(crate) use model::SchemaModel;
 
 /// The tables and events of a store. Implemented by `#[derive(StoreSchema)]`.
 #[diagnostic::on_unimplemented(

@@ -4,6 +4,12 @@ use std::{fmt, marker::PhantomData};
 
 use crate::id::StoreId;
 
+mod host;
+mod report;
+
+pub(crate) use host::{EngineHost, NoHost, ProgressSink};
+pub use report::{LoadProgress, Migration, MigrationsReport, RebuildReason};
+
 /// A definition's name and a store id: `workspace/ws:1`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct StoreName {

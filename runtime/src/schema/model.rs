@@ -1,5 +1,83 @@
 //! A schema without its types: what the non-generic store works with.
 
-/// A schema without its types.
-#[derive(Debug)]
-pub struct SchemaModel {}
+use std::{collections::HashSet, fmt, sync::Arc};
+
+use super::{Fingerprint, Materializer, StoreSchema, fingerprint, order};
+use crate::{
+    definition::StoreDefinition,
+    error::LoadError,
+    event::{Event, EventInfo},
+    table::TableSchema,
+};
+
+/// A schema without its types, checked, its tables parents first. Made once per load.
+pub(crate) struct SchemaModel {
+    definition: &'static str,
+    type_name: &'static str,
+    tables: Vec<&'static TableSchema>,
+    events: &'static [EventInfo],
+    fingerprint: Fingerprint,
+}
+
+impl SchemaModel {
+    /// The model of a definition's schema.
+    ///
+    /// # Errors
+    /// [`LoadError::Schema`] for what the compiler cannot see: references to missing tables or in a circle, names used twice.
+    pub(crate) fn of<D: StoreDefinition>() -> Result<Arc<Self>, LoadError> {
+        let invalid = |message| LoadError::Schema { definition: D::NAME, message };
+        let events = <<D::Schema as StoreSchema>::Event as Event>::EVENTS;
+        let tables = order::parents_first(D::Schema::tables()).map_err(invalid)?;
+        check_events(events).map_err(invalid)?;
+        let source = <D::Schema as Materializer>::__SOURCE;
+        let canonical = fingerprint::canonical(&tables, events, D::Schema::VERSION, source);
+        Ok(Arc::new(Self {
+            definition: D::NAME,
+            type_name: D::__TYPE_NAME,
+            tables,
+            events,
+            fingerprint: Fingerprint::of(&canonical),
+        }))
+    }
+
+    /// The definition's name.
+    pub(crate) fn definition(&self) -> &'static str {
+        self.definition
+    }
+
+    /// The definition's Rust type, for messages.
+    pub(crate) fn type_name(&self) -> &'static str {
+        self.type_name
+    }
+
+    /// The tables, parents before the tables that reference them.
+    pub(crate) fn tables(&self) -> &[&'static TableSchema] {
+        &self.tables
+    }
+
+    /// The events, in the order of the enum's variants.
+    pub(crate) fn events(&self) -> &'static [EventInfo] {
+        self.events
+    }
+
+    /// What the tables of this schema are known by.
+    pub(crate) fn fingerprint(&self) -> Fingerprint {
+        self.fingerprint
+    }
+}
+
+impl fmt::Debug for SchemaModel {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("SchemaModel").field("definition", &self.definition).finish_non_exhaustive()
+    }
+}
+
+fn check_events(events: &[EventInfo]) -> Result<(), String> {
+    let mut names = HashSet::new();
+    for name in events.iter().flat_map(|event| std::iter::once(event.name).chain(event.from.iter().copied())) {
+        if !names.insert(name) {
+            return Err(format!("two events are named `{name}`; give each its own name"));
+        }
+    }
+    Ok(())
+}

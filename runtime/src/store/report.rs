@@ -1,0 +1,74 @@
+//! What loading a store did, and how far it is.
+
+use std::fmt;
+
+use crate::schema::Fingerprint;
+
+/// What the tables of a store went through while it was loaded; in [`LoadContext`](crate::LoadContext) and at
+/// [`Store::migrations_report`](crate::Store::migrations_report).
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct MigrationsReport {
+    /// What was done.
+    pub migration: Migration,
+    /// The fingerprint of the schema that the tables have now.
+    pub fingerprint: Fingerprint,
+    /// How many events were applied; 0 unless the tables were rebuilt.
+    pub applied: u64,
+    /// How many events did not materialize; they are listed by [`Store::failed_events`](crate::Store::failed_events).
+    pub failed: u64,
+    /// How many events this app does not know; they stay in the log.
+    pub unknown: u64,
+}
+
+/// What a load did to the tables.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Migration {
+    /// The store is new.
+    Created,
+    /// The tables were those of this schema.
+    Unchanged,
+    /// The tables were rebuilt from the eventlog.
+    Rebuilt(RebuildReason),
+}
+
+/// Why tables were rebuilt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum RebuildReason {
+    /// Tables, events, materializer or `version` changed.
+    SchemaChanged {
+        /// The fingerprint that the tables had.
+        from: Fingerprint,
+    },
+    /// The tables were damaged.
+    Damaged,
+}
+
+impl MigrationsReport {
+    pub(crate) fn new(migration: Migration, fingerprint: Fingerprint) -> Self {
+        Self { migration, fingerprint, applied: 0, failed: 0, unknown: 0 }
+    }
+
+    /// Whether the tables were rebuilt from the eventlog.
+    pub fn rebuilt(&self) -> bool {
+        matches!(self.migration, Migration::Rebuilt(_))
+    }
+}
+
+/// How far a load is. Sent between the batches of a rebuild, at the start and at the end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct LoadProgress {
+    /// Events applied so far.
+    pub done: u64,
+    /// Events in the log.
+    pub total: u64,
+}
+
+impl fmt::Display for LoadProgress {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{} of {} events", self.done, self.total)
+    }
+}
