@@ -5,6 +5,7 @@
 extern crate self as larder;
 
 mod adapter;
+mod change;
 mod clock;
 mod definition;
 pub mod error;
@@ -31,6 +32,7 @@ pub use uuid::Uuid;
 
 pub use self::{
     adapter::{Adapter, SqliteAdapter},
+    change::{ChangeRecord, RowChange},
     definition::{BoxFuture, EventOf, Singleton, SingletonDefinition, StoreDefinition},
     error::{
         BoxError, CommitError, CommitErrorKind, LoadError, MaterializeError, QueryError, StoreError, StoreIdError,

@@ -8,7 +8,7 @@ pub use crate::{
         encode_payload, upcast,
     },
     id::{KeyPart, KeyPattern, KeySegment, StoreId, StoreIdError, StoreKey},
-    query::{Fits, Query, Reads, Row, RowRef, SqlQuery, SqlShape},
+    query::{EachRow, Fits, Origin, Params, Query, Reads, Row, RowRef, SqlQuery, SqlShape, Statement},
     schema::{HasTable, Materializer, StoreSchema},
     table::{Column, ColumnSchema, IndexSchema, ReferenceAction, ReferenceSchema, Table, TableSchema},
     value::{ColumnType, ColumnValue, Encoded, IntoValue, NotNull, Value, ValueError, ValueRef},

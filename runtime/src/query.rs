@@ -5,15 +5,17 @@ mod predicate;
 mod row;
 mod select;
 mod sql;
+mod statement;
 mod tuple;
 
 pub use by_key::ByKey;
 pub use predicate::{Comparison, Predicate};
-pub use row::{Row, RowRef};
+pub use row::{Row, RowRef, RowSource};
 pub use select::{Count, Exists, First, One, Select};
 pub use sql::{SqlQuery, SqlShape};
+pub use statement::{Origin, Params, Statement};
 
-use crate::{error::QueryError, value::ValueRef};
+use crate::error::QueryError;
 
 /// Something that can be asked of a store.
 #[diagnostic::on_unimplemented(
@@ -36,16 +38,14 @@ pub trait Query {
 )]
 pub trait Fits<D>: Query {}
 
-/// Where a query runs: a connection that holds one consistent state. The storage layer implements it.
+/// Where a query runs: something that holds one consistent state.
 pub trait Reads {
-    /// Runs `sql`, calls `each` for every row until it answers `false`.
+    /// Runs a statement, calls `each` for every row until it answers `false`.
     ///
     /// # Errors
     /// What SQLite refuses, and what `each` returns.
-    fn rows(
-        &mut self,
-        sql: &str,
-        params: &[ValueRef<'_>],
-        each: &mut dyn FnMut(&RowRef<'_>) -> Result<bool, QueryError>,
-    ) -> Result<(), QueryError>;
+    fn rows(&mut self, statement: &Statement<'_>, each: &mut EachRow<'_>) -> Result<(), QueryError>;
 }
+
+/// What is done with each row of a result: `false` ends the reading.
+pub type EachRow<'a> = dyn FnMut(&RowRef<'_>) -> Result<bool, QueryError> + 'a;

@@ -1,1 +1,3 @@
 //! Storage: SQLite files, the eventlog, locks, the catalog.
+
+pub(crate) mod sqlite;

@@ -1,10 +1,12 @@
 //! Tables: what a `#[derive(Table)]` struct says of itself, and its typed columns.
 
 mod column;
+mod ddl;
 mod key;
 mod schema;
 
 pub use column::{Assignment, Column, Order};
+pub(crate) use ddl::quote;
 pub use key::{IntoKey, KeyColumns};
 pub use schema::{ColumnSchema, IndexSchema, ReferenceAction, ReferenceSchema, TableSchema};
 

@@ -18,6 +18,20 @@ pub enum QueryError {
         /// SQLite's words.
         message: String,
     },
+    /// The row type asks for a column that the statement does not have.
+    #[error(
+        "`{row}` needs a column `{column}`, and `{sql}` has {found}; name the column with `AS {column}`, or rename the field"
+    )]
+    MissingColumn {
+        /// The row type or table.
+        row: &'static str,
+        /// The column that it needs.
+        column: String,
+        /// The statement.
+        sql: String,
+        /// The columns that the statement has.
+        found: String,
+    },
     /// A row does not decode.
     #[error("column `{column}` of a row of `{row}` does not decode: {source}")]
     Decode {

@@ -2,8 +2,11 @@
 
 use crate::{
     error::QueryError,
-    value::{ColumnValue, ValueRef},
+    value::{ColumnValue, Value, ValueError, ValueRef},
 };
+
+mod scalars;
+mod tuples;
 
 /// What one row of a result becomes: a table's struct, a `#[derive(Row)]` struct, a tuple of column values, or one column value.
 #[diagnostic::on_unimplemented(
@@ -24,22 +27,69 @@ pub trait Row: Sized + Send + Sync + 'static {
     fn decode(row: &RowRef<'_>) -> Result<Self, QueryError>;
 }
 
+/// Where a row's values come from.
+#[doc(hidden)]
+pub trait RowSource {
+    /// How many columns there are.
+    fn len(&self) -> usize;
+
+    /// The column at `index`; `NULL` beyond the last.
+    fn value(&self, index: usize) -> ValueRef<'_>;
+
+    /// The column's name, where it is known.
+    fn name(&self, index: usize) -> Option<&str>;
+}
+
+impl RowSource for [Value] {
+    fn len(&self) -> usize {
+        <[Value]>::len(self)
+    }
+
+    fn value(&self, index: usize) -> ValueRef<'_> {
+        self.get(index).map_or(ValueRef::Null, Value::as_ref)
+    }
+
+    fn name(&self, _: usize) -> Option<&str> {
+        None
+    }
+}
+
 /// One row of a running statement.
 pub struct RowRef<'a> {
-    values: &'a dyn Fn(usize) -> ValueRef<'a>,
+    source: &'a dyn RowSource,
+    // Where the wanted columns stand in the statement; empty when they are asked for by position.
+    places: &'a [usize],
 }
 
 impl<'a> RowRef<'a> {
-    /// The nth column, raw.
+    pub(crate) fn new(source: &'a dyn RowSource, places: &'a [usize]) -> Self {
+        Self { source, places }
+    }
+
+    /// The nth column, raw; `NULL` beyond the last.
     pub fn value(&self, index: usize) -> ValueRef<'a> {
-        (self.values)(index)
+        self.source.value(self.place(index))
     }
 
     /// The nth column, decoded; `row` names the row type in errors.
     ///
     /// # Errors
-    /// When the column does not decode.
+    /// When there is no such column or it does not decode.
     pub fn get<V: ColumnValue>(&self, row: &'static str, index: usize) -> Result<V, QueryError> {
-        V::decode(self.value(index)).map_err(|source| QueryError::Decode { row, column: index.to_string(), source })
+        let place = self.place(index);
+        if place >= self.source.len() {
+            return Err(self.failed(row, place, ValueError::MissingColumn((index + 1).to_string())));
+        }
+        V::decode(self.source.value(place)).map_err(|source| self.failed(row, place, source))
+    }
+
+    fn place(&self, index: usize) -> usize {
+        self.places.get(index).copied().unwrap_or(index)
+    }
+
+    #[cold]
+    fn failed(&self, row: &'static str, place: usize, source: ValueError) -> QueryError {
+        let column = self.source.name(place).map_or_else(|| (place + 1).to_string(), str::to_owned);
+        QueryError::Decode { row, column, source }
     }
 }

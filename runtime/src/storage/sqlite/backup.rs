@@ -1,0 +1,63 @@
+//! Backup of a whole database into a new file.
+
+use std::path::Path;
+
+use rusqlite::backup::{Backup, StepResult};
+
+use super::{Connection, OpenFlags, SqliteError, SqliteErrorKind, make_private, real_path};
+
+/// Pages copied in one step: 1 MiB.
+const STEP_PAGES: i32 = 256;
+
+impl Connection {
+    /// Copies the database, as it stands at the call, into a file that must not exist. The file is complete and on disk when this
+    /// returns; after an error it is gone.
+    pub(crate) fn backup_to(&mut self, path: &Path) -> Result<(), SqliteError> {
+        if path.symlink_metadata().is_ok() {
+            return Err(SqliteError::new(
+                SqliteErrorKind::CannotOpen,
+                format!("{} exists already; back up into a new file", path.display()),
+            ));
+        }
+        make_private(path)?;
+        self.copy_to(path).inspect_err(|_| {
+            // What is left of a failed backup is no backup.
+            let _ = std::fs::remove_file(path);
+        })
+    }
+
+    fn copy_to(&mut self, path: &Path) -> Result<(), SqliteError> {
+        let flags =
+            OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_NOFOLLOW;
+        let mut target = rusqlite::Connection::open_with_flags(real_path(path), flags)?;
+        // The read transaction keeps one state for all steps, whoever writes meanwhile.
+        let reading = !self.in_transaction();
+        if reading {
+            self.batch("BEGIN; SELECT count(*) FROM sqlite_schema")?;
+        }
+        let copied = copy(&self.sqlite, &mut target);
+        if reading {
+            self.batch("COMMIT")?;
+        }
+        copied?;
+        target.close().map_err(|(_, error)| error)?;
+        sync(path)
+    }
+}
+
+fn copy(from: &rusqlite::Connection, to: &mut rusqlite::Connection) -> Result<(), SqliteError> {
+    let backup = Backup::new(from, to)?;
+    loop {
+        match backup.step(STEP_PAGES)? {
+            StepResult::Done => return Ok(()),
+            StepResult::More => {}
+            _ => return Err(SqliteError::new(SqliteErrorKind::Busy, "the database is busy, back up again")),
+        }
+    }
+}
+
+fn sync(path: &Path) -> Result<(), SqliteError> {
+    let failed =
+        |error: std::io::Error| SqliteError { kind: SqliteErrorKind::SyncFailed, ..SqliteError::from_io(path, &error) };
+    std::fs::File::options().write(true).open(path).and_then(|file| file.sync_all()).map_err(failed)
+}

@@ -1,0 +1,172 @@
+//! Which rows change: TEMP triggers hand old and new values to a function of ours.
+//!
+//! Triggers see what `update_hook` misses: rows that `REPLACE` or a reference's action deletes, a `DELETE` without `WHERE`, tables
+//! without rowid. An AFTER trigger hears of a cascade's children before their parent.
+
+use std::{
+    hash::{BuildHasher, RandomState},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use rusqlite::{
+    functions::{Context, FunctionFlags},
+    types::Null,
+};
+
+use super::{Connection, SqliteError, row::from_sqlite};
+use crate::{
+    change::RowChange,
+    table::{TableSchema, quote},
+    value::Value,
+};
+
+/// A function takes at most 1,000 arguments in SQLite; an update of a wide table needs several calls.
+const VALUES_PER_CALL: usize = 900;
+
+/// What one connection records.
+pub(super) struct Capture {
+    buffer: Arc<Mutex<Buffer>>,
+    triggers: Vec<String>,
+}
+
+struct Buffer {
+    tables: Vec<&'static TableSchema>,
+    // In every trigger's text and nowhere else, so that SQL of an app cannot call the function.
+    secret: i64,
+    values: Vec<Value>,
+    changes: Vec<RowChange>,
+}
+
+#[derive(Clone, Copy)]
+enum Kind {
+    Insert,
+    Update,
+    Delete,
+}
+
+const KINDS: [Kind; 3] = [Kind::Insert, Kind::Update, Kind::Delete];
+
+impl Connection {
+    /// Records from now on which rows of `tables` change. The tables exist; dropping one ends its recording. Not inside a
+    /// transaction that may be rolled back.
+    pub(crate) fn start_capture(&mut self, tables: &[&'static TableSchema]) -> Result<(), SqliteError> {
+        self.stop_capture()?;
+        let buffer = Arc::new(Mutex::new(Buffer {
+            tables: tables.to_vec(),
+            secret: (RandomState::new().hash_one(0) >> 24) as i64,
+            values: Vec::new(),
+            changes: Vec::new(),
+        }));
+        let shared = Arc::clone(&buffer);
+        self.sqlite.create_scalar_function("larder_capture", -1, FunctionFlags::SQLITE_UTF8, move |context| {
+            lock(&shared).add(context)
+        })?;
+        let mut capture = Capture { buffer, triggers: Vec::new() };
+        let mut sql = String::new();
+        for (index, table) in tables.iter().enumerate() {
+            for kind in KINDS {
+                let name = format!("larder_capture_{index}_{}", kind as u8);
+                trigger(&mut sql, &name, kind, table, lock(&capture.buffer).tag(index, kind));
+                capture.triggers.push(name);
+            }
+        }
+        self.sqlite.execute_batch(&sql)?;
+        self.capture = Some(capture);
+        Ok(())
+    }
+
+    /// Records no more; what was not taken is forgotten.
+    pub(crate) fn stop_capture(&mut self) -> Result<(), SqliteError> {
+        if let Some(capture) = self.capture.take() {
+            let drop = |name: &String| format!("DROP TRIGGER IF EXISTS temp.{name};");
+            self.sqlite.execute_batch(&capture.triggers.iter().map(drop).collect::<String>())?;
+        }
+        Ok(())
+    }
+
+    /// Whether changes are recorded.
+    pub(crate) fn is_capturing(&self) -> bool {
+        self.capture.is_some()
+    }
+
+    /// The changes since the last call, oldest first.
+    pub(crate) fn take_changes(&mut self) -> Vec<RowChange> {
+        self.capture.as_ref().map_or_else(Vec::new, |capture| std::mem::take(&mut lock(&capture.buffer).changes))
+    }
+
+    /// How many changes are recorded now: taken before a savepoint, for [`changes_truncate`](Self::changes_truncate).
+    pub(crate) fn changes_mark(&self) -> usize {
+        self.capture.as_ref().map_or(0, |capture| lock(&capture.buffer).changes.len())
+    }
+
+    /// Forgets what was recorded since the mark, because it was rolled back.
+    pub(crate) fn changes_truncate(&mut self, mark: usize) {
+        if let Some(capture) = &self.capture {
+            let mut buffer = lock(&capture.buffer);
+            buffer.values.clear();
+            buffer.changes.truncate(mark);
+        }
+    }
+}
+
+fn lock(buffer: &Mutex<Buffer>) -> MutexGuard<'_, Buffer> {
+    buffer.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Buffer {
+    fn tag(&self, table: usize, kind: Kind) -> i64 {
+        self.secret << 16 | (table as i64) << 3 | (kind as i64) << 1
+    }
+
+    /// The first argument says which table, which kind, and whether further values follow in another call.
+    fn add(&mut self, context: &Context<'_>) -> rusqlite::Result<Null> {
+        let tag: i64 = if context.is_empty() { 0 } else { context.get(0)? };
+        let (index, kind, more) = ((tag >> 3 & 0x1fff) as usize, tag >> 1 & 3, tag & 1 == 1);
+        let Some(table) = self.tables.get(index).copied().filter(|_| tag >> 16 == self.secret) else {
+            return Err(rusqlite::Error::UserFunctionError("function `larder_capture` is larder's own".into()));
+        };
+        self.values.reserve_exact(context.len() - 1);
+        for index in 1..context.len() {
+            self.values.push(from_sqlite(context.get_raw(index)).to_owned());
+        }
+        if !more {
+            let values = std::mem::take(&mut self.values);
+            let change = match kind {
+                0 => Some(RowChange { table: table.name, old: None, new: Some(values) }),
+                2 => Some(RowChange { table: table.name, old: Some(values), new: None }),
+                _ => updated(table, values),
+            };
+            self.changes.extend(change);
+        }
+        Ok(Null)
+    }
+}
+
+/// An update; none when it left the row as it was.
+fn updated(table: &'static TableSchema, mut old: Vec<Value>) -> Option<RowChange> {
+    let new = old.split_off(table.columns.len().min(old.len()));
+    let same = |(old, new): (&Value, &Value)| match (old, new) {
+        // `0.0 == -0.0`, and yet it is a change.
+        (Value::Real(old), Value::Real(new)) => old.to_bits() == new.to_bits(),
+        (old, new) => old == new,
+    };
+    let unchanged = old.iter().zip(&new).all(same);
+    (!unchanged).then(|| RowChange { table: table.name, old: Some(old), new: Some(new) })
+}
+
+fn trigger(sql: &mut String, name: &str, kind: Kind, table: &TableSchema, tag: i64) {
+    let columns = |row: &'static str| table.columns.iter().map(move |column| format!("{row}.{}", quote(column.name)));
+    let (event, values): (_, Vec<String>) = match kind {
+        Kind::Insert => ("INSERT", columns("new").collect()),
+        Kind::Update => ("UPDATE", columns("old").chain(columns("new")).collect()),
+        Kind::Delete => ("DELETE", columns("old").collect()),
+    };
+    sql.push_str(&format!("CREATE TEMP TRIGGER {name} AFTER {event} ON main.{} BEGIN ", quote(table.name)));
+    let calls = values.chunks(VALUES_PER_CALL);
+    let last = calls.len().saturating_sub(1);
+    for (index, values) in calls.enumerate() {
+        let tag = if index < last { tag | 1 } else { tag };
+        sql.push_str(&format!("SELECT larder_capture({tag}, {}); ", values.join(", ")));
+    }
+    sql.push_str("END;\n");
+}

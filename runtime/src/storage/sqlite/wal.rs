@@ -1,0 +1,54 @@
+//! The write-ahead log of a file: checkpoints and size.
+
+use std::{ffi::OsString, path::PathBuf};
+
+use rusqlite::wal::CheckpointMode;
+
+use super::{Connection, Place, SqliteError};
+
+/// How far a checkpoint goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Checkpoint {
+    /// As far as possible without waiting for anybody.
+    Passive,
+    /// All of it, and the `-wal` is cut to no bytes; busy while somebody reads.
+    Truncate,
+}
+
+/// What a checkpoint found and did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct CheckpointState {
+    /// Pages in the `-wal` (0 in memory).
+    pub(crate) pages: u32,
+    /// How many of them are in the file now.
+    pub(crate) done: u32,
+}
+
+impl Connection {
+    /// Copies pages from the `-wal` into the file.
+    pub(crate) fn checkpoint(&mut self, mode: Checkpoint) -> Result<CheckpointState, SqliteError> {
+        let mode = match mode {
+            Checkpoint::Passive => CheckpointMode::PASSIVE,
+            Checkpoint::Truncate => CheckpointMode::TRUNCATE,
+        };
+        let (pages, done) = self.sqlite.wal_checkpoint_v2(rusqlite::DEFAULT_NAME, mode)?;
+        // SQLite answers -1 where there is no WAL.
+        Ok(CheckpointState { pages: u32::try_from(pages).unwrap_or(0), done: u32::try_from(done).unwrap_or(0) })
+    }
+
+    /// The size of the `-wal` in bytes; 0 when there is none.
+    pub(crate) fn wal_bytes(&self) -> u64 {
+        self.wal_path().and_then(|path| path.metadata().ok()).map_or(0, |data| data.len())
+    }
+
+    fn wal_path(&self) -> Option<PathBuf> {
+        match self.place() {
+            Place::Memory => None,
+            Place::File(path) => {
+                let mut name = OsString::from(path);
+                name.push("-wal");
+                Some(name.into())
+            }
+        }
+    }
+}
