@@ -1,1 +1,179 @@
 //! Time, timers and spawning: the one place that touches them.
+
+mod manual;
+mod spawner;
+
+use std::{
+    fmt,
+    panic::{AssertUnwindSafe, catch_unwind},
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+    time::{Duration, Instant},
+};
+
+use tokio::sync::oneshot;
+
+pub(crate) use self::manual::Manual;
+use self::spawner::Spawner;
+use crate::definition::BoxFuture;
+
+/// A moment, in nanoseconds since its runtime was made.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct Tick(u64);
+
+impl Tick {
+    /// When the runtime was made.
+    pub(crate) const ZERO: Self = Self(0);
+
+    /// Later than any clock reaches, 584 years after the start.
+    pub(crate) const NEVER: Self = Self(u64::MAX);
+
+    /// This much later; [`NEVER`](Self::NEVER) at most.
+    #[must_use]
+    pub(crate) fn after(self, duration: Duration) -> Self {
+        Self(self.0.saturating_add(u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)))
+    }
+
+    /// How much later this is than `earlier`; zero when it is not.
+    pub(crate) fn since(self, earlier: Self) -> Duration {
+        Duration::from_nanos(self.0.saturating_sub(earlier.0))
+    }
+}
+
+/// A clock, its timers, and where tasks and blocking work run. Cheap to clone.
+#[derive(Clone)]
+pub(crate) struct Runtime {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    time: Time,
+    spawner: Spawner,
+}
+
+enum Time {
+    Real { start: Instant },
+    Manual(Arc<Manual>),
+}
+
+impl Runtime {
+    /// Real time. Tasks run on the tokio runtime that is current, else on one private thread.
+    ///
+    /// # Errors
+    /// When the current tokio runtime has no timer, or the thread cannot be started; the text says what to do.
+    pub(crate) fn real() -> Result<Self, String> {
+        let spawner = Spawner::current_or_private()?;
+        Ok(Self { inner: Arc::new(Inner { time: Time::Real { start: Instant::now() }, spawner }) })
+    }
+
+    /// Time that moves when a test says so; tasks run as with [`real`](Self::real).
+    ///
+    /// # Errors
+    /// As of [`real`](Self::real).
+    pub(crate) fn manual(time: Arc<Manual>) -> Result<Self, String> {
+        let spawner = Spawner::current_or_private()?;
+        Ok(Self { inner: Arc::new(Inner { time: Time::Manual(time), spawner }) })
+    }
+
+    /// The time.
+    pub(crate) fn now(&self) -> Tick {
+        match &self.inner.time {
+            Time::Real { start } => Tick::ZERO.after(start.elapsed()),
+            Time::Manual(manual) => manual.now(),
+        }
+    }
+
+    /// Resolves at `deadline`, at once when that is past, never at [`Tick::NEVER`]. The future does not keep the runtime alive.
+    pub(crate) fn sleep_until(&self, deadline: Tick) -> BoxFuture<'static, ()> {
+        match &self.inner.time {
+            Time::Real { start } => match start.checked_add(deadline.since(Tick::ZERO)) {
+                Some(at) if deadline != Tick::NEVER => Box::pin(self.inner.spawner.sleep_until(at)),
+                _ => Box::pin(std::future::pending()),
+            },
+            Time::Manual(manual) => Box::pin(manual.sleep_until(deadline)),
+        }
+    }
+
+    /// Resolves after `duration`.
+    pub(crate) fn sleep(&self, duration: Duration) -> BoxFuture<'static, ()> {
+        self.sleep_until(self.now().after(duration))
+    }
+
+    /// Runs a task in the background.
+    pub(crate) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+        match &self.inner.time {
+            Time::Real { .. } => self.inner.spawner.spawn(Box::pin(task)),
+            Time::Manual(manual) => self.inner.spawner.spawn(manual.track(Box::pin(task))),
+        }
+    }
+
+    /// Runs blocking work on the blocking pool, at once: dropping the future does not stop it.
+    pub(crate) fn spawn_blocking<R: Send + 'static>(&self, work: impl FnOnce() -> R + Send + 'static) -> Blocking<R> {
+        let (sender, receiver) = oneshot::channel();
+        let busy = match &self.inner.time {
+            Time::Real { .. } => None,
+            Time::Manual(manual) => Some(manual.busy()),
+        };
+        // The runtime lives until the work is done: a private thread must not end below it.
+        let alive = self.clone();
+        self.inner.spawner.spawn_blocking(Box::new(move || {
+            let result = catch_unwind(AssertUnwindSafe(work)).map_err(|panic| Panicked::new(panic.as_ref()));
+            // Nobody may be waiting any more.
+            let _ = sender.send(result);
+            drop(busy);
+            drop(alive);
+        }));
+        Blocking { receiver }
+    }
+}
+
+impl fmt::Debug for Runtime {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Runtime").field("now", &self.now()).finish_non_exhaustive()
+    }
+}
+
+/// Lets the calling thread wait; for blocking work only.
+pub(crate) fn pause(duration: Duration) {
+    std::thread::sleep(duration);
+}
+
+/// The result of work on the blocking pool.
+pub(crate) struct Blocking<R> {
+    receiver: oneshot::Receiver<Result<R, Panicked>>,
+}
+
+impl<R> Future for Blocking<R> {
+    type Output = Result<R, Panicked>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        Pin::new(&mut self.receiver)
+            .poll(context)
+            .map(|received| received.unwrap_or_else(|_| Err(Panicked::shut_down())))
+    }
+}
+
+/// Work panicked, or its runtime was shut down before it ran.
+#[derive(Clone, Debug)]
+pub(crate) struct Panicked {
+    message: String,
+}
+
+impl Panicked {
+    /// From what `catch_unwind` gives.
+    pub(crate) fn new(panic: &(dyn std::any::Any + Send)) -> Self {
+        let text = panic.downcast_ref::<&str>().map(ToString::to_string);
+        let message = text.or_else(|| panic.downcast_ref::<String>().cloned());
+        Self { message: message.unwrap_or_else(|| "a panic without a text".into()) }
+    }
+
+    fn shut_down() -> Self {
+        Self { message: "the async runtime was shut down before the work ran".into() }
+    }
+
+    /// The panic's message.
+    pub(crate) fn into_message(self) -> String {
+        self.message
+    }
+}

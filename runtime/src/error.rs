@@ -16,3 +16,6 @@ pub use crate::id::StoreIdError;
 
 /// Any error of the app's own code: hooks, upcasters, materializers.
 pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
+
+/// An error of the app's own code that several get: everybody who waited for a load whose `on_load` failed.
+pub type SharedError = std::sync::Arc<dyn std::error::Error + Send + Sync>;

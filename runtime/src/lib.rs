@@ -19,7 +19,11 @@ mod registry;
 mod schema;
 mod storage;
 mod store;
+mod sync;
 mod table;
+mod telemetry;
+#[cfg(feature = "testing")]
+pub mod testing;
 mod value;
 
 #[doc(hidden)]
@@ -35,8 +39,8 @@ pub use self::{
     change::{ChangeRecord, RowChange},
     definition::{BoxFuture, EventOf, Singleton, SingletonDefinition, StoreDefinition},
     error::{
-        BoxError, CommitError, CommitErrorKind, LoadError, MaterializeError, QueryError, StoreError, StoreIdError,
-        SyncError,
+        BoxError, CommitError, CommitErrorKind, LoadError, MaterializeError, QueryError, SharedError, StoreError,
+        StoreIdError, SyncError,
     },
     event::{
         ClientId, Event, EventContext, EventDecodeError, EventEncodeError, EventId, EventInfo, EventNumber,
@@ -44,11 +48,12 @@ pub use self::{
     },
     id::{IntoStoreId, StoreId, StoreKey},
     materialize::{MaterializeResult, Tables},
-    options::{Attributes, Durability, GcTime, InitialSync, Limits, Payload, StoreOptions, UnknownEvents},
+    options::{Attributes, Durability, Environment, GcTime, InitialSync, Limits, Payload, StoreOptions, UnknownEvents},
     query::{ByKey, Count, Exists, First, Fits, One, Predicate, Query, Row, RowRef, Select, SqlQuery},
     registry::{LoadContext, StoreHandle, StoreRegistry},
     schema::{Fingerprint, HasTable, Materializer, StoreSchema},
     store::{LoadProgress, Migration, MigrationsReport, RebuildReason, Store, StoreName},
+    sync::{PushRequest, SyncBackend},
     table::{
         Column, ColumnSchema, IndexSchema, IntoKey, KeyColumns, Order, ReferenceAction, ReferenceSchema, Table,
         TableSchema,

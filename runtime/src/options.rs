@@ -3,8 +3,10 @@
 mod cascade;
 mod gc_time;
 mod payload;
+mod policy;
 
-pub(crate) use cascade::ResolvedOptions;
-pub use cascade::{Durability, InitialSync, Limits, StoreOptions, UnknownEvents};
-pub use gc_time::GcTime;
+pub use cascade::StoreOptions;
+pub(crate) use cascade::{Layers, ResolvedOptions};
+pub use gc_time::{Environment, GcTime};
 pub use payload::{Attributes, Payload};
+pub use policy::{Durability, InitialSync, Limits, UnknownEvents};

@@ -2,11 +2,11 @@
 
 use std::path::PathBuf;
 
-use super::BoxError;
+use super::SharedError;
 use crate::{id::StoreIdError, store::StoreName};
 
-/// Why a store could not be loaded. All who waited for the load get the same error, in one `Arc`.
-#[derive(Debug, thiserror::Error)]
+/// Why a store could not be loaded. All who waited for the load get the same error: clones share what it holds.
+#[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum LoadError {
     /// The id is not one.
@@ -123,7 +123,7 @@ pub enum LoadError {
         /// Which store.
         store: StoreName,
         /// What it returned.
-        source: BoxError,
+        source: SharedError,
     },
     /// The definition's `on_load`, or another piece of the app's code, panicked during the load.
     #[error("loading store {store} panicked: {message}")]

@@ -1,61 +1,21 @@
 //! The layers and how they resolve.
 
-use super::{Attributes, GcTime, Payload};
+use std::sync::Arc;
 
-/// What a commit survives.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Durability {
-    /// Any crash of the process (SQLite's WAL with `synchronous=NORMAL`).
-    #[default]
-    Process,
-    /// Power loss too (`synchronous=FULL`).
-    Power,
-}
+use super::{Attributes, Durability, Environment, GcTime, InitialSync, Limits, Payload, UnknownEvents};
+use crate::{id::StoreId, sync::SyncBackend};
 
-/// What to do with events that this version of the app does not know. They always stay in the log.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum UnknownEvents {
-    /// Log a warning, once per name and load.
-    #[default]
-    Warn,
-    /// Nothing.
-    Ignore,
-    /// The load fails.
-    Fail,
-    /// Call this function.
-    Callback(fn(&crate::event::StoredEvent)),
-}
+/// Maps a store id to the id on the wire.
+pub(crate) type SyncId = fn(&StoreId) -> String;
 
-/// Whether a load waits for the first sync.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum InitialSync {
-    /// It does not.
-    #[default]
-    Skip,
-    /// It does, for so long at most.
-    Blocking {
-        /// Then the load goes on without.
-        timeout: std::time::Duration,
-    },
-}
-
-/// Sizes a commit may have.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Limits {
-    /// Largest encoded event, in bytes of JSON: 256 KiB.
-    pub max_event_bytes: usize,
-    /// Most events in one commit: 1,000.
-    pub max_commit_events: usize,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Self { max_event_bytes: 256 * 1024, max_commit_events: 1_000 }
-    }
-}
-
-/// One layer of options; what is absent comes from the layer before.
-#[derive(Clone, Debug, Default)]
+/// One layer of options; what is absent comes from the layer before: registry defaults, definition, call.
+///
+/// ```
+/// use larder::{Durability, GcTime, StoreOptions};
+/// let options = StoreOptions::new().gc_time(GcTime::minutes(5)).durability(Durability::Power);
+/// assert_eq!(options.gc_time, Some(GcTime::minutes(5)));
+/// ```
+#[derive(Clone, Default)]
 #[non_exhaustive]
 pub struct StoreOptions {
     /// How long the store stays loaded without observers.
@@ -68,6 +28,10 @@ pub struct StoreOptions {
     pub max_event_bytes: Option<usize>,
     /// Most events in one commit.
     pub max_commit_events: Option<usize>,
+    /// Where the store's events are sent to and come from.
+    pub sync: Option<Arc<dyn SyncBackend>>,
+    /// The store's id on the wire, when it is not the store id.
+    pub sync_id: Option<fn(&StoreId) -> String>,
     /// Whether a load waits for the first sync.
     pub initial_sync: Option<InitialSync>,
     /// What the sync backend is told; merges per key.
@@ -76,13 +40,182 @@ pub struct StoreOptions {
     pub attributes: Option<Attributes>,
 }
 
+impl StoreOptions {
+    /// A layer that says nothing.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// How long the store stays loaded without observers.
+    #[must_use]
+    pub fn gc_time(mut self, gc_time: impl Into<GcTime>) -> Self {
+        self.gc_time = Some(gc_time.into());
+        self
+    }
+
+    /// What a commit survives.
+    #[must_use]
+    pub fn durability(mut self, durability: Durability) -> Self {
+        self.durability = Some(durability);
+        self
+    }
+
+    /// What to do with events that this version of the app does not know.
+    #[must_use]
+    pub fn unknown_events(mut self, unknown_events: UnknownEvents) -> Self {
+        self.unknown_events = Some(unknown_events);
+        self
+    }
+
+    /// Largest encoded event, in bytes of JSON.
+    #[must_use]
+    pub fn max_event_bytes(mut self, bytes: usize) -> Self {
+        self.max_event_bytes = Some(bytes);
+        self
+    }
+
+    /// Most events in one commit.
+    #[must_use]
+    pub fn max_commit_events(mut self, events: usize) -> Self {
+        self.max_commit_events = Some(events);
+        self
+    }
+
+    /// Where the store's events are sent to and come from.
+    #[must_use]
+    pub fn sync(mut self, backend: Arc<dyn SyncBackend>) -> Self {
+        self.sync = Some(backend);
+        self
+    }
+
+    /// Maps the store id to the id on the wire.
+    #[must_use]
+    pub fn sync_id(mut self, sync_id: fn(&StoreId) -> String) -> Self {
+        self.sync_id = Some(sync_id);
+        self
+    }
+
+    /// Whether a load waits for the first sync.
+    #[must_use]
+    pub fn initial_sync(mut self, initial_sync: InitialSync) -> Self {
+        self.initial_sync = Some(initial_sync);
+        self
+    }
+
+    /// What the sync backend is told; merges per key with the other layers.
+    #[must_use]
+    pub fn sync_payload(mut self, payload: Payload) -> Self {
+        self.sync_payload = Some(payload);
+        self
+    }
+
+    /// Attributes of the store's spans; merge per key with the other layers.
+    #[must_use]
+    pub fn attributes(mut self, attributes: Attributes) -> Self {
+        self.attributes = Some(attributes);
+        self
+    }
+}
+
+impl std::fmt::Debug for StoreOptions {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter
+            .debug_struct("StoreOptions")
+            .field("gc_time", &self.gc_time)
+            .field("durability", &self.durability)
+            .field("unknown_events", &self.unknown_events)
+            .field("max_event_bytes", &self.max_event_bytes)
+            .field("max_commit_events", &self.max_commit_events)
+            .field("sync", &self.sync.as_ref().map(|backend| backend.identity().to_owned()))
+            .field("sync_id", &self.sync_id.is_some())
+            .field("initial_sync", &self.initial_sync)
+            .field("sync_payload", &self.sync_payload)
+            .field("attributes", &self.attributes)
+            .finish()
+    }
+}
+
+/// The layers, lowest first.
+#[derive(Clone, Copy)]
+pub(crate) struct Layers<'a> {
+    pub(crate) environment: Environment,
+    pub(crate) registry: &'a StoreOptions,
+    pub(crate) definition: &'a StoreOptions,
+    pub(crate) call: &'a StoreOptions,
+}
+
+impl Layers<'_> {
+    pub(crate) fn resolve(self) -> ResolvedOptions {
+        let limits = Limits::default();
+        ResolvedOptions {
+            gc_time: self.scalar(|layer| layer.gc_time).unwrap_or(self.environment.gc_time()),
+            durability: self.scalar(|layer| layer.durability).unwrap_or_default(),
+            unknown_events: self.scalar(|layer| layer.unknown_events).unwrap_or_default(),
+            limits: Limits {
+                max_event_bytes: self.scalar(|layer| layer.max_event_bytes).unwrap_or(limits.max_event_bytes),
+                max_commit_events: self.scalar(|layer| layer.max_commit_events).unwrap_or(limits.max_commit_events),
+            },
+            sync: self.scalar(|layer| layer.sync.clone()),
+            sync_id: self.scalar(|layer| layer.sync_id),
+            initial_sync: self.scalar(|layer| layer.initial_sync).unwrap_or_default(),
+            sync_payload: self.payload(),
+            attributes: self.merged(|layer| layer.attributes.clone(), Attributes::merge),
+        }
+    }
+
+    pub(crate) fn payload(self) -> Payload {
+        self.merged(|layer| layer.sync_payload.clone(), Payload::merge)
+    }
+
+    fn scalar<T>(self, get: impl Fn(&StoreOptions) -> Option<T>) -> Option<T> {
+        get(self.call).or_else(|| get(self.definition)).or_else(|| get(self.registry))
+    }
+
+    fn merged<T: Default>(self, get: impl Fn(&StoreOptions) -> Option<T>, merge: impl Fn(T, T) -> T) -> T {
+        [self.registry, self.definition, self.call].into_iter().filter_map(get).fold(T::default(), merge)
+    }
+}
+
 /// All layers together.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(crate) struct ResolvedOptions {
     pub(crate) gc_time: GcTime,
     pub(crate) durability: Durability,
     pub(crate) unknown_events: UnknownEvents,
     pub(crate) limits: Limits,
+    pub(crate) sync: Option<Arc<dyn SyncBackend>>,
+    pub(crate) sync_id: Option<SyncId>,
+    pub(crate) initial_sync: InitialSync,
     pub(crate) sync_payload: Payload,
     pub(crate) attributes: Attributes,
+}
+
+impl ResolvedOptions {
+    /// The first option of a later call that a store loaded with these cannot take on while it runs. Gc time and payload it can.
+    pub(crate) fn conflict(&self, id: &StoreId, call: &StoreOptions) -> Option<&'static str> {
+        let differs = |option: Option<bool>| option == Some(false);
+        let same_backend = |backend: &Arc<dyn SyncBackend>| {
+            self.sync.as_ref().is_some_and(|own| Arc::ptr_eq(own, backend) || own.identity() == backend.identity())
+        };
+        let same_attributes = |attributes: &Attributes| {
+            let merged = self.attributes.clone().merge(attributes.clone());
+            merged.iter().eq(self.attributes.iter())
+        };
+        let checks = [
+            ("durability", differs(call.durability.map(|value| value == self.durability))),
+            ("unknown_events", differs(call.unknown_events.map(|value| value == self.unknown_events))),
+            ("max_event_bytes", differs(call.max_event_bytes.map(|value| value == self.limits.max_event_bytes))),
+            ("max_commit_events", differs(call.max_commit_events.map(|value| value == self.limits.max_commit_events))),
+            ("sync", differs(call.sync.as_ref().map(same_backend))),
+            ("sync_id", differs(call.sync_id.map(|map| map(id) == self.wire_id(id)))),
+            ("initial_sync", differs(call.initial_sync.map(|value| value == self.initial_sync))),
+            ("attributes", differs(call.attributes.as_ref().map(same_attributes))),
+        ];
+        checks.into_iter().find_map(|(option, conflict)| conflict.then_some(option))
+    }
+
+    /// The store's id on the wire.
+    pub(crate) fn wire_id(&self, id: &StoreId) -> String {
+        self.sync_id.map_or_else(|| id.as_str().to_owned(), |map| map(id))
+    }
 }

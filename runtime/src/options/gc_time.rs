@@ -47,6 +47,25 @@ impl GcTime {
     }
 }
 
+/// Where a registry runs, which decides the gc time when no layer says one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Environment {
+    /// An app: stores without observers stay loaded for 60 seconds.
+    #[default]
+    Client,
+    /// A server that renders: stores live as long as the request's registry.
+    Server,
+}
+
+impl Environment {
+    pub(crate) const fn gc_time(self) -> GcTime {
+        match self {
+            Self::Client => GcTime::DEFAULT,
+            Self::Server => GcTime::NEVER,
+        }
+    }
+}
+
 impl From<Duration> for GcTime {
     fn from(duration: Duration) -> Self {
         Self(Inner::After(duration))

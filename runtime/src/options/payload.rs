@@ -1,17 +1,183 @@
 //! What merges per key over the cascade: `sync_payload` and telemetry attributes.
 
-use std::{collections::BTreeMap, fmt};
+use std::{collections::BTreeMap, fmt, sync::Arc};
 
-/// What a sync backend is told with every request, such as a token. Never logged: `Debug` shows the keys only.
-#[derive(Clone, Default, PartialEq)]
-pub struct Payload(BTreeMap<String, serde_json::Value>);
+use serde_json::Value;
 
-/// Attributes of the spans of a store.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Attributes(BTreeMap<String, serde_json::Value>);
+use crate::{definition::BoxFuture, error::BoxError};
+
+type Entries = BTreeMap<String, Value>;
+type Provider = dyn Fn() -> BoxFuture<'static, Result<Payload, BoxError>> + Send + Sync;
+
+/// What a sync backend is told with every request, such as a token: keys with values, or a function that is asked for them whenever they
+/// are needed. Layers merge per top-level key; a `null` removes the key. Never logged: `Debug` shows the keys only.
+///
+/// ```
+/// use larder::Payload;
+/// let defaults = Payload::new().with("authToken", "secret").with("apiVersion", "v2");
+/// let call = Payload::new().with("authToken", "other").without("apiVersion");
+/// let merged = defaults.merge(call);
+/// assert_eq!(format!("{merged:?}"), r#"{"authToken"}"#);
+/// ```
+#[derive(Clone, Default)]
+pub struct Payload {
+    layers: Vec<Layer>,
+}
+
+#[derive(Clone)]
+enum Layer {
+    Entries(Entries),
+    Provider(Arc<Provider>),
+}
+
+impl Payload {
+    /// Nothing.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Asks this function whenever the payload is needed: for a token that expires.
+    pub fn provider<F>(provider: impl Fn() -> F + Send + Sync + 'static) -> Self
+    where
+        F: Future<Output = Result<Self, BoxError>> + Send + 'static,
+    {
+        let provider: Arc<Provider> = Arc::new(move || Box::pin(provider()));
+        Self { layers: vec![Layer::Provider(provider)] }
+    }
+
+    /// The same with `key` set.
+    #[must_use]
+    pub fn with(self, key: impl Into<String>, value: impl Into<Value>) -> Self {
+        self.merge(Self::from_iter([(key.into(), value.into())]))
+    }
+
+    /// The same without `key`, also when an earlier layer sets it.
+    #[must_use]
+    pub fn without(self, key: impl Into<String>) -> Self {
+        self.with(key, Value::Null)
+    }
+
+    /// This layer below `later`: per top-level key the later one wins, its `null` removes.
+    #[must_use]
+    pub fn merge(mut self, later: Self) -> Self {
+        for layer in later.layers {
+            match (self.layers.last_mut(), layer) {
+                (Some(Layer::Entries(entries)), Layer::Entries(more)) => entries.extend(more),
+                (_, layer) => self.layers.push(layer),
+            }
+        }
+        self
+    }
+
+    /// The keys and values now: asks the providers, removes what is `null`.
+    ///
+    /// # Errors
+    /// What a provider returns.
+    pub async fn resolve(&self) -> Result<BTreeMap<String, Value>, BoxError> {
+        let mut entries = Entries::new();
+        // Providers may return providers; the stack keeps the order of the layers.
+        let mut rest: Vec<Layer> = self.layers.iter().rev().cloned().collect();
+        while let Some(layer) = rest.pop() {
+            match layer {
+                Layer::Entries(more) => entries.extend(more),
+                Layer::Provider(provider) => rest.extend(provider().await?.layers.into_iter().rev()),
+            }
+        }
+        entries.retain(|_, value| !value.is_null());
+        Ok(entries)
+    }
+
+    /// Whether both say the same: equal entries, and the same providers.
+    pub(crate) fn same(&self, other: &Self) -> bool {
+        let same = |pair: (&Layer, &Layer)| match pair {
+            (Layer::Entries(one), Layer::Entries(two)) => one == two,
+            (Layer::Provider(one), Layer::Provider(two)) => Arc::ptr_eq(one, two),
+            _ => false,
+        };
+        self.layers.len() == other.layers.len() && self.layers.iter().zip(&other.layers).all(same)
+    }
+}
+
+impl FromIterator<(String, Value)> for Payload {
+    fn from_iter<I: IntoIterator<Item = (String, Value)>>(entries: I) -> Self {
+        Self { layers: vec![Layer::Entries(entries.into_iter().collect())] }
+    }
+}
+
+impl From<serde_json::Map<String, Value>> for Payload {
+    fn from(entries: serde_json::Map<String, Value>) -> Self {
+        entries.into_iter().collect()
+    }
+}
 
 impl fmt::Debug for Payload {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_set().entries(self.0.keys()).finish()
+        let mut set = formatter.debug_set();
+        for layer in &self.layers {
+            match layer {
+                Layer::Entries(entries) => {
+                    set.entries(entries.iter().filter(|(_, value)| !value.is_null()).map(|(key, _)| key));
+                }
+                Layer::Provider(_) => {
+                    set.entry(&format_args!("<provider>"));
+                }
+            }
+        }
+        set.finish()
+    }
+}
+
+/// Attributes of the spans of a store, for telemetry. Layers merge per key; a `null` removes the key.
+///
+/// ```
+/// use larder::Attributes;
+/// let attributes = Attributes::new().with("service.name", "my-app").with("tenant", 7);
+/// assert_eq!(attributes.to_string(), r#"{"service.name":"my-app","tenant":7}"#);
+/// ```
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Attributes(Entries);
+
+impl Attributes {
+    /// None.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The same with `key` set.
+    #[must_use]
+    pub fn with(mut self, key: impl Into<String>, value: impl Into<Value>) -> Self {
+        self.0.insert(key.into(), value.into());
+        self
+    }
+
+    /// The same without `key`, also when an earlier layer sets it.
+    #[must_use]
+    pub fn without(self, key: impl Into<String>) -> Self {
+        self.with(key, Value::Null)
+    }
+
+    /// This layer below `later`: per key the later one wins, its `null` removes.
+    #[must_use]
+    pub fn merge(mut self, later: Self) -> Self {
+        self.0.extend(later.0);
+        self
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.iter().next().is_none()
+    }
+
+    /// Every key with its value, in the order of the keys.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &Value)> {
+        self.0.iter().filter(|(_, value)| !value.is_null()).map(|(key, value)| (key.as_str(), value))
+    }
+}
+
+impl fmt::Display for Attributes {
+    /// JSON, as the field `attributes` of a span holds it.
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let object: serde_json::Map<_, _> = self.iter().map(|(key, value)| (key.to_owned(), value.clone())).collect();
+        fmt::Display::fmt(&Value::Object(object), formatter)
     }
 }

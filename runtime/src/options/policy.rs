@@ -1,0 +1,66 @@
+//! Options that are a choice: durability, unknown events, the first sync, limits.
+
+/// What a commit survives.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Durability {
+    /// Any crash of the process (SQLite's WAL with `synchronous=NORMAL`).
+    #[default]
+    Process,
+    /// Power loss too (`synchronous=FULL`).
+    Power,
+}
+
+/// What to do with events that this version of the app does not know. They always stay in the log.
+#[derive(Clone, Copy, Debug, Default)]
+pub enum UnknownEvents {
+    /// Log a warning, once per name and load.
+    #[default]
+    Warn,
+    /// Nothing.
+    Ignore,
+    /// The load fails.
+    Fail,
+    /// Call this function.
+    Callback(fn(&crate::event::StoredEvent)),
+}
+
+impl PartialEq for UnknownEvents {
+    /// Two callbacks are equal when they are the same function.
+    fn eq(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Warn, Self::Warn) | (Self::Ignore, Self::Ignore) | (Self::Fail, Self::Fail) => true,
+            (Self::Callback(one), Self::Callback(two)) => std::ptr::fn_addr_eq(*one, *two),
+            _ => false,
+        }
+    }
+}
+
+impl Eq for UnknownEvents {}
+
+/// Whether a load waits for the first sync.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum InitialSync {
+    /// It does not.
+    #[default]
+    Skip,
+    /// It does, for so long at most.
+    Blocking {
+        /// Then the load goes on without.
+        timeout: std::time::Duration,
+    },
+}
+
+/// Sizes a commit may have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Largest encoded event, in bytes of JSON: 256 KiB.
+    pub max_event_bytes: usize,
+    /// Most events in one commit: 1,000.
+    pub max_commit_events: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { max_event_bytes: 256 * 1024, max_commit_events: 1_000 }
+    }
+}

@@ -1,0 +1,44 @@
+//! A clock that moves when a test says so.
+
+use std::{fmt, sync::Arc, time::Duration};
+
+use crate::clock::{Manual, Runtime, Tick};
+
+/// A clock that moves when a test says so: gc times, deadlines and idle stores are tested without waiting.
+#[derive(Clone, Default)]
+pub struct ManualClock {
+    inner: Arc<Manual>,
+}
+
+impl ManualClock {
+    /// A clock that stands at zero.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// How far it was advanced.
+    pub fn now(&self) -> Duration {
+        self.inner.now().since(Tick::ZERO)
+    }
+
+    /// Moves time on, timer by timer. When it returns, all that was due is done: nothing loads or closes, unless the test itself holds
+    /// it up (in an `on_load`, say).
+    pub async fn advance(&self, duration: Duration) {
+        self.inner.advance(duration).await;
+    }
+
+    /// Waits until nothing can go on without more time or the test.
+    pub async fn settle(&self) {
+        self.inner.settle().await;
+    }
+
+    pub(crate) fn runtime(&self) -> Result<Runtime, String> {
+        Runtime::manual(Arc::clone(&self.inner))
+    }
+}
+
+impl fmt::Debug for ManualClock {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("ManualClock").field("now", &self.now()).finish()
+    }
+}
