@@ -53,6 +53,15 @@ pub trait StoreDefinition: Send + Sync + Sized + 'static {
     }
 }
 
+/// What an `on_load` returns, with the app's error boxed; for generated code.
+///
+/// # Errors
+/// The app's.
+#[doc(hidden)]
+pub fn hook_done<E: Into<BoxError>>(result: Result<(), E>) -> Result<(), BoxError> {
+    result.map_err(Into::into)
+}
+
 /// A definition of one store per data dir, marked `singleton: ".."` in `define_store!`.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a singleton store",

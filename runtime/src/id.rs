@@ -8,4 +8,4 @@ pub use key::{IntoStoreId, StoreKey};
 pub use store_id::{StoreId, StoreIdError};
 
 #[doc(hidden)]
-pub use key::{KeyPart, KeyPattern, KeySegment};
+pub use key::{KeyPart, KeyPattern, KeySegment, key_field, same_id};

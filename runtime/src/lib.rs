@@ -11,6 +11,7 @@ mod definition;
 pub mod error;
 mod event;
 mod id;
+mod macros;
 mod materialize;
 mod options;
 pub mod prelude;
@@ -47,6 +48,7 @@ pub use self::{
         ParseEventNumberError, SessionId, StoredEvent,
     },
     id::{IntoStoreId, StoreId, StoreKey},
+    macros::{ColumnValue, Event, Row, StoreKey, StoreSchema, Table, define_store, materializer},
     materialize::{MaterializeResult, Tables},
     options::{Attributes, Durability, Environment, GcTime, InitialSync, Limits, Payload, StoreOptions, UnknownEvents},
     query::{ByKey, Count, Exists, First, Fits, One, Predicate, Query, Row, RowRef, Select, SqlQuery},

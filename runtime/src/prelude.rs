@@ -2,6 +2,6 @@
 
 pub use crate::{
     Adapter, Column, ColumnValue, Event, EventContext, GcTime, HasTable, Json, LoadContext, MaterializeResult,
-    Materializer, SqliteAdapter, Store, StoreHandle, StoreId, StoreKey, StoreRegistry, StoreSchema, Table, Tables,
-    Timestamp, Uuid,
+    Materializer, Row, SqliteAdapter, Store, StoreHandle, StoreId, StoreKey, StoreRegistry, StoreSchema, Table, Tables,
+    Timestamp, Uuid, define_store,
 };

@@ -1,16 +1,27 @@
 //! What generated code names. Not part of the public API.
 
 pub use crate::{
-    definition::{BoxFuture, SingletonDefinition, StoreDefinition},
+    adapter::{Adapter, SqliteAdapter},
+    definition::{BoxFuture, Singleton, SingletonDefinition, StoreDefinition, hook_done},
     error::{BoxError, QueryError},
     event::{
         Event, EventDecodeError, EventEncodeError, EventInfo, decode_newtype, decode_struct, decode_unit,
         encode_payload, upcast,
     },
-    id::{KeyPart, KeyPattern, KeySegment, StoreId, StoreIdError, StoreKey},
+    id::{KeyPart, KeyPattern, KeySegment, StoreId, StoreIdError, StoreKey, key_field, same_id},
+    options::StoreOptions,
     query::{EachRow, Fits, Origin, Params, Query, Reads, Row, RowRef, SqlQuery, SqlShape, Statement},
+    registry::LoadContext,
     schema::{HasTable, Materializer, StoreSchema},
-    table::{Column, ColumnSchema, IndexSchema, ReferenceAction, ReferenceSchema, Table, TableSchema},
-    value::{ColumnType, ColumnValue, Encoded, IntoValue, NotNull, Value, ValueError, ValueRef},
+    store::Store,
+    table::{
+        Column, ColumnSchema, DefaultKind, IndexSchema, ReferenceAction, ReferenceSchema, ReferencesIn, Table,
+        TableSchema, assert_default, assert_key_column, assert_nullable, assert_reference, assert_references,
+        assert_table_names,
+    },
+    value::{
+        ColumnType, ColumnValue, Encoded, IntoValue, NotNull, Value, ValueError, ValueRef, assert_newtype,
+        not_a_variant, text,
+    },
 };
 pub use serde;

@@ -1,10 +1,16 @@
 //! Tables: what a `#[derive(Table)]` struct says of itself, and its typed columns.
 
+mod bounds;
 mod column;
 mod ddl;
 mod key;
 mod schema;
 
+#[doc(hidden)]
+pub use bounds::{
+    DefaultKind, ReferencesIn, assert_default, assert_key_column, assert_nullable, assert_reference, assert_references,
+    assert_table_names,
+};
 pub use column::{Assignment, Column, Order};
 pub(crate) use ddl::quote;
 pub use key::{IntoKey, KeyColumns};
@@ -25,6 +31,14 @@ use crate::{
 pub trait Table: Row {
     /// The primary key: the column's type, or a tuple in key order.
     type Key: KeyColumns;
+
+    /// The table's SQL name: what other tables' references are made of.
+    #[doc(hidden)]
+    const __NAME: &'static str;
+
+    /// The SQL name of the primary key's first column.
+    #[doc(hidden)]
+    const __KEY: &'static str;
 
     /// The table's name, columns, keys, indexes and references.
     fn schema() -> &'static TableSchema;

@@ -5,9 +5,12 @@ use std::borrow::Cow;
 mod impls;
 mod into;
 mod json;
+mod unit_enum;
 
 pub use into::IntoValue;
 pub use json::Json;
+#[doc(hidden)]
+pub use unit_enum::{assert_newtype, not_a_variant, text};
 
 /// An owned SQLite value.
 #[derive(Clone, Debug, PartialEq)]

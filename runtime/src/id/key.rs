@@ -154,6 +154,33 @@ impl KeyPattern {
     }
 }
 
+/// The next field of a key, from the parts of its id; for generated code.
+///
+/// # Errors
+/// When the part does not parse.
+#[doc(hidden)]
+pub fn key_field<T>(
+    pattern: &KeyPattern,
+    id: &StoreId,
+    parts: &mut std::vec::IntoIter<String>,
+    parse: impl FnOnce(&str) -> Option<T>,
+) -> Result<T, StoreIdError> {
+    let part = parts.next().unwrap_or_default();
+    parse(&part).ok_or_else(|| StoreIdError::Pattern { id: id.to_string(), pattern: pattern.text })
+}
+
+/// The key, if it makes this very id: `issue:007` parses as 7, and 7 is `issue:7`. For generated code.
+///
+/// # Errors
+/// When the key makes another id.
+#[doc(hidden)]
+pub fn same_id<K: StoreKey>(pattern: &KeyPattern, id: &StoreId, key: K) -> Result<K, StoreIdError> {
+    if key.store_id()? == *id {
+        return Ok(key);
+    }
+    Err(StoreIdError::Pattern { id: id.to_string(), pattern: pattern.text })
+}
+
 /// A field of a key: anything that prints and parses, such as `String`, integers, `Uuid`.
 #[doc(hidden)]
 #[diagnostic::on_unimplemented(

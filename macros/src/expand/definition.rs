@@ -1,0 +1,84 @@
+//! `define_store!`
+
+use proc_macro2::TokenStream;
+use quote::{quote, quote_spanned};
+use syn::{Expr, Ident, spanned::Spanned};
+
+use super::{hidden, query};
+use crate::model::{Definition, Identity};
+
+/// Prints a store definition.
+pub(crate) fn definition(definition: &Definition) -> TokenStream {
+    let private = definition.krate.private();
+    let Definition { attributes, vis, ident, name, schema, adapter, .. } = definition;
+    let type_name = ident.to_string();
+    let id = match &definition.identity {
+        Identity::StoreId => quote!(#private::StoreId),
+        Identity::Key(ty) => quote!(#ty),
+        Identity::Singleton(_) => quote!(#private::Singleton),
+    };
+    let options = options(&private, &definition.options);
+    let on_load = definition.on_load.as_ref().map(|hook| on_load(&private, hook));
+    let singleton = singleton(&private, definition);
+    let queries = query::queries(&private, ident, &definition.queries);
+    let hidden = hidden(&quote! {
+        #[automatically_derived]
+        #[diagnostic::do_not_recommend]
+        impl #private::StoreDefinition for #ident {
+            type Id = #id;
+            type Schema = #schema;
+            const NAME: &'static ::core::primitive::str = #name;
+            const __TYPE_NAME: &'static ::core::primitive::str = #type_name;
+
+            fn __adapter() -> impl #private::Adapter { #adapter }
+
+            #options
+            #on_load
+        }
+
+        #singleton
+    });
+    quote! {
+        #(#attributes)*
+        #vis enum #ident {}
+
+        #hidden
+        #queries
+    }
+}
+
+fn options(private: &TokenStream, options: &[(Ident, Expr)]) -> Option<TokenStream> {
+    if options.is_empty() {
+        return None;
+    }
+    let setters = options.iter().map(|(key, value)| quote!(.#key(#value)));
+    Some(quote! {
+        fn __options() -> #private::StoreOptions {
+            <#private::StoreOptions as ::core::default::Default>::default() #(#setters)*
+        }
+    })
+}
+
+fn on_load(private: &TokenStream, hook: &Expr) -> TokenStream {
+    let call = quote_spanned!(hook.span()=> #private::hook_done((#hook)(__store, __context).await));
+    quote! {
+        fn __on_load<'__a>(
+            __store: &'__a #private::Store<Self>,
+            __context: #private::LoadContext,
+        ) -> #private::BoxFuture<'__a, ::core::result::Result<(), #private::BoxError>> {
+            ::std::boxed::Box::pin(async move { #call })
+        }
+    }
+}
+
+fn singleton(private: &TokenStream, definition: &Definition) -> Option<TokenStream> {
+    let Identity::Singleton(id) = &definition.identity else { return None };
+    let ident = &definition.ident;
+    Some(quote! {
+        #[automatically_derived]
+        #[diagnostic::do_not_recommend]
+        impl #private::SingletonDefinition for #ident {
+            const STORE_ID: &'static ::core::primitive::str = #id;
+        }
+    })
+}

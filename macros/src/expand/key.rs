@@ -1,0 +1,56 @@
+//! `#[derive(StoreKey)]`
+
+use proc_macro2::TokenStream;
+use quote::{quote, quote_spanned};
+use syn::{Type, spanned::Spanned};
+
+use super::hidden;
+use crate::model::{KeyField, Segment, StoreKey};
+
+/// Prints a typed store id.
+pub(crate) fn key(key: &StoreKey) -> TokenStream {
+    let private = key.krate.private();
+    let (ident, pattern) = (&key.ident, &key.pattern);
+    let segments = key.segments.iter().map(|segment| match segment {
+        Segment::Literal(text) => quote!(#private::KeySegment::Literal(#text)),
+        Segment::Field(_) => quote!(#private::KeySegment::Field),
+    });
+    let ordered: Vec<&KeyField> = key
+        .segments
+        .iter()
+        .filter_map(|segment| match segment {
+            Segment::Field(name) => key.fields.iter().find(|field| field.name == *name),
+            Segment::Literal(_) => None,
+        })
+        .collect();
+    let parts = ordered.iter().map(|field| {
+        let member = &field.member;
+        let ty = key_type(&field.ty);
+        quote_spanned!(field.ty.span()=> <#ty as #private::KeyPart>::to_part(&self.#member))
+    });
+    let fields = ordered.iter().map(|field| {
+        let member = &field.member;
+        let ty = key_type(&field.ty);
+        let value = quote_spanned!(field.ty.span()=> <#ty as #private::KeyPart>::from_part);
+        quote!(#member: #private::key_field(&__PATTERN, __id, &mut __parts, #value)?)
+    });
+    hidden(&quote! {
+        static __PATTERN: #private::KeyPattern = #private::KeyPattern { text: #pattern, segments: &[#(#segments),*] };
+
+        #[automatically_derived]
+        impl #private::StoreKey for #ident {
+            fn store_id(&self) -> ::core::result::Result<#private::StoreId, #private::StoreIdError> {
+                __PATTERN.format(&[#(#parts),*])
+            }
+
+            fn from_store_id(__id: &#private::StoreId) -> ::core::result::Result<Self, #private::StoreIdError> {
+                let mut __parts = __PATTERN.parse(__id)?.into_iter();
+                #private::same_id(&__PATTERN, __id, Self { #(#fields),* })
+            }
+        }
+    })
+}
+
+fn key_type(ty: &Type) -> TokenStream {
+    quote!(#ty)
+}

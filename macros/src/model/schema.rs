@@ -1,0 +1,14 @@
+//! Schemas.
+
+use syn::{Ident, Type};
+
+use crate::keys::Crate;
+
+/// A `#[derive(StoreSchema)]` type.
+pub(crate) struct Schema {
+    pub(crate) krate: Crate,
+    pub(crate) ident: Ident,
+    pub(crate) events: Type,
+    pub(crate) tables: Vec<Type>,
+    pub(crate) version: u32,
+}

@@ -1,0 +1,193 @@
+//! `define_store!`
+
+use proc_macro2::{Ident, TokenStream};
+use syn::{
+    Attribute, Expr, LitStr, Path, Token, Type, Visibility, braced,
+    ext::IdentExt,
+    parse::{Parse, ParseStream, Parser},
+};
+
+use super::query;
+use crate::{
+    errors::Errors,
+    keys::{self, Crate, Known, Seen},
+    message,
+    model::{Definition, Identity, QueryFn},
+};
+
+const NAME: Known = Known::once("name", "name: \"workspace\"");
+const SCHEMA: Known = Known::once("schema", "schema: WorkspaceSchema");
+const ADAPTER: Known = Known::once("adapter", "adapter: SqliteAdapter::persisted()");
+
+const KEYS: &[Known] = &[
+    NAME,
+    Known::once("id", "id: WorkspaceId"),
+    Known::once("singleton", "singleton: \"app-root\""),
+    SCHEMA,
+    ADAPTER,
+    Known::once("gc_time", "gc_time: GcTime::seconds(60)"),
+    Known::once("on_load", "on_load: announce"),
+    Known::once("durability", "durability: Durability::Power"),
+    Known::once("unknown_events", "unknown_events: UnknownEvents::Warn"),
+    Known::once("max_event_bytes", "max_event_bytes: 65_536"),
+    Known::once("max_commit_events", "max_commit_events: 100"),
+    Known::once("sync", "sync: backend()"),
+    Known::once("sync_id", "sync_id: wire_id"),
+    Known::once("sync_payload", "sync_payload: payload()"),
+    Known::once("initial_sync", "initial_sync: InitialSync::Skip"),
+    Known::once("attributes", "attributes: attributes()"),
+    Known::once("queries", "queries { .. }"),
+    Known::once("crate", "crate: path::to::larder"),
+];
+
+/// What was read of a definition, as far as it could be.
+pub(crate) struct Draft {
+    pub(crate) krate: Option<Path>,
+    pub(crate) attributes: Vec<Attribute>,
+    pub(crate) vis: Visibility,
+    pub(crate) ident: Ident,
+    pub(crate) name: Option<LitStr>,
+    pub(crate) id: Option<Type>,
+    pub(crate) singleton: Option<LitStr>,
+    pub(crate) schema: Option<Type>,
+    pub(crate) adapter: Option<Expr>,
+    pub(crate) on_load: Option<Expr>,
+    pub(crate) options: Vec<(Ident, Expr)>,
+    pub(crate) queries: Vec<QueryFn>,
+}
+
+/// Reads a definition. The draft is there for the stub even where the definition is not complete.
+pub(crate) fn definition(input: TokenStream, errors: &mut Errors) -> (Option<Draft>, Option<Definition>) {
+    let parser = |input: ParseStream<'_>| draft(input, errors);
+    match parser.parse2(input) {
+        Ok(draft) => {
+            let definition = complete(&draft, errors);
+            (Some(draft), definition)
+        }
+        Err(error) => {
+            errors.push(error);
+            (None, None)
+        }
+    }
+}
+
+fn draft(input: ParseStream<'_>, errors: &mut Errors) -> syn::Result<Draft> {
+    let refuse = |error: syn::Error| syn::Error::new(error.span(), message::not_a_definition());
+    let attributes = input.call(Attribute::parse_outer)?;
+    let vis = input.parse().map_err(refuse)?;
+    let ident = input.parse().map_err(refuse)?;
+    if !input.peek(syn::token::Brace) {
+        return Err(syn::Error::new(input.span(), message::not_a_definition()));
+    }
+    let mut draft = Draft {
+        krate: None,
+        attributes,
+        vis,
+        ident,
+        name: None,
+        id: None,
+        singleton: None,
+        schema: None,
+        adapter: None,
+        on_load: None,
+        options: Vec::new(),
+        queries: Vec::new(),
+    };
+    let content;
+    braced!(content in input);
+    read_keys(&content, &mut draft, errors)?;
+    if !input.is_empty() {
+        errors.span(input.span(), message::one_definition());
+        input.parse::<TokenStream>()?;
+    }
+    Ok(draft)
+}
+
+fn read_keys(content: ParseStream<'_>, draft: &mut Draft, errors: &mut Errors) -> syn::Result<()> {
+    let mut seen = Seen::new(KEYS, "define_store!");
+    while !content.is_empty() {
+        let Ok(key) = content.call(Ident::parse_any) else {
+            errors.span(content.span(), message::not_a_key(KEYS, "define_store!"));
+            keys::skip_value(content)?;
+            continue;
+        };
+        let known = seen.accept(&key, errors);
+        if key == "queries" && content.peek(syn::token::Brace) {
+            let queries;
+            braced!(queries in content);
+            if known.is_some() {
+                draft.queries = query::queries(&queries, errors);
+            }
+            content.parse::<Option<Token![,]>>()?;
+            continue;
+        }
+        if let Some(known) = known {
+            let read = read_value(content, &key, known, draft);
+            if read.is_ok() && !content.is_empty() && !content.peek(Token![,]) {
+                errors.span(content.span(), message::missing_comma("define_store!"));
+            }
+            errors.take(read);
+        }
+        keys::skip_value(content)?;
+    }
+    Ok(())
+}
+
+fn read_value(content: ParseStream<'_>, key: &Ident, known: &Known, draft: &mut Draft) -> syn::Result<()> {
+    if content.parse::<Token![:]>().is_err() {
+        return Err(syn::Error::new(key.span(), message::wrong_value(key, known.usage)));
+    }
+    match known.name {
+        "name" => draft.name = Some(value(content, key, known)?),
+        "id" => draft.id = Some(value(content, key, known)?),
+        "singleton" => draft.singleton = Some(value(content, key, known)?),
+        "schema" => draft.schema = Some(value(content, key, known)?),
+        "adapter" => draft.adapter = Some(value(content, key, known)?),
+        "on_load" => draft.on_load = Some(value(content, key, known)?),
+        "crate" => draft.krate = Some(content.call(Path::parse_mod_style)?),
+        "queries" => return Err(syn::Error::new(key.span(), message::wrong_value(key, known.usage))),
+        _ => draft.options.push((key.clone(), value(content, key, known)?)),
+    }
+    Ok(())
+}
+
+fn value<T: Parse>(content: ParseStream<'_>, key: &Ident, known: &Known) -> syn::Result<T> {
+    let place = content.span();
+    content.parse().map_err(|_| syn::Error::new(place, message::wrong_value(key, known.usage)))
+}
+
+fn complete(draft: &Draft, errors: &mut Errors) -> Option<Definition> {
+    let missing: Vec<&Known> = [
+        (draft.name.is_none(), &NAME),
+        (draft.schema.is_none(), &SCHEMA),
+        (draft.adapter.is_none(), &ADAPTER),
+    ]
+    .into_iter()
+    .filter_map(|(missing, known)| missing.then_some(known))
+    .collect();
+    if !missing.is_empty() {
+        errors.at(&draft.ident, message::missing_keys(&draft.ident, &missing));
+    }
+    let identity = match (&draft.id, &draft.singleton) {
+        (Some(id), Some(_)) => {
+            errors.at(id, message::singleton_with_id());
+            Identity::StoreId
+        }
+        (Some(id), None) => Identity::Key(id.clone()),
+        (None, Some(singleton)) => Identity::Singleton(singleton.clone()),
+        (None, None) => Identity::StoreId,
+    };
+    Some(Definition {
+        krate: Crate::new(draft.krate.clone()),
+        attributes: draft.attributes.clone(),
+        vis: draft.vis.clone(),
+        ident: draft.ident.clone(),
+        name: draft.name.clone()?,
+        identity,
+        schema: draft.schema.clone()?,
+        adapter: draft.adapter.clone()?,
+        on_load: draft.on_load.clone(),
+        options: draft.options.clone(),
+        queries: draft.queries.clone(),
+    })
+}
