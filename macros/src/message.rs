@@ -80,14 +80,20 @@ pub(crate) fn reserved_name(kind: &str, name: &str) -> String {
 }
 
 pub(crate) fn same_column(name: &str, first: &impl Display) -> String {
-    format!("column `{name}` is also the name of field `{first}` (SQL names ignore case); choose another with `name = \"..\"`")
+    format!(
+        "column `{name}` is also the name of field `{first}` (SQL names ignore case); choose another with `name = \"..\"`"
+    )
 }
 
 pub(crate) fn same_constant(constant: &impl Display, first: &impl Display) -> String {
     format!("its constant `{constant}` is also that of field `{first}`; rename one of the fields")
 }
 
-pub(crate) fn unknown_field<'a>(field: &str, table: &impl Display, fields: impl Iterator<Item = &'a str> + Clone) -> String {
+pub(crate) fn unknown_field<'a>(
+    field: &str,
+    table: &impl Display,
+    fields: impl Iterator<Item = &'a str> + Clone,
+) -> String {
     match suggest::closest(field, fields.clone()) {
         Some(name) => format!("`{table}` has no field `{field}`; did you mean `{name}`?"),
         None => {
@@ -118,7 +124,9 @@ pub(crate) fn unknown_action(action: &str) -> String {
 }
 
 pub(crate) fn unknown_in_references(key: &str) -> String {
-    format!("unknown key `{key}` in `references(..)`; write `references(Table)` or `references(Table, on_delete = cascade)`")
+    format!(
+        "unknown key `{key}` in `references(..)`; write `references(Table)` or `references(Table, on_delete = cascade)`"
+    )
 }
 
 pub(crate) fn bad_default() -> String {
@@ -160,11 +168,16 @@ pub(crate) fn no_wire_name(variant: &impl Display) -> String {
 }
 
 pub(crate) fn bad_wire_name(name: &str) -> String {
-    format!("{name:?} is not a wire name; use 1 to 120 characters without blanks or control characters, such as `v1.IssueOpened`")
+    format!(
+        "{name:?} is not a wire name; use 1 to 120 characters without blanks or control characters, such as `v1.IssueOpened`"
+    )
 }
 
 pub(crate) fn same_wire_name(name: &str, first: &impl Display) -> String {
-    format!("wire name `{name}` already belongs to event `{first}`; every event needs its own, such as `v2.{}`", bare(name))
+    format!(
+        "wire name `{name}` already belongs to event `{first}`; every event needs its own, such as `v2.{}`",
+        bare(name)
+    )
 }
 
 fn bare(name: &str) -> &str {
@@ -172,7 +185,9 @@ fn bare(name: &str) -> &str {
 }
 
 pub(crate) fn event_tuple(variant: &impl Display) -> String {
-    format!("event `{variant}` has several unnamed fields; name them: `{variant} {{ .. }}`, so that they can change later")
+    format!(
+        "event `{variant}` has several unnamed fields; name them: `{variant} {{ .. }}`, so that they can change later"
+    )
 }
 
 pub(crate) fn empty_event_tuple(variant: &impl Display) -> String {
@@ -184,11 +199,14 @@ pub(crate) fn empty_reason() -> String {
 }
 
 pub(crate) fn bad_from() -> String {
-    "an upcaster is written `from(\"v1.IssueOpened\" = upgrade)`, where `upgrade` is a `fn(Old) -> Result<Self, E>`".to_owned()
+    "an upcaster is written `from(\"v1.IssueOpened\" = upgrade)`, where `upgrade` is a `fn(Old) -> Result<Self, E>`"
+        .to_owned()
 }
 
 pub(crate) fn serde_on_enum(what: &str) -> String {
-    format!("`#[serde(..)]` has no place on {what}: an event's encoding is fixed to the JSON of the variant's fields; fields may have it")
+    format!(
+        "`#[serde(..)]` has no place on {what}: an event's encoding is fixed to the JSON of the variant's fields; fields may have it"
+    )
 }
 
 pub(crate) fn serde_on_field(key: &str) -> String {
@@ -212,7 +230,9 @@ pub(crate) fn bad_version() -> String {
 // Store keys.
 
 pub(crate) fn not_a_key_struct(name: &impl Display) -> String {
-    format!("`#[derive(StoreKey)]` needs a struct with at least one field; for one store without an id, mark its `define_store!` with `singleton` (`{name}`)")
+    format!(
+        "`#[derive(StoreKey)]` needs a struct with at least one field; for one store without an id, mark its `define_store!` with `singleton` (`{name}`)"
+    )
 }
 
 pub(crate) fn no_pattern(name: &impl Display, fields: &[String]) -> String {
@@ -221,7 +241,8 @@ pub(crate) fn no_pattern(name: &impl Display, fields: &[String]) -> String {
 }
 
 pub(crate) fn key_usage() -> String {
-    "a store key's pattern is written `#[store_key(\"issue:{number}\")]`; after it, only `crate = path` is known".to_owned()
+    "a store key's pattern is written `#[store_key(\"issue:{number}\")]`; after it, only `crate = path` is known"
+        .to_owned()
 }
 
 pub(crate) fn two_patterns() -> String {
@@ -232,7 +253,11 @@ pub(crate) fn pattern_brace(brace: char) -> String {
     format!("the pattern has a `{brace}` without its partner; a field is written `{{field}}`")
 }
 
-pub(crate) fn pattern_unknown_field<'a>(field: &str, key: &impl Display, fields: impl Iterator<Item = &'a str> + Clone) -> String {
+pub(crate) fn pattern_unknown_field<'a>(
+    field: &str,
+    key: &impl Display,
+    fields: impl Iterator<Item = &'a str> + Clone,
+) -> String {
     format!("in the pattern, {}", unknown_field(field, key, fields))
 }
 
@@ -271,7 +296,8 @@ pub(crate) fn pattern_long(bytes: usize) -> String {
 // Definitions.
 
 pub(crate) fn not_a_definition() -> String {
-    "`define_store!` is written `define_store! { pub WorkspaceStore { name: \"workspace\", schema: .., adapter: .. } }`".to_owned()
+    "`define_store!` is written `define_store! { pub WorkspaceStore { name: \"workspace\", schema: .., adapter: .. } }`"
+        .to_owned()
 }
 
 pub(crate) fn one_definition() -> String {

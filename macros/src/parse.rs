@@ -69,7 +69,9 @@ fn snake_case(name: &str) -> String {
     let mut snake = String::with_capacity(name.len() + 4);
     for (at, found) in characters.iter().enumerate() {
         let after_lower = at > 0 && !characters[at - 1].is_uppercase() && characters[at - 1] != '_';
-        let before_lower = at > 0 && characters[at - 1].is_uppercase() && characters.get(at + 1).is_some_and(|next| next.is_lowercase());
+        let before_lower = at > 0
+            && characters[at - 1].is_uppercase()
+            && characters.get(at + 1).is_some_and(|next| next.is_lowercase());
         if found.is_uppercase() && (after_lower || before_lower) {
             snake.push('_');
         }

@@ -48,7 +48,9 @@ pub(crate) fn table(input: &DeriveInput) -> TokenStream {
             if seen.is_empty() {
                 key = quote!(#ty);
             }
-            constants.push(quote!(#[doc = ""] #vis const #constant: #private::Column<#ident, #ty> = #private::Column::__new(0);));
+            constants.push(
+                quote!(#[doc = ""] #vis const #constant: #private::Column<#ident, #ty> = #private::Column::__new(0);),
+            );
             seen.push(constant);
         }
     }
@@ -159,7 +161,9 @@ pub(crate) fn definition(draft: &Draft) -> TokenStream {
         (Some(id), _) => (quote!(#id), None),
         (None, Some(_)) => (
             quote!(#private::Singleton),
-            Some(quote!(impl #private::SingletonDefinition for #ident { const STORE_ID: &'static ::core::primitive::str = ""; })),
+            Some(
+                quote!(impl #private::SingletonDefinition for #ident { const STORE_ID: &'static ::core::primitive::str = ""; }),
+            ),
         ),
         (None, None) => (quote!(#private::StoreId), None),
     };

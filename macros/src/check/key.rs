@@ -42,7 +42,9 @@ fn literals(key: &StoreKey, errors: &mut Errors) {
         if let Some(found) = text.chars().find(|found| !allowed(*found)) {
             errors.span(key.span, message::pattern_character(found));
         }
-        if at == 0 && let Some(first) = text.chars().next().filter(|first| allowed(*first) && !first.is_ascii_alphanumeric()) {
+        if at == 0
+            && let Some(first) = text.chars().next().filter(|first| allowed(*first) && !first.is_ascii_alphanumeric())
+        {
             errors.span(key.span, message::pattern_start(first));
         }
         let before_field = matches!(key.segments.get(at + 1), Some(Segment::Field(_)));

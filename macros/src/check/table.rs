@@ -66,7 +66,10 @@ fn field_lists(table: &Table, kind: &str, lists: &[FieldList], errors: &mut Erro
         for (at, field) in fields.iter().enumerate() {
             if !table.columns.iter().any(|column| column.ident == *field) {
                 let known: Vec<String> = table.columns.iter().map(|column| column.ident.to_string()).collect();
-                errors.at(field, message::unknown_field(&field.to_string(), &table.ident, known.iter().map(String::as_str)));
+                errors.at(
+                    field,
+                    message::unknown_field(&field.to_string(), &table.ident, known.iter().map(String::as_str)),
+                );
             } else if fields[..at].contains(field) {
                 errors.at(field, message::repeated_field(field));
             }

@@ -178,7 +178,9 @@ fn decode(private: &TokenStream, variant: &EventVariant) -> TokenStream {
             let call = quote_spanned!(ty.span()=> #private::decode_newtype::<#ty>(__args));
             quote!(#call.map(Self::#ident))
         }
-        Payload::Newtype(_) => quote!(#private::decode_newtype::<#owned>(__args).map(|__owned| Self::#ident(__owned.0))),
+        Payload::Newtype(_) => {
+            quote!(#private::decode_newtype::<#owned>(__args).map(|__owned| Self::#ident(__owned.0)))
+        }
         Payload::Struct(fields) => {
             let names = fields.iter().map(|field| &field.ident);
             let names = quote!(#(#names),*);

@@ -24,10 +24,7 @@ impl Table {
 
     /// Where the fields stand; unknown ones, which `check` reports, are left out.
     pub(crate) fn positions(&self, fields: &FieldList) -> Vec<usize> {
-        fields
-            .iter()
-            .filter_map(|field| self.columns.iter().position(|column| column.ident == *field))
-            .collect()
+        fields.iter().filter_map(|field| self.columns.iter().position(|column| column.ident == *field)).collect()
     }
 }
 

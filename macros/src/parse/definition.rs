@@ -157,14 +157,11 @@ fn value<T: Parse>(content: ParseStream<'_>, key: &Ident, known: &Known) -> syn:
 }
 
 fn complete(draft: &Draft, errors: &mut Errors) -> Option<Definition> {
-    let missing: Vec<&Known> = [
-        (draft.name.is_none(), &NAME),
-        (draft.schema.is_none(), &SCHEMA),
-        (draft.adapter.is_none(), &ADAPTER),
-    ]
-    .into_iter()
-    .filter_map(|(missing, known)| missing.then_some(known))
-    .collect();
+    let missing: Vec<&Known> =
+        [(draft.name.is_none(), &NAME), (draft.schema.is_none(), &SCHEMA), (draft.adapter.is_none(), &ADAPTER)]
+            .into_iter()
+            .filter_map(|(missing, known)| missing.then_some(known))
+            .collect();
     if !missing.is_empty() {
         errors.at(&draft.ident, message::missing_keys(&draft.ident, &missing));
     }

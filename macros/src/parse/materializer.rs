@@ -38,8 +38,14 @@ fn first(item: &TokenStream) -> TokenStream {
     let keywords: [&str; 4] = ["pub", "struct", "enum", "fn"];
     let mut names = item.clone().into_iter().filter(is_name);
     let found = names.find(|token| !keywords.iter().any(|keyword| token.to_string() == *keyword));
-    found.map_or_else(|| item.clone(), |token| match token {
-        proc_macro2::TokenTree::Ident(ident) => { let ident: Ident = ident; quote::quote!(#ident) }
-        other => other.into(),
-    })
+    found.map_or_else(
+        || item.clone(),
+        |token| match token {
+            proc_macro2::TokenTree::Ident(ident) => {
+                let ident: Ident = ident;
+                quote::quote!(#ident)
+            }
+            other => other.into(),
+        },
+    )
 }

@@ -62,7 +62,9 @@ fn parameters(arguments: ParseStream<'_>, errors: &mut Errors) -> syn::Result<Ve
         match argument {
             FnArg::Receiver(receiver) => errors.at(&receiver, message::query_has_receiver()),
             FnArg::Typed(typed) => match *typed.pat {
-                Pat::Ident(pattern) if pattern.by_ref.is_none() && pattern.mutability.is_none() && pattern.subpat.is_none() => {
+                Pat::Ident(pattern)
+                    if pattern.by_ref.is_none() && pattern.mutability.is_none() && pattern.subpat.is_none() =>
+                {
                     parameters.push((pattern.ident, *typed.ty));
                 }
                 other => errors.at(&other, message::query_parameter()),

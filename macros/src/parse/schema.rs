@@ -20,7 +20,8 @@ const SCHEMA: &[Known] = &[
 /// Reads a schema.
 pub(crate) fn schema(input: &DeriveInput, errors: &mut Errors) -> Option<Schema> {
     refuse_generics(input, "StoreSchema", errors);
-    let (mut events, mut tables, mut version, mut krate): (Option<Type>, Vec<Type>, u32, _) = (None, Vec::new(), 0, None);
+    let (mut events, mut tables, mut version, mut krate): (Option<Type>, Vec<Type>, u32, _) =
+        (None, Vec::new(), 0, None);
     let mut events_were_tried = false;
     keys::read(&input.attrs, "schema", SCHEMA, errors, &mut |found, _| {
         match found.key.to_string().as_str() {

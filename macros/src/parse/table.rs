@@ -2,7 +2,9 @@
 
 use proc_macro2::Span;
 use quote::format_ident;
-use syn::{DeriveInput, Field, Ident, Lit, LitStr, Path, Token, Type, ext::IdentExt, parse::ParseStream, spanned::Spanned};
+use syn::{
+    DeriveInput, Field, Ident, Lit, LitStr, Path, Token, Type, ext::IdentExt, parse::ParseStream, spanned::Spanned,
+};
 
 use super::{bare, docs, name_or, named_fields, refuse_generics, snake_case};
 use crate::{
@@ -50,7 +52,12 @@ pub(crate) fn table(input: &DeriveInput, errors: &mut Errors) -> Option<Table> {
     Some(Table { krate: Crate::new(krate), ident: input.ident.clone(), name, name_span, columns, unique, indexes })
 }
 
-fn column(field: &Field, unique: &mut Vec<FieldList>, indexes: &mut Vec<FieldList>, errors: &mut Errors) -> Option<Column> {
+fn column(
+    field: &Field,
+    unique: &mut Vec<FieldList>,
+    indexes: &mut Vec<FieldList>,
+    errors: &mut Errors,
+) -> Option<Column> {
     let ident = field.ident.as_ref()?;
     let (mut name, mut primary_key, mut reference, mut default) = (None, false, None, None);
     keys::read(&field.attrs, "table", COLUMN, errors, &mut |found, _| {

@@ -1,3 +1,4 @@
 //! Behaviour of larder through its public API, one module per topic.
 
 mod deps;
+mod macros;
