@@ -16,8 +16,8 @@ pub use crate::{
     store::Store,
     table::{
         Column, ColumnSchema, DefaultKind, IndexSchema, ReferenceAction, ReferenceSchema, ReferencesIn, Table,
-        TableSchema, assert_default, assert_key_column, assert_nullable, assert_reference, assert_references,
-        assert_table_names,
+        TableSchema, TableStatements, assert_default, assert_key_column, assert_nullable, assert_reference,
+        assert_references, assert_table_names,
     },
     value::{
         ColumnType, ColumnValue, Encoded, IntoValue, NotNull, Value, ValueError, ValueRef, assert_newtype,

@@ -5,6 +5,7 @@ mod column;
 mod ddl;
 mod key;
 mod schema;
+mod statements;
 
 #[doc(hidden)]
 pub use bounds::{
@@ -15,6 +16,7 @@ pub use column::{Assignment, Column, Order};
 pub(crate) use ddl::quote;
 pub use key::{IntoKey, KeyColumns};
 pub use schema::{ColumnSchema, IndexSchema, ReferenceAction, ReferenceSchema, TableSchema};
+pub use statements::TableStatements;
 
 use crate::{
     query::{ByKey, Predicate, Row, Select},

@@ -136,7 +136,7 @@ mod tests {
     use super::{Fingerprint, canonical};
     use crate::{
         event::EventInfo,
-        table::{ColumnSchema, IndexSchema, ReferenceAction, ReferenceSchema, TableSchema},
+        table::{ColumnSchema, IndexSchema, ReferenceAction, ReferenceSchema, TableSchema, TableStatements},
         value::{ColumnType, Storage},
     };
 
@@ -157,6 +157,7 @@ mod tests {
             target: "number",
             on_delete: ReferenceAction::SetNull,
         }],
+        statements: TableStatements::new(),
     };
 
     const EVENTS: &[EventInfo] = &[EventInfo {

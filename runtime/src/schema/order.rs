@@ -66,7 +66,7 @@ fn check_reference(table: &TableSchema, reference: &ReferenceSchema, all: &[&Tab
 mod tests {
     use super::parents_first;
     use crate::{
-        table::{ColumnSchema, ReferenceAction, ReferenceSchema, TableSchema},
+        table::{ColumnSchema, ReferenceAction, ReferenceSchema, TableSchema, TableStatements},
         value::{ColumnType, Storage},
     };
 
@@ -77,7 +77,16 @@ mod tests {
     }
 
     const fn table(name: &'static str, references: &'static [ReferenceSchema]) -> TableSchema {
-        TableSchema { name, type_name: name, columns: &[KEY], primary_key: &[0], unique: &[], indexes: &[], references }
+        TableSchema {
+            name,
+            type_name: name,
+            columns: &[KEY],
+            primary_key: &[0],
+            unique: &[],
+            indexes: &[],
+            references,
+            statements: TableStatements::new(),
+        }
     }
 
     fn sorted(tables: &[&'static TableSchema]) -> Result<Vec<&'static str>, String> {

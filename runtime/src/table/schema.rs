@@ -19,6 +19,9 @@ pub struct TableSchema {
     pub indexes: &'static [IndexSchema],
     /// Foreign keys.
     pub references: &'static [ReferenceSchema],
+    /// Statements on the table, made at the first use; write `TableStatements::new()`.
+    #[doc(hidden)]
+    pub statements: super::TableStatements,
 }
 
 impl TableSchema {

@@ -4,7 +4,7 @@ use super::*;
 use crate::{
     change::RowChange,
     query::{Origin, Params, Reads, Statement},
-    table::{ColumnSchema, ReferenceAction, ReferenceSchema, TableSchema},
+    table::{ColumnSchema, ReferenceAction, ReferenceSchema, TableSchema, TableStatements},
     value::{ColumnType, Storage},
 };
 
@@ -22,6 +22,7 @@ static PARENT: TableSchema = TableSchema {
     unique: &[&[1]],
     indexes: &[],
     references: &[],
+    statements: TableStatements::new(),
 };
 
 static CHILD: TableSchema = TableSchema {
@@ -32,6 +33,7 @@ static CHILD: TableSchema = TableSchema {
     unique: &[],
     indexes: &[],
     references: &[ReferenceSchema { column: 1, table: "parent", target: "id", on_delete: ReferenceAction::Cascade }],
+    statements: TableStatements::new(),
 };
 
 fn memory() -> Connection {
