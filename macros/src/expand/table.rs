@@ -169,6 +169,7 @@ fn schema(private: &TokenStream, table: &Table) -> TokenStream {
             unique: &[#(#unique),*],
             indexes: &[#(#indexes),*],
             references: &[#(#references),*],
+            statements: #private::TableStatements::new(),
         }
     }
 }
