@@ -1,7 +1,8 @@
 //! What most files of an app need: `use larder::prelude::*;`.
 
+pub use crate::macros::Row;
 pub use crate::{
     Adapter, Column, ColumnValue, Event, EventContext, GcTime, HasTable, Json, LoadContext, MaterializeResult,
-    Materializer, Row, SqliteAdapter, Store, StoreHandle, StoreId, StoreKey, StoreRegistry, StoreSchema, Table, Tables,
+    Materializer, SqliteAdapter, Store, StoreHandle, StoreId, StoreKey, StoreRegistry, StoreSchema, Table, Tables,
     Timestamp, Uuid, define_store,
 };

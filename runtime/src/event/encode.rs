@@ -1,16 +1,30 @@
 //! From an event to its JSON text and back.
 
-use serde::{Serialize, de::DeserializeOwned};
+use std::io;
 
+use serde::{Serialize, de::DeserializeOwned};
+use serde_json::{Serializer, ser::Formatter};
+
+use super::finite;
 use crate::error::BoxError;
+
+/// How deep arrays and objects may be inside each other in an event's arguments. Every reader must be able to take it apart again, the
+/// sync server included, and none may overflow its stack.
+const MAX_DEPTH: usize = 64;
 
 /// Why an event has no JSON text.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum EventEncodeError {
     /// A float is not finite.
-    #[error("it holds a float that is not finite, which JSON cannot say")]
+    #[error("it holds a float that is NaN or infinite, which JSON cannot say; use `Option<f64>` for a missing number")]
     NotFinite,
+    /// Arrays and objects are too deep inside each other.
+    #[error("its arguments are more than {limit} arrays and objects deep; flatten them, or keep them as text")]
+    TooDeep {
+        /// The limit.
+        limit: usize,
+    },
     /// serde refused.
     #[error("{0}")]
     Serde(#[from] serde_json::Error),
@@ -31,36 +45,143 @@ pub enum EventDecodeError {
     Upcast(BoxError),
 }
 
-/// For generated code.
+/// The JSON of a payload; for generated code.
+///
+/// # Errors
+/// A float that is not finite, too much nesting, and what serde refuses.
 #[doc(hidden)]
 pub fn encode_payload(payload: &impl Serialize) -> Result<Option<String>, EventEncodeError> {
-    Ok(Some(serde_json::to_string(payload)?))
+    let mut text = Vec::with_capacity(128);
+    let mut seen = Seen::default();
+    let written = payload.serialize(&mut Serializer::with_formatter(&mut text, Watch { seen: &mut seen }));
+    // serde_json writes `null` for a float that is not finite, and refuses one as a key: only then is it worth a second look.
+    if seen.too_deep {
+        return Err(EventEncodeError::TooDeep { limit: MAX_DEPTH });
+    }
+    if (seen.null || written.is_err()) && !finite::is_finite(payload) {
+        return Err(EventEncodeError::NotFinite);
+    }
+    written?;
+    let text = String::from_utf8(text).map_err(|error| <serde_json::Error as serde::ser::Error>::custom(error))?;
+    Ok(Some(text))
 }
 
-/// For generated code.
+/// The payload of a struct variant; for generated code.
+///
+/// # Errors
+/// When the arguments are absent, no object, or do not fit.
 #[doc(hidden)]
 pub fn decode_struct<T: DeserializeOwned>(args: Option<&str>) -> Result<T, EventDecodeError> {
-    decode_newtype(args)
+    let text = args.ok_or(EventDecodeError::Shape("they are absent"))?;
+    if !text.trim_start().starts_with('{') {
+        return Err(EventDecodeError::Shape("they are no JSON object"));
+    }
+    Ok(serde_json::from_str(text)?)
 }
 
-/// For generated code.
+/// The payload of a newtype variant; for generated code.
+///
+/// # Errors
+/// When the arguments are absent or do not fit.
 #[doc(hidden)]
 pub fn decode_newtype<T: DeserializeOwned>(args: Option<&str>) -> Result<T, EventDecodeError> {
     let text = args.ok_or(EventDecodeError::Shape("they are absent"))?;
     Ok(serde_json::from_str(text)?)
 }
 
-/// For generated code.
+/// The payload of a unit variant: none, not even `null`; for generated code.
+///
+/// # Errors
+/// When there are arguments.
 #[doc(hidden)]
 pub fn decode_unit(args: Option<&str>) -> Result<(), EventDecodeError> {
     if args.is_none() { Ok(()) } else { Err(EventDecodeError::Shape("there are some, and the event takes none")) }
 }
 
-/// For generated code.
+/// An old event as a new one; for generated code. The arguments of an old event without any are read as `()`.
+///
+/// # Errors
+/// When the arguments do not fit the old type, or the upcaster refuses them.
 #[doc(hidden)]
 pub fn upcast<Old: DeserializeOwned, E, R: Into<BoxError>>(
     args: Option<&str>,
     upcaster: impl FnOnce(Old) -> Result<E, R>,
 ) -> Result<E, EventDecodeError> {
-    upcaster(decode_newtype(args)?).map_err(|error| EventDecodeError::Upcast(error.into()))
+    let old = match args {
+        Some(text) => serde_json::from_str(text)?,
+        None => serde_json::from_str("null").map_err(|_| EventDecodeError::Shape("they are absent"))?,
+    };
+    upcaster(old).map_err(|error| EventDecodeError::Upcast(error.into()))
+}
+
+/// What was written so far.
+#[derive(Default)]
+struct Seen {
+    null: bool,
+    depth: usize,
+    too_deep: bool,
+}
+
+impl Seen {
+    fn enter(&mut self) -> io::Result<()> {
+        self.depth += 1;
+        if self.depth > MAX_DEPTH {
+            self.too_deep = true;
+            return Err(io::Error::other("too deep"));
+        }
+        Ok(())
+    }
+
+    /// Text that is JSON already, such as a `RawValue`.
+    fn fragment(&mut self, fragment: &str) -> io::Result<()> {
+        let (mut in_string, mut escaped) = (false, false);
+        for byte in fragment.bytes() {
+            match byte {
+                _ if escaped => escaped = false,
+                b'\\' if in_string => escaped = true,
+                b'"' => in_string = !in_string,
+                b'[' | b'{' if !in_string => self.enter()?,
+                b']' | b'}' if !in_string => self.depth = self.depth.saturating_sub(1),
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+}
+
+/// serde_json's compact form, watched while it is written.
+struct Watch<'a> {
+    seen: &'a mut Seen,
+}
+
+impl Formatter for Watch<'_> {
+    fn write_null<W: ?Sized + io::Write>(&mut self, writer: &mut W) -> io::Result<()> {
+        self.seen.null = true;
+        writer.write_all(b"null")
+    }
+
+    fn begin_array<W: ?Sized + io::Write>(&mut self, writer: &mut W) -> io::Result<()> {
+        self.seen.enter()?;
+        writer.write_all(b"[")
+    }
+
+    fn end_array<W: ?Sized + io::Write>(&mut self, writer: &mut W) -> io::Result<()> {
+        self.seen.depth -= 1;
+        writer.write_all(b"]")
+    }
+
+    fn begin_object<W: ?Sized + io::Write>(&mut self, writer: &mut W) -> io::Result<()> {
+        self.seen.enter()?;
+        writer.write_all(b"{")
+    }
+
+    fn end_object<W: ?Sized + io::Write>(&mut self, writer: &mut W) -> io::Result<()> {
+        self.seen.depth -= 1;
+        writer.write_all(b"}")
+    }
+
+    fn write_raw_fragment<W: ?Sized + io::Write>(&mut self, writer: &mut W, fragment: &str) -> io::Result<()> {
+        self.seen.fragment(fragment)?;
+        writer.write_all(fragment.as_bytes())
+    }
 }
