@@ -49,16 +49,19 @@ pub use self::{
     },
     id::{IntoStoreId, StoreId, StoreKey},
     macros::{ColumnValue, Event, Row, StoreKey, StoreSchema, Table, define_store, materializer},
-    materialize::{MaterializeResult, Tables},
+    materialize::{Delete, MaterializeResult, SqlParam, SqlParams, Tables, Target, Update},
     options::{Attributes, Durability, Environment, GcTime, InitialSync, Limits, Payload, StoreOptions, UnknownEvents},
-    query::{ByKey, Count, Exists, First, Fits, One, Predicate, Query, Row, RowRef, Select, SqlQuery},
+    query::{
+        ByKey, Count, ExactlyOne, Exists, First, Fits, FitsSchema, One, OneByKey, Predicate, Query, Row, RowRef,
+        Select, SqlQuery, SqlShape,
+    },
     registry::{LoadContext, StoreHandle, StoreRegistry},
     schema::{Fingerprint, HasTable, Materializer, StoreSchema},
     store::{LoadProgress, Migration, MigrationsReport, RebuildReason, Store, StoreName},
     sync::{PushRequest, SyncBackend},
     table::{
-        Column, ColumnSchema, IndexSchema, IntoKey, KeyColumns, Order, ReferenceAction, ReferenceSchema, Table,
-        TableSchema,
+        Column, ColumnSchema, IndexSchema, IntoKey, IntoOrder, KeyColumns, Order, ReferenceAction, ReferenceSchema,
+        Table, TableSchema,
     },
     value::{ColumnType, ColumnValue, Encoded, IntoValue, Json, NotNull, Storage, Value, ValueError, ValueRef},
 };

@@ -10,7 +10,9 @@ pub use crate::{
     },
     id::{KeyPart, KeyPattern, KeySegment, StoreId, StoreIdError, StoreKey, key_field, same_id},
     options::StoreOptions,
-    query::{EachRow, Fits, Origin, Params, Query, Reads, Row, RowRef, SqlQuery, SqlShape, Statement},
+    query::{
+        EachRow, ExactlyOne, Fits, FitsSchema, Origin, Params, Query, Reads, Row, RowRef, SqlQuery, SqlShape, Statement,
+    },
     registry::LoadContext,
     schema::{HasTable, Materializer, StoreSchema},
     store::Store,

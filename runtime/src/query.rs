@@ -1,18 +1,26 @@
 //! Typed queries: by key, filter, order, limit, count, first, one; raw SQL for the rest; tuples of queries on one snapshot.
 
 mod by_key;
+mod fits;
+mod literal;
+mod logic;
 mod predicate;
+mod render;
 mod row;
+mod run;
 mod select;
 mod sql;
 mod statement;
 mod tuple;
 
-pub use by_key::ByKey;
+pub use by_key::{ByKey, OneByKey};
+pub use fits::{Fits, FitsSchema};
 pub use predicate::{Comparison, Predicate};
 pub use row::{Row, RowRef, RowSource};
+pub(crate) use run::Text;
+pub(crate) use select::SelectSpec;
 pub use select::{Count, Exists, First, One, Select};
-pub use sql::{SqlQuery, SqlShape};
+pub use sql::{ExactlyOne, SqlQuery, SqlShape};
 pub use statement::{Origin, Params, Statement};
 
 use crate::error::QueryError;
@@ -30,13 +38,6 @@ pub trait Query {
     #[doc(hidden)]
     fn __run(&self, on: &mut dyn Reads) -> Result<Self::Output, QueryError>;
 }
-
-/// A query that may be asked of store definition `D`: all its tables are in `D`'s schema.
-#[diagnostic::on_unimplemented(
-    message = "this query does not fit `{D}`",
-    note = "ask a store whose schema has the query's tables, or add them to its `#[schema(tables(..))]`"
-)]
-pub trait Fits<D>: Query {}
 
 /// Where a query runs: something that holds one consistent state.
 pub trait Reads {

@@ -4,6 +4,7 @@ mod bounds;
 mod column;
 mod ddl;
 mod key;
+mod order;
 mod schema;
 mod statements;
 
@@ -12,9 +13,10 @@ pub use bounds::{
     DefaultKind, ReferencesIn, assert_default, assert_key_column, assert_nullable, assert_reference, assert_references,
     assert_table_names,
 };
-pub use column::{Assignment, Column, Order};
+pub use column::{Assignment, Column};
 pub(crate) use ddl::quote;
 pub use key::{IntoKey, KeyColumns};
+pub use order::{IntoOrder, Order};
 pub use schema::{ColumnSchema, IndexSchema, ReferenceAction, ReferenceSchema, TableSchema};
 pub use statements::TableStatements;
 

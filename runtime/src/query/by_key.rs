@@ -1,30 +1,87 @@
 //! The row with a primary key.
 
-use std::marker::PhantomData;
+use std::{fmt, marker::PhantomData};
 
-use super::{Query, Reads};
+use super::{Query, Reads, run};
 use crate::{
     error::QueryError,
     table::{IntoKey, Table},
-    value::{Value, ValueError},
+    value::{Value, ValueError, ValueRef},
 };
 
 /// The row with a primary key, if there is one: `Issue::by_key(7)`.
+#[must_use = "a query does nothing until it is asked of a store"]
 pub struct ByKey<T> {
     pub(crate) key: Result<Vec<Value>, ValueError>,
     table: PhantomData<fn() -> T>,
 }
 
+/// The row with a primary key, which must be there.
+#[must_use = "a query does nothing until it is asked of a store"]
+pub struct OneByKey<T>(ByKey<T>);
+
 impl<T: Table> ByKey<T> {
     pub(crate) fn new(key: impl IntoKey<T::Key>) -> Self {
         Self { key: key.into_key(), table: PhantomData }
+    }
+
+    /// The row, which must be there: otherwise a [`QueryError::NotOne`].
+    pub fn one(self) -> OneByKey<T> {
+        OneByKey(self)
     }
 }
 
 impl<T: Table> Query for ByKey<T> {
     type Output = Option<T>;
 
-    fn __run(&self, _on: &mut dyn Reads) -> Result<Self::Output, QueryError> {
-        unimplemented!()
+    fn __run(&self, on: &mut dyn Reads) -> Result<Self::Output, QueryError> {
+        let key = self.key.as_ref().map_err(Clone::clone)?;
+        let mut params = [ValueRef::Null; MAX_KEY];
+        let params = key_params(key, &mut params);
+        let statement = run::built::<T>(&T::schema().statements().select_by_key, params);
+        run::collect_first(|each| on.rows(&statement, each))
+    }
+}
+
+/// The most columns of a key: [`IntoKey`] is there for tuples of so many.
+pub(crate) const MAX_KEY: usize = 4;
+
+/// The key as parameters, without a heap allocation.
+pub(crate) fn key_params<'a, 'b>(key: &'b [Value], into: &'a mut [ValueRef<'b>; MAX_KEY]) -> &'a [ValueRef<'b>] {
+    for (param, value) in into.iter_mut().zip(key) {
+        *param = value.as_ref();
+    }
+    &into[..key.len().min(MAX_KEY)]
+}
+
+impl<T: Table> Query for OneByKey<T> {
+    type Output = T;
+
+    fn __run(&self, on: &mut dyn Reads) -> Result<Self::Output, QueryError> {
+        self.0.__run(on)?.ok_or(QueryError::NotOne { row: T::NAME, found: "no row" })
+    }
+}
+
+impl<T> Clone for ByKey<T> {
+    fn clone(&self) -> Self {
+        Self { key: self.key.clone(), table: PhantomData }
+    }
+}
+
+impl<T> Clone for OneByKey<T> {
+    fn clone(&self) -> Self {
+        Self(self.0.clone())
+    }
+}
+
+impl<T: Table> fmt::Debug for ByKey<T> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("ByKey").field("table", &T::schema().name).field("key", &self.key).finish()
+    }
+}
+
+impl<T: Table> fmt::Debug for OneByKey<T> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(formatter)
     }
 }

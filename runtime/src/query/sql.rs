@@ -1,11 +1,108 @@
 //! SQL as text: what `queries { .. }` makes.
 
-use std::marker::PhantomData;
+use std::{fmt, marker::PhantomData};
 
-/// A query in SQL whose result is `S`.
+use super::{EachRow, Origin, Params, Query, Reads, Row, Statement, run};
+use crate::{
+    error::QueryError,
+    value::{Value, ValueError, ValueRef},
+};
+
+/// A query of definition `D` in SQL, whose result is `S`: `Vec<T>`, `Option<T>`, or [`ExactlyOne<T>`](ExactlyOne).
+///
+/// A function of `queries { .. }` in `define_store!` makes one.
+#[must_use = "a query does nothing until it is asked of a store"]
 pub struct SqlQuery<D, S> {
+    sql: &'static str,
+    params: Vec<(&'static str, Result<Value, ValueError>)>,
     types: PhantomData<fn() -> (D, S)>,
 }
 
 /// What an SQL query returns: `Vec<T>`, `Option<T>`, or `T` (exactly one).
-pub trait SqlShape: Send + Sync + 'static {}
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a query's result",
+    label = "expected `Vec<T>`, `Option<T>`, or a row type"
+)]
+pub trait SqlShape: Send + Sync + 'static {
+    /// What each row becomes.
+    type Row: Row;
+
+    /// What comes back.
+    type Output: Send + Sync + 'static;
+
+    /// Runs a statement and collects its rows.
+    #[doc(hidden)]
+    fn __collect(run: impl FnOnce(&mut EachRow<'_>) -> Result<(), QueryError>) -> Result<Self::Output, QueryError>;
+}
+
+/// The shape of a query that yields exactly one row: none or several are a [`QueryError::NotOne`].
+pub struct ExactlyOne<T>(PhantomData<fn() -> T>);
+
+impl<T: Row> SqlShape for Vec<T> {
+    type Row = T;
+    type Output = Self;
+
+    fn __collect(run: impl FnOnce(&mut EachRow<'_>) -> Result<(), QueryError>) -> Result<Self, QueryError> {
+        run::collect_all(run)
+    }
+}
+
+impl<T: Row> SqlShape for Option<T> {
+    type Row = T;
+    type Output = Self;
+
+    fn __collect(run: impl FnOnce(&mut EachRow<'_>) -> Result<(), QueryError>) -> Result<Self, QueryError> {
+        run::collect_first(run)
+    }
+}
+
+impl<T: Row> SqlShape for ExactlyOne<T> {
+    type Row = T;
+    type Output = T;
+
+    fn __collect(run: impl FnOnce(&mut EachRow<'_>) -> Result<(), QueryError>) -> Result<T, QueryError> {
+        run::collect_one(run)
+    }
+}
+
+impl<D, S> SqlQuery<D, S> {
+    /// A query with named parameters; for generated code.
+    #[doc(hidden)]
+    pub fn __new(sql: &'static str, params: Vec<(&'static str, Result<Value, ValueError>)>) -> Self {
+        Self { sql, params, types: PhantomData }
+    }
+}
+
+impl<D: 'static, S: SqlShape> Query for SqlQuery<D, S> {
+    type Output = S::Output;
+
+    fn __run(&self, on: &mut dyn Reads) -> Result<Self::Output, QueryError> {
+        let param = |(name, value): &(&'static str, Result<Value, ValueError>)| match value {
+            Ok(value) => Ok((*name, value.clone())),
+            Err(error) => Err(error.clone()),
+        };
+        let values = self.params.iter().map(param).collect::<Result<Vec<_>, _>>()?;
+        let params: Vec<(&'static str, ValueRef<'_>)> =
+            values.iter().map(|(name, value)| (*name, value.as_ref())).collect();
+        let statement = Statement {
+            sql: self.sql,
+            params: Params::Named(&params),
+            origin: Origin::App,
+            row: S::Row::NAME,
+            columns: S::Row::COLUMNS,
+        };
+        S::__collect(|each| on.rows(&statement, each))
+    }
+}
+
+impl<D, S> Clone for SqlQuery<D, S> {
+    fn clone(&self) -> Self {
+        Self { sql: self.sql, params: self.params.clone(), types: PhantomData }
+    }
+}
+
+impl<D, S> fmt::Debug for SqlQuery<D, S> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("SqlQuery").field("sql", &self.sql).field("params", &self.params).finish()
+    }
+}

@@ -1,1 +1,28 @@
-//! Tuples of queries: one snapshot.
+//! Tuples of queries: all on one snapshot.
+
+use super::{FitsSchema, Query, Reads};
+use crate::error::QueryError;
+
+macro_rules! tuples {
+    ($(($($query:ident $field:tt),+)),+ $(,)?) => {$(
+        impl<$($query: Query),+> Query for ($($query,)+) {
+            type Output = ($($query::Output,)+);
+
+            fn __run(&self, on: &mut dyn Reads) -> Result<Self::Output, QueryError> {
+                Ok(($(self.$field.__run(on)?,)+))
+            }
+        }
+
+        impl<Schema, $($query: FitsSchema<Schema>),+> FitsSchema<Schema> for ($($query,)+) {}
+    )+};
+}
+
+tuples!(
+    (A 0, B 1),
+    (A 0, B 1, C 2),
+    (A 0, B 1, C 2, D 3),
+    (A 0, B 1, C 2, D 3, E 4),
+    (A 0, B 1, C 2, D 3, E 4, F 5),
+    (A 0, B 1, C 2, D 3, E 4, F 5, G 6),
+    (A 0, B 1, C 2, D 3, E 4, F 5, G 6, H 7),
+);

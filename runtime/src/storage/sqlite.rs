@@ -11,7 +11,7 @@ use rusqlite::{OpenFlags, config::DbConfig};
 use crate::{
     options::Durability,
     query::RowRef,
-    value::{Value, ValueRef},
+    value::{Encoded, Value, ValueRef},
 };
 
 mod backup;
@@ -25,6 +25,7 @@ mod wal;
 
 pub(crate) use error::{Constraint, SqliteError, SqliteErrorKind};
 pub(crate) use guard::Guard;
+pub(crate) use read::ReadError;
 pub(crate) use wal::{Checkpoint, CheckpointState};
 
 /// Prepared statements kept by a connection that works.
@@ -82,22 +83,29 @@ impl Connection {
 
     /// Runs one statement, which is kept prepared; the number of rows that it changed itself.
     pub(crate) fn execute(&mut self, sql: &str, params: &[ValueRef<'_>]) -> Result<u64, SqliteError> {
-        let mark = self.changes_mark();
-        match self.execute_once(sql, params) {
-            Ok(changed) => Ok(changed),
-            Err(error) => {
-                // SQLite undid the statement, so what it had changed until then did not happen.
-                self.changes_truncate(mark);
-                Err(error)
-            }
-        }
+        self.write(sql, params.iter().copied())
     }
 
-    fn execute_once(&self, sql: &str, params: &[ValueRef<'_>]) -> Result<u64, SqliteError> {
-        let key = self.guard.key(sql);
-        let mut statement = self.sqlite.prepare_cached(&key).map_err(|error| self.guard.explain(error))?;
-        read::bind(&mut statement, params)?;
-        Ok(statement.raw_execute()? as u64)
+    /// The same with the values of a row.
+    pub(crate) fn execute_encoded(&mut self, sql: &str, values: &[Encoded<'_>]) -> Result<u64, SqliteError> {
+        self.write(sql, values.iter().map(Encoded::as_ref))
+    }
+
+    fn write<'v>(
+        &mut self,
+        sql: &str,
+        params: impl ExactSizeIterator<Item = ValueRef<'v>>,
+    ) -> Result<u64, SqliteError> {
+        let mark = self.changes_mark();
+        let result = read::with_prepared(self, sql, |statement| {
+            read::bind(statement, params)?;
+            Ok(statement.raw_execute()? as u64)
+        });
+        if result.is_err() {
+            // SQLite undid the statement, so what it had changed until then did not happen.
+            self.changes_truncate(mark);
+        }
+        result
     }
 
     /// Runs several statements without parameters, which are not kept.

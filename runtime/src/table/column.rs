@@ -2,7 +2,7 @@
 
 use std::{fmt, marker::PhantomData};
 
-use super::Table;
+use super::{Order, Table};
 use crate::{
     query::{Comparison, Predicate},
     value::{ColumnValue, IntoValue, Value, ValueError},
@@ -135,32 +135,4 @@ impl TextColumn for Option<String> {}
 pub struct Assignment {
     pub(crate) column: usize,
     pub(crate) value: Result<Value, ValueError>,
-}
-
-/// One term of an `ORDER BY`.
-pub struct Order<T> {
-    pub(crate) column: usize,
-    pub(crate) descending: bool,
-    table: PhantomData<fn() -> T>,
-}
-
-impl<T> Order<T> {
-    fn new(column: usize, descending: bool) -> Self {
-        Self { column, descending, table: PhantomData }
-    }
-}
-
-impl<T> Clone for Order<T> {
-    fn clone(&self) -> Self {
-        *self
-    }
-}
-
-impl<T> Copy for Order<T> {}
-
-impl<T: Table> fmt::Debug for Order<T> {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let way = if self.descending { "desc" } else { "asc" };
-        write!(formatter, "{} {way}", T::schema().columns[self.column].name)
-    }
 }

@@ -24,17 +24,28 @@ impl Connection {
         guard: Guard,
         each: &mut EachRow<'_>,
     ) -> Result<(), QueryError> {
-        let result = match (statement.origin, statement.params) {
+        self.read_with(statement, guard, each).map_err(|error| error.into_query_error(statement.sql))
+    }
+
+    /// The same, and says whose error it is.
+    pub(crate) fn read_with(
+        &mut self,
+        statement: &Statement<'_>,
+        guard: Guard,
+        each: &mut EachRow<'_>,
+    ) -> Result<(), ReadError> {
+        match (statement.origin, statement.params) {
             (Origin::Builder, Params::Ordered(params)) => rows(self, statement.sql, params, each),
             _ => self.guard(guard, |connection| app_rows(connection, statement, each)),
-        };
-        result.map_err(|error| error.into_query_error(statement.sql))
+        }
     }
 }
 
 /// SQLite's error, or that of the code that looked at a row.
-pub(super) enum ReadError {
+pub(crate) enum ReadError {
+    /// SQLite's.
     Sqlite(SqliteError),
+    /// That of the code that looked at a row.
     Query(QueryError),
 }
 
@@ -57,7 +68,14 @@ impl From<QueryError> for ReadError {
 }
 
 impl ReadError {
-    fn into_query_error(self, sql: &str) -> QueryError {
+    pub(crate) fn sqlite(&self) -> Option<&SqliteError> {
+        match self {
+            Self::Sqlite(error) => Some(error),
+            Self::Query(_) => None,
+        }
+    }
+
+    pub(crate) fn into_query_error(self, sql: &str) -> QueryError {
         match self {
             Self::Query(error) => error,
             Self::Sqlite(error) => error.into_query_error(sql),
@@ -96,26 +114,43 @@ pub(super) fn rows<E, R>(
 where
     E: From<SqliteError> + From<R>,
 {
-    let key = connection.guard.key(sql);
-    let prepared = connection.sqlite.prepare_cached(&key).map_err(|error| connection.guard.explain(error));
-    let mut statement = prepared?;
-    bind(&mut statement, params)?;
-    step(&mut statement, &[], each)
+    with_prepared(connection, sql, |statement| {
+        bind(statement, params.iter().copied())?;
+        step(statement, &[], each)
+    })
 }
 
+/// Prepares a statement, or takes it from those that are kept, and works with it.
+pub(super) fn with_prepared<R, E: From<SqliteError>>(
+    connection: &Connection,
+    sql: &str,
+    work: impl FnOnce(&mut rusqlite::Statement<'_>) -> Result<R, E>,
+) -> Result<R, E> {
+    let key = connection.guard.key(sql);
+    if key.len() > LONGEST_KEPT {
+        let prepared = connection.sqlite.prepare(&key).map_err(|error| connection.guard.explain(error));
+        return work(&mut prepared?);
+    }
+    let prepared = connection.sqlite.prepare_cached(&key).map_err(|error| connection.guard.explain(error));
+    work(&mut *prepared?)
+}
+
+/// The longest text of a statement that is kept prepared, in bytes: one longer is a list that hardly comes again.
+const LONGEST_KEPT: usize = 16 * 1024;
+
 fn app_rows(connection: &Connection, statement: &Statement<'_>, each: &mut EachRow<'_>) -> Result<(), ReadError> {
-    let key = connection.guard.key(statement.sql);
-    let mut prepared = connection.sqlite.prepare_cached(&key).map_err(|error| connection.guard.explain(error))?;
-    if !prepared.readonly() {
-        let message = "a query reads, and this statement writes; write with `execute_sql` in a materializer";
-        return Err(SqliteError::new(SqliteErrorKind::Other, message).into());
-    }
-    match statement.params {
-        Params::Ordered(params) => bind(&mut prepared, params)?,
-        Params::Named(params) => bind_named(&mut prepared, params)?,
-    }
-    let places = places(&prepared, statement)?;
-    step(&mut prepared, &places, each)
+    with_prepared(connection, statement.sql, |prepared| {
+        if !prepared.readonly() {
+            let message = "a query reads, and this statement writes; write with `execute_sql` in a materializer";
+            return Err(SqliteError::new(SqliteErrorKind::Other, message).into());
+        }
+        match statement.params {
+            Params::Ordered(params) => bind(prepared, params.iter().copied())?,
+            Params::Named(params) => bind_named(prepared, params)?,
+        }
+        let places = places(prepared, statement)?;
+        step(prepared, &places, each)
+    })
 }
 
 fn step<E, R>(
@@ -138,14 +173,17 @@ where
 }
 
 /// Binds parameters in order; as many as the statement has.
-pub(super) fn bind(statement: &mut rusqlite::Statement<'_>, params: &[ValueRef<'_>]) -> Result<(), SqliteError> {
+pub(super) fn bind<'v>(
+    statement: &mut rusqlite::Statement<'_>,
+    params: impl ExactSizeIterator<Item = ValueRef<'v>>,
+) -> Result<(), SqliteError> {
     let wanted = statement.parameter_count();
     if wanted != params.len() {
         let message = format!("the statement has {wanted} parameters, {} values were given", params.len());
         return Err(SqliteError::new(SqliteErrorKind::Other, message));
     }
-    for (index, value) in params.iter().enumerate() {
-        statement.raw_bind_parameter(index + 1, Param(*value))?;
+    for (index, value) in params.enumerate() {
+        statement.raw_bind_parameter(index + 1, Param(value))?;
     }
     Ok(())
 }

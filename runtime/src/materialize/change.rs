@@ -1,0 +1,154 @@
+//! Updates and deletes of named rows.
+
+use std::marker::PhantomData;
+
+use super::{
+    MaterializeResult, RawTables, Target,
+    target::{Rows, Which},
+};
+use crate::{
+    error::MaterializeError,
+    query::Text,
+    table::{Assignment, Column, Table, TableSchema, quote},
+    value::{ColumnValue, IntoValue},
+};
+
+/// Rows to change, and what to. Nothing happens before [`run`](Self::run) or [`run_one`](Self::run_one).
+#[must_use = "an update does nothing until `.run()` or `.run_one()`"]
+pub struct Update<'t, 'a, T> {
+    change: Change<'t, 'a>,
+    assignments: Vec<Assignment>,
+    table: PhantomData<fn() -> T>,
+}
+
+/// Rows to delete. Nothing happens before [`run`](Self::run) or [`run_one`](Self::run_one).
+#[must_use = "a delete does nothing until `.run()` or `.run_one()`"]
+pub struct Delete<'t, 'a, T> {
+    change: Change<'t, 'a>,
+    table: PhantomData<fn() -> T>,
+}
+
+struct Change<'t, 'a> {
+    raw: &'t mut RawTables<'a>,
+    table: &'static TableSchema,
+    rows: Rows,
+}
+
+impl<'t, 'a, T: Table> Update<'t, 'a, T> {
+    pub(super) fn new(raw: &'t mut RawTables<'a>, which: impl Target<Table = T>) -> Self {
+        Self { change: Change::new::<T>(raw, which.__which()), assignments: Vec::new(), table: PhantomData }
+    }
+
+    /// This column becomes `value`. For a column set twice, the last value counts.
+    pub fn set<V: ColumnValue, To>(mut self, column: Column<T, V, To>, value: impl IntoValue<V>) -> Self {
+        let assignment = column.assign(value);
+        self.assignments.retain(|other| other.column != assignment.column);
+        self.assignments.push(assignment);
+        self
+    }
+
+    /// Changes the rows, however many there are.
+    ///
+    /// # Errors
+    /// [`MaterializeError::Exists`] when a row would get the key or unique columns of another, [`MaterializeError::Reference`] when
+    /// a reference would lead nowhere, [`MaterializeError::Value`] when a value has no stored form.
+    pub fn run(self) -> MaterializeResult {
+        self.run_count().map(drop)
+    }
+
+    /// The same, and answers how many rows there were.
+    ///
+    /// # Errors
+    /// Those of [`run`](Self::run).
+    pub fn run_count(self) -> Result<u64, MaterializeError> {
+        update(self.change, &self.assignments, false)
+    }
+
+    /// Changes the one row that there is.
+    ///
+    /// # Errors
+    /// Those of [`run`](Self::run), and [`MaterializeError::NotOne`] when there are none or several; then nothing changes.
+    pub fn run_one(self) -> MaterializeResult {
+        update(self.change, &self.assignments, true).map(drop)
+    }
+}
+
+impl<'t, 'a, T: Table> Delete<'t, 'a, T> {
+    pub(super) fn new(raw: &'t mut RawTables<'a>, which: impl Target<Table = T>) -> Self {
+        Self { change: Change::new::<T>(raw, which.__which()), table: PhantomData }
+    }
+
+    /// Deletes the rows, however many there are.
+    ///
+    /// # Errors
+    /// [`MaterializeError::Reference`] when a row is referenced and may not go.
+    pub fn run(self) -> MaterializeResult {
+        self.run_count().map(drop)
+    }
+
+    /// The same, and answers how many rows there were.
+    ///
+    /// # Errors
+    /// Those of [`run`](Self::run).
+    pub fn run_count(self) -> Result<u64, MaterializeError> {
+        delete(self.change, false)
+    }
+
+    /// Deletes the one row that there is.
+    ///
+    /// # Errors
+    /// Those of [`run`](Self::run), and [`MaterializeError::NotOne`] when there are none or several; then nothing changes.
+    pub fn run_one(self) -> MaterializeResult {
+        delete(self.change, true).map(drop)
+    }
+}
+
+fn update(change: Change<'_, '_>, assignments: &[Assignment], one: bool) -> Result<u64, MaterializeError> {
+    let table = change.table;
+    let mut text = Text::default();
+    text.push(&format!("UPDATE {} SET ", quote(table.name)));
+    if assignments.is_empty() {
+        // Nothing is set, and yet the rows are counted.
+        text.push(&format!("{0} = {0}", table.names(&table.primary_key[..1])));
+    }
+    for (index, Assignment { column, value }) in assignments.iter().enumerate() {
+        let name = table.columns[*column].name;
+        let failed =
+            |source: &_| MaterializeError::Value { table: table.name, column: name, source: Clone::clone(source) };
+        let value = value.as_ref().map_err(failed)?;
+        text.push(if index == 0 { "" } else { ", " });
+        text.push(&quote(name));
+        text.push(" = ");
+        text.value(value);
+    }
+    change.run(text, one)
+}
+
+fn delete(change: Change<'_, '_>, one: bool) -> Result<u64, MaterializeError> {
+    let mut text = Text::default();
+    text.push(&format!("DELETE FROM {}", quote(change.table.name)));
+    change.run(text, one)
+}
+
+impl<'t, 'a> Change<'t, 'a> {
+    fn new<T: Table>(raw: &'t mut RawTables<'a>, which: Which) -> Self {
+        Self { raw, table: T::schema(), rows: which.0 }
+    }
+
+    fn run(self, mut text: Text, one: bool) -> Result<u64, MaterializeError> {
+        let Self { raw, table, rows } = self;
+        let not_one = |matched| Err(MaterializeError::NotOne { table: table.name, matched });
+        if let (true, Rows::Select(spec)) = (one, &rows) {
+            // Several rows must not have changed when this fails.
+            let matched = raw.count(&spec.count(table)?)?;
+            if matched != 1 {
+                return not_one(matched);
+            }
+        }
+        rows.push_where(&mut text, table)?;
+        match raw.write(table, &text)? {
+            matched if one && matched != 1 => not_one(matched),
+            matched => Ok(matched),
+        }
+    }
+}

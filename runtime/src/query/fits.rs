@@ -1,0 +1,30 @@
+//! Which queries may be asked of which stores.
+
+use super::{ByKey, Count, Exists, First, One, OneByKey, Query, Select, SqlQuery, SqlShape};
+use crate::{definition::StoreDefinition, schema::HasTable, table::Table};
+
+/// A query that may be asked of store definition `D`: all its tables are in `D`'s schema.
+#[diagnostic::on_unimplemented(
+    message = "this query does not fit `{D}`",
+    note = "ask a store whose schema has the query's tables, or add them to its `#[schema(tables(..))]`"
+)]
+pub trait Fits<D>: Query {}
+
+impl<D: StoreDefinition, Q: FitsSchema<D::Schema>> Fits<D> for Q {}
+
+/// A query all of whose tables are in schema `S`.
+#[diagnostic::on_unimplemented(
+    message = "this query does not fit `{S}`",
+    note = "ask a store whose schema has the query's tables, or add them to `#[schema(tables(..))]`"
+)]
+pub trait FitsSchema<S>: Query {}
+
+impl<S: HasTable<T>, T: Table> FitsSchema<S> for Select<T> {}
+impl<S: HasTable<T>, T: Table> FitsSchema<S> for Count<T> {}
+impl<S: HasTable<T>, T: Table> FitsSchema<S> for Exists<T> {}
+impl<S: HasTable<T>, T: Table> FitsSchema<S> for First<T> {}
+impl<S: HasTable<T>, T: Table> FitsSchema<S> for One<T> {}
+impl<S: HasTable<T>, T: Table> FitsSchema<S> for ByKey<T> {}
+impl<S: HasTable<T>, T: Table> FitsSchema<S> for OneByKey<T> {}
+
+impl<D: StoreDefinition, R: SqlShape> FitsSchema<D::Schema> for SqlQuery<D, R> {}
