@@ -57,7 +57,11 @@ pub use self::{
     },
     registry::{LoadContext, StoreHandle, StoreRegistry},
     schema::{Fingerprint, HasTable, Materializer, StoreSchema},
-    store::{LoadProgress, Migration, MigrationsReport, RebuildReason, Store, StoreName},
+    store::{
+        Change, ChangeStream, CommitAsync, EventStream, FailedEvent, IntoEvents, LoadProgress, LogChange, Migration,
+        MigrationsReport, PendingEventStream, RebuildReason, Receipt, Snapshot, Store, StoreName, TableReport,
+        VerifyReport,
+    },
     sync::{PushRequest, SyncBackend},
     table::{
         Column, ColumnSchema, IndexSchema, IntoKey, IntoOrder, KeyColumns, Order, ReferenceAction, ReferenceSchema,

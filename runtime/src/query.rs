@@ -34,6 +34,10 @@ pub trait Query {
     /// What comes back.
     type Output: Send + Sync + 'static;
 
+    /// Whether the query is one statement, which needs no transaction to see one state.
+    #[doc(hidden)]
+    const __ONE_STATEMENT: bool = true;
+
     /// Runs the query on one consistent state.
     #[doc(hidden)]
     fn __run(&self, on: &mut dyn Reads) -> Result<Self::Output, QueryError>;

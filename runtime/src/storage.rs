@@ -1,3 +1,7 @@
 //! Storage: SQLite files, the eventlog, locks, the catalog.
 
+pub(crate) mod eventlog;
+pub(crate) mod lock;
+pub(crate) mod meta;
+pub(crate) mod network;
 pub(crate) mod sqlite;

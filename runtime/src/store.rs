@@ -1,45 +1,175 @@
 //! A store: one eventlog and the tables that its events build.
 
-use std::{fmt, marker::PhantomData};
+use std::{fmt, marker::PhantomData, path::Path, sync::Arc};
 
-use crate::id::StoreId;
+use crate::{
+    definition::{EventOf, StoreDefinition},
+    error::{CommitError, QueryError},
+    event::EventNumber,
+    id::StoreId,
+    query::{Fits, Query},
+};
 
+mod active;
+mod backup;
+mod changes;
+mod checkpoint;
+mod close;
+mod commit;
+mod confirm;
+mod deprecated;
+mod engine;
+mod events;
+mod failed;
+mod files;
+mod gate;
 mod host;
+mod inside;
+mod into_events;
+mod name;
+mod observer;
+mod open;
+mod read;
+mod readers;
+mod rebuild;
+mod receipt;
+mod replace;
+mod replay;
 mod report;
+mod timed;
+mod verify;
+mod watch;
+mod writer;
 
+pub use changes::{Change, ChangeStream};
+pub(crate) use checkpoint::Maintained;
+pub use commit::CommitAsync;
+pub(crate) use confirm::Unsent;
+pub(crate) use engine::{Engine, EngineStats, OpenRequest};
+pub use events::{EventStream, LogChange, PendingEventStream};
+pub use failed::FailedEvent;
 pub(crate) use host::{EngineHost, NoHost, ProgressSink};
+pub use into_events::IntoEvents;
+pub use name::StoreName;
+pub use read::Snapshot;
+pub(crate) use readers::ReaderPool;
+pub use receipt::Receipt;
+pub(crate) use replay::{Applied, ApplyStored, Unapplied, apply_stored};
 pub use report::{LoadProgress, Migration, MigrationsReport, RebuildReason};
+pub use verify::{TableReport, VerifyReport};
+use writer::Writer;
 
-/// A definition's name and a store id: `workspace/ws:1`.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct StoreName {
-    definition: &'static str,
-    id: StoreId,
-}
-
-impl StoreName {
-    pub(crate) fn new(definition: &'static str, id: StoreId) -> Self {
-        Self { definition, id }
-    }
-
-    /// The definition's name.
-    pub fn definition(&self) -> &'static str {
-        self.definition
-    }
-
-    /// The store id.
-    pub fn id(&self) -> &StoreId {
-        &self.id
-    }
-}
-
-impl fmt::Display for StoreName {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "{}/{}", self.definition, self.id)
-    }
-}
-
-/// One loaded store.
+/// One loaded store. A [`StoreHandle`](crate::StoreHandle) derefs to it.
+///
+/// All calls block for as long as SQLite needs, mostly microseconds; [`commit_async`](Self::commit_async) does not. No call may be made
+/// from inside a materializer of the same store, and no commit from inside [`read`](Self::read): such calls answer an error.
 pub struct Store<D> {
+    engine: Arc<Engine>,
     types: PhantomData<fn() -> D>,
+}
+
+impl<D: StoreDefinition> Store<D> {
+    pub(crate) fn new(engine: Arc<Engine>) -> Self {
+        Self { engine, types: PhantomData }
+    }
+
+    /// Commits events: one, an array, a slice or a `Vec`; all or none. When it returns they are durable and visible to every reader.
+    /// No events is no commit.
+    ///
+    /// Commits of several threads share transactions. Where a sync backend is configured, a push may split a commit, and another
+    /// client's event may come to stand between its events.
+    ///
+    /// # Errors
+    /// When nothing was committed; the events come back with the error. See [`CommitErrorKind`](crate::CommitErrorKind).
+    pub fn commit(&self, events: impl IntoEvents<D, EventOf<D>>) -> Result<Receipt, CommitError<EventOf<D>>> {
+        commit::commit::<D>(&self.engine, events.into_events())
+    }
+
+    /// The same as [`commit`](Self::commit) on the blocking pool. It begins with the first poll; dropped after that, it still
+    /// happens wholly or not at all.
+    pub fn commit_async(&self, events: impl IntoEvents<D, EventOf<D>>) -> CommitAsync<D> {
+        commit::commit_async::<D>(&self.engine, events.into_events())
+    }
+
+    /// Asks a query, or a tuple of queries on one consistent state. It sees every commit that has returned, and never waits for
+    /// one that has not (in memory, where there is one connection, it does).
+    ///
+    /// # Errors
+    /// When the store is gone, SQLite refuses the query, or a row does not decode.
+    pub fn query<Q: Query + Fits<D>>(&self, query: Q) -> Result<Q::Output, QueryError> {
+        self.engine.query(&query)
+    }
+
+    /// Asks several queries of one consistent state.
+    ///
+    /// # Errors
+    /// Those of [`query`](Self::query), and what `work` returns. In memory, where there is one connection, a query of the store
+    /// itself from inside `work` is [`QueryError::Reentrant`].
+    pub fn read<R>(&self, work: impl FnOnce(&Snapshot<'_, D>) -> Result<R, QueryError>) -> Result<R, QueryError> {
+        read::read(&self.engine, work)
+    }
+
+    /// The events after number `after`, as a stream that goes on for ever: [`EventNumber::ZERO`] for all of them, the number of the last
+    /// one seen to continue, [`head`](Self::head) for new ones only.
+    ///
+    /// Without a sync backend these are all committed events; with one, the synced events that it has confirmed.
+    pub fn events(&self, after: EventNumber) -> EventStream<D> {
+        EventStream::new(&self.engine, after)
+    }
+
+    /// What each commit from now on changes in the tables, as a stream.
+    pub fn changes(&self) -> ChangeStream<D> {
+        ChangeStream::new(self.engine.listen())
+    }
+
+    /// The number of the last committed event.
+    pub fn head(&self) -> EventNumber {
+        self.engine.head()
+    }
+
+    /// The definition's name and the store's id.
+    pub fn name(&self) -> &StoreName {
+        self.engine.name()
+    }
+
+    /// The store's id.
+    pub fn id(&self) -> &StoreId {
+        self.engine.name().id()
+    }
+
+    /// What loading the store did to its tables.
+    pub fn migrations_report(&self) -> &MigrationsReport {
+        self.engine.report()
+    }
+
+    /// The events of the log that do not materialize, with the reasons. They are tried again at each rebuild.
+    ///
+    /// # Errors
+    /// Those of [`query`](Self::query).
+    pub fn failed_events(&self) -> Result<Vec<FailedEvent>, QueryError> {
+        self.engine.failed_events()
+    }
+
+    /// Checks all of the eventlog, rebuilds the tables in memory, and compares: finds damage that SQLite does not notice. It takes
+    /// as long as a rebuild, and commits go on meanwhile (in memory they wait). Tables that differ are rebuilt by the next load.
+    ///
+    /// # Errors
+    /// Those of [`query`](Self::query); what is found is in the report.
+    pub fn verify(&self) -> Result<VerifyReport, QueryError> {
+        self.engine.verify()
+    }
+
+    /// Copies the whole store, as it stands at the call, into a new file. Put in the place of a store's file it is that store.
+    ///
+    /// # Errors
+    /// When `path` exists or cannot be written.
+    pub fn backup(&self, path: impl AsRef<Path>) -> Result<(), QueryError> {
+        self.engine.backup(path.as_ref())
+    }
+}
+
+impl<D> fmt::Debug for Store<D> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_tuple("Store").field(&self.engine.name().to_string()).finish()
+    }
 }

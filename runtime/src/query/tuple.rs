@@ -8,6 +8,8 @@ macro_rules! tuples {
         impl<$($query: Query),+> Query for ($($query,)+) {
             type Output = ($($query::Output,)+);
 
+            const __ONE_STATEMENT: bool = false;
+
             fn __run(&self, on: &mut dyn Reads) -> Result<Self::Output, QueryError> {
                 Ok(($(self.$field.__run(on)?,)+))
             }

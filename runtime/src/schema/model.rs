@@ -6,7 +6,9 @@ use super::{Fingerprint, Materializer, StoreSchema, fingerprint, order};
 use crate::{
     definition::StoreDefinition,
     error::LoadError,
-    event::{Event, EventInfo},
+    event::{Event, EventContext, EventInfo},
+    storage::sqlite::Connection,
+    store::{Applied, ApplyStored, Unapplied, apply_stored},
     table::TableSchema,
 };
 
@@ -17,6 +19,7 @@ pub(crate) struct SchemaModel {
     tables: Vec<&'static TableSchema>,
     events: &'static [EventInfo],
     fingerprint: Fingerprint,
+    apply: ApplyStored,
 }
 
 impl SchemaModel {
@@ -37,6 +40,7 @@ impl SchemaModel {
             tables,
             events,
             fingerprint: Fingerprint::of(&canonical),
+            apply: apply_stored::<D::Schema>,
         }))
     }
 
@@ -58,6 +62,17 @@ impl SchemaModel {
     /// The events, in the order of the enum's variants.
     pub(crate) fn events(&self) -> &'static [EventInfo] {
         self.events
+    }
+
+    /// Applies one stored event to the tables.
+    pub(crate) fn apply(
+        &self,
+        name: &str,
+        args: Option<&str>,
+        about: &EventContext,
+        connection: &mut Connection,
+    ) -> Result<Applied, Unapplied> {
+        (self.apply)(name, args, about, connection)
     }
 
     /// What the tables of this schema are known by.

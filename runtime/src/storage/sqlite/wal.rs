@@ -2,7 +2,7 @@
 
 use std::{ffi::OsString, path::PathBuf};
 
-use rusqlite::wal::CheckpointMode;
+use rusqlite::{config::DbConfig, wal::CheckpointMode};
 
 use super::{Connection, Place, SqliteError};
 
@@ -34,6 +34,12 @@ impl Connection {
         let (pages, done) = self.sqlite.wal_checkpoint_v2(rusqlite::DEFAULT_NAME, mode)?;
         // SQLite answers -1 where there is no WAL.
         Ok(CheckpointState { pages: u32::try_from(pages).unwrap_or(0), done: u32::try_from(done).unwrap_or(0) })
+    }
+
+    /// Whether closing the last connection leaves the `-wal` as it is, instead of moving it into the file.
+    pub(crate) fn keep_wal_at_close(&mut self, keep: bool) -> Result<(), SqliteError> {
+        self.sqlite.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, keep)?;
+        Ok(())
     }
 
     /// The size of the `-wal` in bytes; 0 when there is none.

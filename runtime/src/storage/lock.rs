@@ -1,0 +1,184 @@
+//! The lock file beside a store's file: one opener at a time, and whether the last one closed cleanly.
+//!
+//! The lock is the operating system's ([`File::try_lock`]): it ends with its process, and it also conflicts inside one
+//! process. The text in the file is for messages and for the next opener: who holds it, and `open` until a clean close.
+
+use std::{
+    ffi::OsString,
+    fs::{self, File, OpenOptions, TryLockError},
+    io::{self, Read, Seek, SeekFrom, Write},
+    path::{Path, PathBuf},
+};
+
+/// Every text has this many bytes, so that one write replaces all of the last.
+const TEXT_BYTES: usize = 64;
+
+/// What the last opener left.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Marker {
+    /// How it ended.
+    pub(crate) state: MarkerState,
+    /// It saw damage in the tables, which the next opener rebuilds.
+    pub(crate) suspect: bool,
+}
+
+/// How the last opener ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum MarkerState {
+    /// There was none.
+    Fresh,
+    /// It closed the store: everything is in the store's file, nothing in its `-wal`.
+    Closed,
+    /// It did not: the `-wal` belongs to the file.
+    Open,
+    /// It had built the store's file anew and was about to put it in its place.
+    Replacing,
+}
+
+/// Why there is no lock.
+#[derive(Debug)]
+pub(crate) enum LockError {
+    /// Somebody has it: `this process`, `process 123`, or `another process`.
+    Held(String),
+    /// The lock file is a symlink.
+    Symlink,
+    /// The file system failed.
+    Io(io::Error),
+}
+
+/// A held lock; dropping it releases.
+#[derive(Debug)]
+pub(crate) struct Lock {
+    file: File,
+    marker: Marker,
+}
+
+/// The lock file of a store's file.
+pub(crate) fn lock_path(store: &Path) -> PathBuf {
+    beside(store, ".lock")
+}
+
+/// The file with `ending` after the name of a store's file.
+pub(crate) fn beside(store: &Path, ending: &str) -> PathBuf {
+    let mut name = OsString::from(store);
+    name.push(ending);
+    name.into()
+}
+
+impl Lock {
+    /// Takes the lock of a store's file.
+    pub(crate) fn acquire(store: &Path) -> Result<Self, LockError> {
+        let path = lock_path(store);
+        if fs::symlink_metadata(&path).is_ok_and(|found| found.file_type().is_symlink()) {
+            return Err(LockError::Symlink);
+        }
+        let mut options = OpenOptions::new();
+        options.read(true).write(true).create(true).truncate(false);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        let mut file = options.open(&path).map_err(LockError::Io)?;
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => return Err(LockError::Held(holder(&mut file))),
+            Err(TryLockError::Error(error)) => return Err(LockError::Io(error)),
+        }
+        let marker = parse_marker(&read_text(&mut file).map_err(LockError::Io)?);
+        Ok(Self { file, marker })
+    }
+
+    /// What the last opener left, or what was written since.
+    pub(crate) fn marker(&self) -> Marker {
+        self.marker
+    }
+
+    /// Writes how this opener stands.
+    pub(crate) fn mark(&mut self, marker: Marker) -> io::Result<()> {
+        let text = format_marker(marker, std::process::id());
+        self.file.seek(SeekFrom::Start(0))?;
+        self.file.write_all(text.as_bytes())?;
+        self.marker = marker;
+        Ok(())
+    }
+
+    /// Writes how this opener stands, and leaves whether the tables are suspect.
+    pub(crate) fn mark_state(&mut self, state: MarkerState) -> io::Result<()> {
+        self.mark(Marker { state, ..self.marker })
+    }
+
+    /// Writes that the tables are damaged.
+    pub(crate) fn mark_suspect(&mut self) -> io::Result<()> {
+        self.mark(Marker { suspect: true, ..self.marker })
+    }
+
+    /// Makes the marker survive power loss.
+    pub(crate) fn sync(&self) -> io::Result<()> {
+        self.file.sync_all()
+    }
+}
+
+fn holder(file: &mut File) -> String {
+    let pid = read_text(file).ok().and_then(|text| parse_pid(&text));
+    match pid {
+        Some(pid) if pid == std::process::id() => "this process".to_owned(),
+        Some(pid) => format!("process {pid}"),
+        None => "another process".to_owned(),
+    }
+}
+
+fn read_text(file: &mut File) -> io::Result<String> {
+    let mut bytes = Vec::with_capacity(TEXT_BYTES);
+    file.seek(SeekFrom::Start(0))?;
+    file.take(TEXT_BYTES as u64).read_to_end(&mut bytes)?;
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+fn format_marker(marker: Marker, pid: u32) -> String {
+    let state = match marker.state {
+        MarkerState::Fresh => "fresh",
+        MarkerState::Closed => "closed",
+        MarkerState::Open => "open",
+        MarkerState::Replacing => "replacing",
+    };
+    let tables = if marker.suspect { "suspect" } else { "sound" };
+    let text = format!("larder 1 pid {pid} {state} {tables}");
+    format!("{text:<width$}\n", width = TEXT_BYTES - 1)
+}
+
+fn parse_pid(text: &str) -> Option<u32> {
+    text.split_whitespace().skip_while(|word| *word != "pid").nth(1)?.parse().ok()
+}
+
+/// A text that is not ours says nothing: the file counts as fresh.
+fn parse_marker(text: &str) -> Marker {
+    let words: Vec<&str> = text.split_whitespace().collect();
+    let state = match words.get(4) {
+        Some(&"closed") => MarkerState::Closed,
+        Some(&"open") => MarkerState::Open,
+        Some(&"replacing") => MarkerState::Replacing,
+        _ => MarkerState::Fresh,
+    };
+    Marker { state, suspect: words.get(5) == Some(&"suspect") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn markers_read_back_and_have_one_length() {
+        for state in [MarkerState::Fresh, MarkerState::Closed, MarkerState::Open, MarkerState::Replacing] {
+            for suspect in [false, true] {
+                let marker = Marker { state, suspect };
+                let text = format_marker(marker, u32::MAX);
+                assert_eq!((text.len(), parse_marker(&text), parse_pid(&text)), (TEXT_BYTES, marker, Some(u32::MAX)));
+            }
+        }
+    }
+
+    #[test]
+    fn a_foreign_text_is_fresh() {
+        let fresh = Marker { state: MarkerState::Fresh, suspect: false };
+        assert_eq!((parse_marker(""), parse_pid("")), (fresh, None));
+        assert_eq!(parse_marker("some other text"), fresh);
+    }
+}

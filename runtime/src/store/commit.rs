@@ -1,0 +1,189 @@
+//! Commits: encode, number, append, materialize, COMMIT; and what happens when one of these fails.
+
+use std::sync::Arc;
+
+use super::{
+    Engine, Writer,
+    engine::Shared,
+    inside::{self, Inside},
+    replay::Unapplied,
+    writer::{Tip, is_sync_failure},
+};
+use crate::{
+    change::ChangeRecord,
+    error::{CommitErrorKind, StoreError},
+    event::{EventContext, EventInfo, EventNumber},
+    storage::{
+        eventlog::Appended,
+        sqlite::{Connection, SqliteError, SqliteErrorKind},
+    },
+};
+
+mod group;
+mod plan;
+mod queue;
+mod typed;
+
+pub(crate) use queue::CommitQueue;
+pub use typed::CommitAsync;
+pub(crate) use typed::{commit, commit_async};
+
+/// The encoded events of one commit, and how they change tables.
+pub(crate) trait CommitWork {
+    /// The events in order.
+    fn events(&self) -> &[EncodedEvent];
+
+    /// Applies the event at `index` to the tables.
+    fn materialize(&self, index: usize, about: &EventContext, connection: &mut Connection) -> Result<(), Unapplied>;
+}
+
+/// One event as the log will hold it.
+pub(crate) struct EncodedEvent {
+    pub(crate) info: &'static EventInfo,
+    pub(crate) args: Option<String>,
+}
+
+/// What a commit came to.
+pub(crate) type Outcome = Result<Vec<EventNumber>, CommitErrorKind>;
+
+/// Why a commit stopped in the middle, and what it leaves behind.
+pub(super) struct Failed {
+    pub(super) kind: CommitErrorKind,
+    /// Of SQLite or the file system: the store must look at it.
+    pub(super) sqlite: Option<SqliteError>,
+}
+
+impl Engine {
+    /// Runs commits as the leader: `own` if it never queued, and what has queued meanwhile.
+    pub(super) fn lead(self: &Arc<Self>, own: Option<&dyn CommitWork>) -> Option<Outcome> {
+        let mut lead = self.queue.lead();
+        let mut slot = self.lock_writer();
+        let own_events = own.map_or(0, |work| work.events().len());
+        lead.take_group(own_events);
+        let events = own_events + lead.jobs().iter().map(|job| job.size()).sum::<usize>();
+        let outcome = match (slot.as_mut(), own) {
+            (None, own) => {
+                lead.refuse_all(&|| self.closed());
+                own.map(|_| Err(self.closed()))
+            }
+            (Some(writer), Some(own)) if lead.is_empty() => Some(self.commit_alone(writer, own)),
+            (Some(writer), own) => self.commit_group(writer, own, &mut lead),
+        };
+        if let Some(writer) = slot.as_mut() {
+            self.after_commit(writer, events);
+        }
+        drop(slot);
+        drop(lead);
+        self.watchers.wake_all();
+        outcome
+    }
+
+    /// One commit in a transaction of its own: the common case, without a savepoint.
+    pub(super) fn commit_alone(&self, writer: &mut Writer, work: &dyn CommitWork) -> Outcome {
+        self.gate.check_write()?;
+        self.follow_listeners(writer);
+        let mut numbers = Vec::with_capacity(work.events().len());
+        let committed = writer
+            .begin()
+            .map_err(|error| failed(&self.shared, error))
+            .and_then(|()| apply(writer, &self.shared, self.address(), writer.tip, work, &mut numbers))
+            .and_then(|tip| writer.commit().map(|()| tip).map_err(|error| failed(&self.shared, error)));
+        match committed {
+            Ok(tip) => {
+                writer.tip = tip;
+                self.published.set(&tip.head);
+                if writer.connection.is_capturing() {
+                    let rows = writer.connection.take_changes();
+                    self.changes.publish(ChangeRecord { numbers: numbers.clone(), rows });
+                }
+                Ok(numbers)
+            }
+            Err(failure) => {
+                writer.roll_back();
+                Err(self.explain(failure))
+            }
+        }
+    }
+
+    /// The error that the caller gets; damage stops the store, a failed sync poisons it.
+    pub(super) fn explain(&self, failure: Failed) -> CommitErrorKind {
+        let Some(error) = failure.sqlite else { return failure.kind };
+        if is_sync_failure(&error) {
+            self.gate.poison(StoreError::Poisoned { store: self.store(), reason: error.message });
+        } else {
+            self.notice(&error);
+        }
+        self.gate.check_write().err().map_or(failure.kind, CommitErrorKind::Store)
+    }
+
+    /// What marks this store for [`inside`]: its address, which no other store has while this one lives.
+    pub(super) fn address(&self) -> usize {
+        std::ptr::from_ref(self).addr()
+    }
+
+    pub(super) fn closed(&self) -> CommitErrorKind {
+        let error = self.gate.check_write().err();
+        CommitErrorKind::Store(error.unwrap_or_else(|| StoreError::Closed { store: self.store() }))
+    }
+}
+
+/// Numbers, appends and materializes the events of one commit, inside a transaction, behind `tip`.
+pub(super) fn apply(
+    writer: &mut Writer,
+    shared: &Shared,
+    address: usize,
+    mut tip: Tip,
+    work: &dyn CommitWork,
+    numbers: &mut Vec<EventNumber>,
+) -> Result<Tip, Failed> {
+    let by = (&shared.client_id, &shared.session_id);
+    for (index, event) in work.events().iter().enumerate() {
+        let Some((number, id)) = tip.next(event.info.client_only) else {
+            let last = tip.head.number;
+            return Err(CommitErrorKind::NumbersExhausted { store: shared.name.clone(), last }.into());
+        };
+        let appended = Appended { number, name: event.info.name, args: event.args.as_deref(), id };
+        writer.append(&mut tip, by, appended).map_err(|error| failed(shared, error))?;
+        let about = EventContext::new(number, by.0.clone(), by.1.clone());
+        materialize(writer, shared, address, work, index, &about)?;
+        numbers.push(number);
+    }
+    Ok(tip)
+}
+
+fn materialize(
+    writer: &mut Writer,
+    shared: &Shared,
+    address: usize,
+    work: &dyn CommitWork,
+    index: usize,
+    about: &EventContext,
+) -> Result<(), Failed> {
+    let _inside = inside::enter(address, Inside::Materializer);
+    let Err(error) = work.materialize(index, about, &mut writer.connection) else { return Ok(()) };
+    let (store, event) = (shared.name.clone(), work.events()[index].info.name);
+    Err(match error {
+        Unapplied::Sqlite(error) => return Err(failed(shared, error)),
+        Unapplied::Refused(source) => CommitErrorKind::Materialize { store, event, source },
+        Unapplied::Panicked(message) => CommitErrorKind::MaterializerPanicked { store, event, message },
+        // A commit has its events already; only stored ones are decoded.
+        Unapplied::Decode(error) => CommitErrorKind::Storage { store, message: error.to_string() },
+    }
+    .into())
+}
+
+/// A failure of SQLite in a commit.
+pub(super) fn failed(shared: &Shared, error: SqliteError) -> Failed {
+    let store = shared.name.clone();
+    let kind = match error.kind {
+        SqliteErrorKind::DiskFull => CommitErrorKind::DiskFull { store },
+        _ => CommitErrorKind::Storage { store, message: error.message.clone() },
+    };
+    Failed { kind, sqlite: Some(error) }
+}
+
+impl From<CommitErrorKind> for Failed {
+    fn from(kind: CommitErrorKind) -> Self {
+        Self { kind, sqlite: None }
+    }
+}

@@ -1,0 +1,153 @@
+//! Group commit: several commits in one transaction, each in its savepoint.
+
+use super::{
+    CommitErrorKind, CommitWork, Engine, Failed, Outcome, Tip, Writer, apply, failed,
+    plan::{Fate, Group},
+    queue::Lead,
+};
+use crate::{change::ChangeRecord, event::EventNumber};
+
+/// One commit of a group.
+struct Member<'a> {
+    work: &'a dyn Fn(&mut dyn FnMut(&dyn CommitWork)),
+    numbers: Vec<EventNumber>,
+    /// How many rows had changed when its savepoint was released.
+    changes_end: usize,
+    error: Option<CommitErrorKind>,
+}
+
+impl Engine {
+    /// Commits `own` and the taken jobs; answers the jobs and returns the outcome of `own`.
+    pub(super) fn commit_group(
+        &self,
+        writer: &mut Writer,
+        own: Option<&dyn CommitWork>,
+        lead: &mut Lead<'_>,
+    ) -> Option<Outcome> {
+        if let Err(error) = self.gate.check_write() {
+            lead.refuse_all(&|| CommitErrorKind::Store(error.clone()));
+            return own.map(|_| Err(CommitErrorKind::Store(error.clone())));
+        }
+        let show_own = |look: &mut dyn FnMut(&dyn CommitWork)| {
+            if let Some(work) = own {
+                look(work);
+            }
+        };
+        let show_jobs: Vec<_> =
+            lead.jobs().iter().map(|job| move |look: &mut dyn FnMut(&dyn CommitWork)| job.show(look)).collect();
+        let mut members: Vec<Member<'_>> = Vec::with_capacity(1 + show_jobs.len());
+        if own.is_some() {
+            members.push(Member::new(&show_own));
+        }
+        members.extend(show_jobs.iter().map(|show| Member::new(show)));
+        self.follow_listeners(writer);
+        let group = self.run_group(writer, &mut members);
+        let mut outcomes = self.outcomes(writer, &group, &mut members).into_iter();
+        let own_outcome = own.and_then(|_| outcomes.next());
+        lead.jobs().iter().zip(outcomes).for_each(|(job, outcome)| job.ticket().finish(outcome));
+        own_outcome
+    }
+
+    /// The shared transaction.
+    fn run_group(&self, writer: &mut Writer, members: &mut [Member<'_>]) -> Group {
+        let mut group = Group::new(members.len());
+        let mut tip = writer.tip;
+        if writer.begin().is_err() {
+            // Each hears of it by itself, when it begins alone.
+            group.rolled_back();
+            return group;
+        }
+        while let Some(at) = group.next() {
+            match self.run_member(writer, tip, &mut members[at]) {
+                Ok(next) => {
+                    tip = next;
+                    group.applied(at);
+                }
+                Err(failure) => {
+                    members[at].error = Some(self.explain(failure));
+                    group.failed(at);
+                    if !writer.connection.in_transaction() {
+                        writer.roll_back();
+                        group.rolled_back();
+                    }
+                }
+            }
+        }
+        if writer.connection.in_transaction() {
+            self.end_group(writer, &mut group, tip, members);
+        }
+        group
+    }
+
+    fn end_group(&self, writer: &mut Writer, group: &mut Group, tip: Tip, members: &mut [Member<'_>]) {
+        if let Err(error) = writer.commit() {
+            writer.roll_back();
+            // A failed sync poisons the store; then trying alone answers with that.
+            self.explain(failed(&self.shared, error));
+            group.rolled_back();
+            return;
+        }
+        writer.tip = tip;
+        self.published.set(&tip.head);
+        if writer.connection.is_capturing() {
+            let mut rows = writer.connection.take_changes().into_iter();
+            let mut taken = 0;
+            for (member, fate) in members.iter().zip(group.fates()) {
+                if *fate == Fate::Applied {
+                    let rows = rows.by_ref().take(member.changes_end - taken).collect();
+                    taken = member.changes_end;
+                    self.changes.publish(ChangeRecord { numbers: member.numbers.clone(), rows });
+                }
+            }
+        }
+    }
+
+    /// One commit in its savepoint.
+    fn run_member(&self, writer: &mut Writer, tip: Tip, member: &mut Member<'_>) -> Result<Tip, Failed> {
+        let mark = writer.connection.changes_mark();
+        let sqlite = |error| failed(&self.shared, error);
+        writer.connection.execute("SAVEPOINT larder_commit", &[]).map_err(sqlite)?;
+        let mut applied = Err(CommitErrorKind::Store(self.gone()).into());
+        (member.work)(&mut |work| {
+            applied = apply(writer, &self.shared, self.address(), tip, work, &mut member.numbers);
+        });
+        if applied.is_err() && writer.connection.in_transaction() {
+            member.numbers.clear();
+            writer.connection.execute("ROLLBACK TO larder_commit", &[]).map_err(sqlite)?;
+            writer.connection.changes_truncate(mark);
+        }
+        if writer.connection.in_transaction() {
+            writer.connection.execute("RELEASE larder_commit", &[]).map_err(sqlite)?;
+        }
+        member.changes_end = writer.connection.changes_mark();
+        applied
+    }
+
+    /// Tries alone whoever lost its transaction, and gathers the answers.
+    fn outcomes(&self, writer: &mut Writer, group: &Group, members: &mut [Member<'_>]) -> Vec<Outcome> {
+        let mut outcomes = Vec::with_capacity(members.len());
+        for (member, fate) in members.iter_mut().zip(group.fates()) {
+            outcomes.push(match (fate, member.error.take()) {
+                (Fate::Applied, _) => Ok(std::mem::take(&mut member.numbers)),
+                (Fate::Failed, Some(error)) => Err(error),
+                _ => {
+                    let mut outcome = Err(CommitErrorKind::Store(self.gone()));
+                    (member.work)(&mut |work| outcome = self.commit_alone(writer, work));
+                    outcome
+                }
+            });
+        }
+        outcomes
+    }
+
+    /// The answer for a commit whose caller has taken its events back; no caller waits for it.
+    fn gone(&self) -> crate::error::StoreError {
+        crate::error::StoreError::Closed { store: self.store() }
+    }
+}
+
+impl<'a> Member<'a> {
+    fn new(work: &'a dyn Fn(&mut dyn FnMut(&dyn CommitWork))) -> Self {
+        Self { work, numbers: Vec::new(), changes_end: 0, error: None }
+    }
+}

@@ -1,0 +1,144 @@
+//! Who commits: one thread at a time leads, the others queue and are committed along with the next group.
+
+use std::{
+    collections::VecDeque,
+    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
+};
+
+use super::{CommitWork, Outcome, plan::group_size};
+use crate::error::CommitErrorKind;
+
+/// The commits that wait for the writer.
+#[derive(Default)]
+pub(crate) struct CommitQueue {
+    state: Mutex<QueueState>,
+}
+
+#[derive(Default)]
+struct QueueState {
+    leading: bool,
+    waiting: VecDeque<Arc<dyn Job>>,
+}
+
+/// A commit that waits, owned by its caller and by the queue.
+pub(crate) trait Job: Send + Sync {
+    fn ticket(&self) -> &Ticket;
+    fn size(&self) -> usize;
+    /// Shows the work to the leader.
+    fn show(&self, look: &mut dyn FnMut(&dyn CommitWork));
+}
+
+/// Where a waiting commit hears of its outcome.
+#[derive(Default)]
+pub(crate) struct Ticket {
+    outcome: Mutex<Option<Outcome>>,
+    // Waited on with the queue's lock.
+    wake: Condvar,
+}
+
+impl Ticket {
+    pub(super) fn finish(&self, outcome: Outcome) {
+        self.slot().get_or_insert(outcome);
+    }
+
+    fn take(&self) -> Option<Outcome> {
+        self.slot().take()
+    }
+
+    fn is_done(&self) -> bool {
+        self.slot().is_some()
+    }
+
+    fn slot(&self) -> MutexGuard<'_, Option<Outcome>> {
+        self.outcome.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What a waiting commit is to do.
+pub(super) enum Turn {
+    /// It was committed, or failed, along with a group.
+    Done(Outcome),
+    /// Nobody leads: it does.
+    Lead,
+}
+
+impl CommitQueue {
+    /// Whether the caller leads now; if not, it must queue.
+    pub(super) fn try_lead(&self) -> bool {
+        let mut state = self.lock();
+        !std::mem::replace(&mut state.leading, true)
+    }
+
+    /// Queues a commit.
+    pub(super) fn push(&self, job: Arc<dyn Job>) {
+        self.lock().waiting.push_back(job);
+    }
+
+    /// Waits for the outcome of a queued commit, or to lead.
+    pub(super) fn wait(&self, ticket: &Ticket) -> Turn {
+        let mut state = self.lock();
+        loop {
+            if let Some(outcome) = ticket.take() {
+                return Turn::Done(outcome);
+            }
+            if !state.leading {
+                state.leading = true;
+                return Turn::Lead;
+            }
+            state = ticket.wake.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    /// What the leader holds; leading ends when it is dropped.
+    pub(super) fn lead(&self) -> Lead<'_> {
+        Lead { queue: self, jobs: Vec::new() }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, QueueState> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Leading, and the waiting commits that were taken into the group.
+pub(super) struct Lead<'a> {
+    queue: &'a CommitQueue,
+    jobs: Vec<Arc<dyn Job>>,
+}
+
+impl Lead<'_> {
+    /// Takes what waits now, as much as fits.
+    pub(super) fn take_group(&mut self, own_events: usize) {
+        let mut state = self.queue.lock();
+        if !state.waiting.is_empty() {
+            let count = group_size(own_events, state.waiting.iter().map(|job| job.size()));
+            self.jobs = state.waiting.drain(..count).collect();
+        }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.jobs.is_empty()
+    }
+
+    pub(super) fn jobs(&self) -> &[Arc<dyn Job>] {
+        &self.jobs
+    }
+
+    /// Answers all with an error.
+    pub(super) fn refuse_all(&self, error: &dyn Fn() -> CommitErrorKind) {
+        self.jobs.iter().for_each(|job| job.ticket().finish(Err(error())));
+    }
+}
+
+impl Drop for Lead<'_> {
+    fn drop(&mut self) {
+        let mut state = self.queue.lock();
+        state.leading = false;
+        // Without an answer only if the leader panicked outside of all user code: they wait on, and one of them leads.
+        let (done, lost): (Vec<_>, Vec<_>) = self.jobs.drain(..).partition(|job| job.ticket().is_done());
+        lost.into_iter().rev().for_each(|job| state.waiting.push_front(job));
+        done.iter().for_each(|job| job.ticket().wake.notify_one());
+        if let Some(first) = state.waiting.front() {
+            first.ticket().wake.notify_one();
+        }
+    }
+}

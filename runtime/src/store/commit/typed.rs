@@ -1,0 +1,190 @@
+//! The typed shell of commits: from events to encoded events, and back to the caller when it fails.
+
+use std::{
+    marker::PhantomData,
+    pin::Pin,
+    sync::{Arc, Mutex, PoisonError},
+    task::{Context, Poll},
+};
+
+use super::{
+    CommitWork, EncodedEvent, Outcome,
+    queue::{Job, Ticket, Turn},
+};
+use crate::{
+    clock::{Blocking, Panicked},
+    definition::{EventOf, StoreDefinition},
+    error::{CommitError, CommitErrorKind},
+    event::{Event, EventContext, EventInfo},
+    schema::{Materializer, StoreSchema},
+    storage::sqlite::Connection,
+    store::{
+        Engine, Receipt, deprecated, inside,
+        replay::{self, Unapplied},
+    },
+    telemetry,
+};
+
+/// The events of one commit.
+struct TypedWork<S: StoreSchema> {
+    events: Vec<S::Event>,
+    encoded: Vec<EncodedEvent>,
+}
+
+impl<S: Materializer> CommitWork for TypedWork<S> {
+    fn events(&self) -> &[EncodedEvent] {
+        &self.encoded
+    }
+
+    fn materialize(&self, index: usize, about: &EventContext, connection: &mut Connection) -> Result<(), Unapplied> {
+        replay::materialize::<S>(connection, |tables| S::materialize(&self.events[index], about, tables))
+    }
+}
+
+/// A commit that queues.
+struct TypedJob<S: StoreSchema> {
+    work: Mutex<Option<TypedWork<S>>>,
+    size: usize,
+    ticket: Ticket,
+}
+
+impl<S: Materializer> Job for TypedJob<S> {
+    fn ticket(&self) -> &Ticket {
+        &self.ticket
+    }
+
+    fn size(&self) -> usize {
+        self.size
+    }
+
+    fn show(&self, look: &mut dyn FnMut(&dyn CommitWork)) {
+        if let Some(work) = &*self.work.lock().unwrap_or_else(PoisonError::into_inner) {
+            look(work);
+        }
+    }
+}
+
+/// Commits events: all or none.
+pub(crate) fn commit<D: StoreDefinition>(
+    engine: &Arc<Engine>,
+    events: Vec<EventOf<D>>,
+) -> Result<Receipt, CommitError<EventOf<D>>> {
+    let span = engine.timed(telemetry::commit(engine.name(), events.len()));
+    let _entered = span.enter();
+    let encoded = match ready(engine, &events) {
+        Ok(encoded) => encoded,
+        Err(kind) => return Err(CommitError::new(kind, events)),
+    };
+    if encoded.is_empty() {
+        return Ok(Receipt::new(engine, Vec::new()));
+    }
+    let work = TypedWork::<D::Schema> { events, encoded };
+    let (outcome, events) = run(engine, work);
+    match outcome {
+        Ok(numbers) => Ok(Receipt::new(engine, numbers)),
+        Err(kind) => Err(CommitError::new(kind, events)),
+    }
+}
+
+/// Checks and encodes; nothing is touched yet.
+fn ready<E: Event>(engine: &Arc<Engine>, events: &[E]) -> Result<Vec<EncodedEvent>, CommitErrorKind> {
+    engine.gate.check_write()?;
+    if inside::inside(engine.address()).is_some() {
+        return Err(CommitErrorKind::Reentrant { store: engine.store() });
+    }
+    engine.note_call();
+    let (count, limit) = (events.len(), engine.shared.options.limits.max_commit_events);
+    if count > limit {
+        return Err(CommitErrorKind::TooManyEvents { store: engine.store(), count, limit });
+    }
+    events.iter().map(|event| encode(engine, event)).collect()
+}
+
+fn encode<E: Event>(engine: &Engine, event: &E) -> Result<EncodedEvent, CommitErrorKind> {
+    let info: &'static EventInfo = &E::EVENTS[event.index()];
+    let failed = |source| CommitErrorKind::Encode { store: engine.store(), event: info.name, source };
+    let args = event.encode().map_err(failed)?;
+    let (bytes, limit) = (args.as_ref().map_or(0, String::len), engine.shared.options.limits.max_event_bytes);
+    if bytes > limit {
+        return Err(CommitErrorKind::EventTooLarge { store: engine.store(), event: info.name, bytes, limit });
+    }
+    if let Some(reason) = info.deprecated {
+        deprecated::warn_once(engine.name(), info.name, reason);
+    }
+    Ok(EncodedEvent { info, args })
+}
+
+fn run<S: Materializer>(engine: &Arc<Engine>, work: TypedWork<S>) -> (Outcome, Vec<S::Event>) {
+    if engine.queue.try_lead() {
+        let outcome = engine.lead(Some(&work)).unwrap_or_else(|| Err(engine.closed()));
+        return (outcome, work.events);
+    }
+    let job = Arc::new(TypedJob { size: work.encoded.len(), work: Mutex::new(Some(work)), ticket: Ticket::default() });
+    engine.queue.push(Arc::clone(&job) as Arc<dyn Job>);
+    let outcome = loop {
+        match engine.queue.wait(&job.ticket) {
+            Turn::Done(outcome) => break outcome,
+            Turn::Lead => {
+                engine.lead(None);
+            }
+        }
+    };
+    let work = job.work.lock().unwrap_or_else(PoisonError::into_inner).take();
+    (outcome, work.map(|work| work.events).unwrap_or_default())
+}
+
+/// The future of [`Store::commit_async`](crate::Store::commit_async): the commit runs on the blocking pool from the first poll on,
+/// wholly or not at all, also when the future is dropped.
+#[must_use = "a future does nothing until it is polled"]
+pub struct CommitAsync<D: StoreDefinition> {
+    engine: Arc<Engine>,
+    events: Arc<Mutex<Option<Vec<EventOf<D>>>>>,
+    running: Option<Blocking<Result<Receipt, CommitError<EventOf<D>>>>>,
+    types: PhantomData<fn() -> D>,
+}
+
+impl<D: StoreDefinition> Unpin for CommitAsync<D> {}
+
+/// As [`commit`], on the blocking pool.
+pub(crate) fn commit_async<D: StoreDefinition>(engine: &Arc<Engine>, events: Vec<EventOf<D>>) -> CommitAsync<D> {
+    CommitAsync {
+        engine: Arc::clone(engine),
+        events: Arc::new(Mutex::new(Some(events))),
+        running: None,
+        types: PhantomData,
+    }
+}
+
+impl<D: StoreDefinition> CommitAsync<D> {
+    fn start(&self) -> Blocking<Result<Receipt, CommitError<EventOf<D>>>> {
+        let (engine, events) = (Arc::clone(&self.engine), Arc::clone(&self.events));
+        let span = tracing::Span::current();
+        self.engine.shared.runtime.spawn_blocking(move || {
+            let events = events.lock().unwrap_or_else(PoisonError::into_inner).take().unwrap_or_default();
+            span.in_scope(|| commit::<D>(&engine, events))
+        })
+    }
+
+    /// The blocking pool did not run it, or it panicked outside of the app's code.
+    fn not_run(&self, panicked: Panicked) -> CommitError<EventOf<D>> {
+        let events = self.events.lock().unwrap_or_else(PoisonError::into_inner).take().unwrap_or_default();
+        let message = panicked.into_message();
+        CommitError::new(CommitErrorKind::Storage { store: self.engine.store(), message }, events)
+    }
+}
+
+impl<D: StoreDefinition> Future for CommitAsync<D> {
+    type Output = Result<Receipt, CommitError<EventOf<D>>>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let mut running = self.running.take().unwrap_or_else(|| self.start());
+        match Pin::new(&mut running).poll(context) {
+            Poll::Ready(Ok(result)) => Poll::Ready(result),
+            Poll::Ready(Err(panicked)) => Poll::Ready(Err(self.not_run(panicked))),
+            Poll::Pending => {
+                self.running = Some(running);
+                Poll::Pending
+            }
+        }
+    }
+}

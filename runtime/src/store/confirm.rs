@@ -1,0 +1,139 @@
+//! What the sync backend has not confirmed yet, and waiting for it.
+
+use std::{
+    pin::Pin,
+    sync::{Arc, Weak},
+    task::{Context, Poll},
+};
+
+use super::{Engine, StoreName, watch::WatchSlot};
+use crate::{
+    error::{QueryError, StoreError, SyncError},
+    event::{EventNumber, StoredEvent},
+    storage::{eventlog::place_of, meta},
+};
+
+/// Synced events that the backend does not have yet.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Unsent {
+    /// The last number in the agreed order that it has.
+    pub(crate) expected_head: u64,
+    /// The events after it, oldest first.
+    pub(crate) events: Vec<StoredEvent>,
+}
+
+impl Engine {
+    /// The first `limit` events that the backend does not have.
+    ///
+    /// # Errors
+    /// As of any read.
+    pub(crate) fn unsent(&self, limit: usize) -> Result<Unsent, QueryError> {
+        let expected_head = self.published.confirmed();
+        let mut from = EventNumber::client_only(expected_head, EventNumber::MAX_CLIENT);
+        let mut events = Vec::new();
+        while events.len() < limit {
+            let read = self.log_after(from, limit)?;
+            let Some(last) = read.last() else { break };
+            from = last.number;
+            events.extend(read.into_iter().filter(|event| !event.number.is_client_only()));
+        }
+        events.truncate(limit);
+        Ok(Unsent { expected_head, events })
+    }
+
+    /// Notes that the backend has all events up to `global`. What was confirmed stays confirmed.
+    ///
+    /// # Errors
+    /// When the store takes no writes, or storage fails.
+    pub(crate) fn confirm(&self, global: u64) -> Result<(), StoreError> {
+        self.gate.check_write()?;
+        let mut slot = self.lock_writer();
+        let Some(writer) = slot.as_mut() else { return Err(StoreError::Closed { store: self.store() }) };
+        let global = global.min(writer.tip.head.number.global());
+        if global <= self.published.confirmed() {
+            return Ok(());
+        }
+        if let Err(error) = meta::put_confirmed(&mut writer.connection, global) {
+            self.notice(&error);
+            return Err(StoreError::Stopped { store: self.store(), reason: error.to_string() });
+        }
+        self.published.set_confirmed(global);
+        drop(slot);
+        self.watchers.wake_all();
+        Ok(())
+    }
+
+    /// The last event that streams show: all committed ones, or with a backend all confirmed ones.
+    pub(super) fn last_confirmed(&self) -> EventNumber {
+        let head = self.head();
+        if self.has_backend() {
+            head.min(EventNumber::client_only(self.published.confirmed(), EventNumber::MAX_CLIENT))
+        } else {
+            head
+        }
+    }
+}
+
+/// Waits until an event is confirmed. Holds no store.
+pub(super) struct Confirmation {
+    engine: Weak<Engine>,
+    store: StoreName,
+    /// `None` without a backend, or for a commit without events.
+    place: Option<i64>,
+    has_backend: bool,
+    slot: WatchSlot,
+}
+
+impl Confirmation {
+    pub(super) fn new(engine: &Arc<Engine>, last: Option<EventNumber>) -> Self {
+        Self {
+            engine: Arc::downgrade(engine),
+            store: engine.store(),
+            place: last.map(place_of),
+            has_backend: engine.has_backend(),
+            slot: WatchSlot::default(),
+        }
+    }
+
+    fn state(&self, engine: Option<&Arc<Engine>>) -> Poll<Result<(), SyncError>> {
+        if !self.has_backend {
+            return Poll::Ready(Err(SyncError::NotConfigured { store: self.store.clone() }));
+        }
+        let Some(place) = self.place else { return Poll::Ready(Ok(())) };
+        let Some(engine) = engine else {
+            return Poll::Ready(Err(StoreError::Closed { store: self.store.clone() }.into()));
+        };
+        let confirmed = EventNumber::client_only(engine.published.confirmed(), EventNumber::MAX_CLIENT);
+        match (place <= place_of(confirmed), engine.gate.check_read()) {
+            (true, _) => Poll::Ready(Ok(())),
+            (false, Err(error)) => Poll::Ready(Err(error.into())),
+            (false, Ok(())) => Poll::Pending,
+        }
+    }
+}
+
+impl Clone for Confirmation {
+    fn clone(&self) -> Self {
+        Self { engine: self.engine.clone(), store: self.store.clone(), slot: WatchSlot::default(), ..*self }
+    }
+}
+
+impl Future for Confirmation {
+    type Output = Result<(), SyncError>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let engine = self.engine.upgrade();
+        if let Some(engine) = &engine {
+            engine.watchers.watch(&mut self.slot, context.waker());
+        }
+        self.state(engine.as_ref())
+    }
+}
+
+impl Drop for Confirmation {
+    fn drop(&mut self) {
+        if let Some(engine) = self.engine.upgrade() {
+            engine.watchers.leave(&mut self.slot);
+        }
+    }
+}

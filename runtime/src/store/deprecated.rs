@@ -1,0 +1,24 @@
+//! Deprecated events: a warning, once per process and event.
+
+use std::{
+    collections::HashSet,
+    sync::{Mutex, PoisonError},
+};
+
+use super::StoreName;
+
+/// Warns of a deprecated event, the first time in this process.
+pub(crate) fn warn_once(store: &StoreName, event: &'static str, reason: &'static str) {
+    static WARNED: Mutex<Option<HashSet<(&'static str, &'static str)>>> = Mutex::new(None);
+    let mut warned = WARNED.lock().unwrap_or_else(PoisonError::into_inner);
+    if warned.get_or_insert_default().insert((store.definition(), event)) {
+        drop(warned);
+        tracing::warn!(
+            store = store.definition(),
+            id = store.id().as_str(),
+            event,
+            reason,
+            "a deprecated event was committed"
+        );
+    }
+}

@@ -1,0 +1,277 @@
+//! The non-generic store: one writer, pooled readers, one queue of commits.
+
+use std::{
+    fmt,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+};
+
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    EngineHost, MigrationsReport, ProgressSink, ReaderPool, StoreName,
+    active::ActiveReads,
+    commit::CommitQueue,
+    gate::{Activity, Gate},
+    readers::PoolKey,
+    watch::Watchers,
+    writer::Writer,
+};
+use crate::{
+    clock::Runtime,
+    error::StoreError,
+    event::{ClientId, EventNumber, SessionId},
+    options::{Payload, ResolvedOptions},
+    schema::SchemaModel,
+    storage::{
+        eventlog::{ChainKey, LogHead, number_at, place_of},
+        sqlite::{Place, SqliteError, SqliteErrorKind},
+    },
+};
+
+/// All that a load needs.
+pub(crate) struct OpenRequest {
+    /// The definition's schema.
+    pub(crate) model: Arc<SchemaModel>,
+    /// Which store.
+    pub(crate) name: StoreName,
+    /// Where its data lives. The folder of a file exists.
+    pub(crate) place: Place,
+    /// All layers of the options.
+    pub(crate) options: ResolvedOptions,
+    /// Who commits.
+    pub(crate) client_id: ClientId,
+    /// In which session.
+    pub(crate) session_id: SessionId,
+    /// The readers of all stores of the registry.
+    pub(crate) readers: Arc<ReaderPool>,
+    /// Clock and blocking pool.
+    pub(crate) runtime: Runtime,
+    /// Ends a rebuild between two batches.
+    pub(crate) cancel: CancellationToken,
+    /// Hears of the progress of a rebuild.
+    pub(crate) progress: ProgressSink,
+    /// Hears of the loaded store.
+    pub(crate) host: Arc<dyn EngineHost>,
+}
+
+/// One loaded store without its types.
+pub(crate) struct Engine {
+    pub(super) shared: Shared,
+    /// `None` once closed.
+    pub(super) writer: Mutex<Option<Writer>>,
+    pub(super) queue: CommitQueue,
+    pub(super) reads: ActiveReads,
+    pub(super) watchers: Watchers,
+    pub(super) changes: super::changes::Listeners,
+    pub(super) published: Published,
+    pub(super) report: MigrationsReport,
+    pub(super) gate: Gate,
+    /// Held by whoever checkpoints on a connection of its own; closing waits for it.
+    pub(super) maintenance: Mutex<()>,
+    /// The next load is to rebuild the tables.
+    pub(super) suspect: AtomicBool,
+    activity: Activity,
+    payload: Mutex<Payload>,
+}
+
+/// What never changes while the store is loaded.
+pub(crate) struct Shared {
+    pub(crate) name: StoreName,
+    pub(crate) model: Arc<SchemaModel>,
+    pub(crate) place: Place,
+    pub(crate) options: ResolvedOptions,
+    pub(crate) client_id: ClientId,
+    pub(crate) session_id: SessionId,
+    pub(crate) pool: Arc<ReaderPool>,
+    pub(crate) pool_key: PoolKey,
+    pub(crate) key: ChainKey,
+    pub(crate) runtime: Runtime,
+    pub(crate) host: Arc<dyn EngineHost>,
+}
+
+/// What is known of a store without asking SQLite.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct EngineStats {
+    /// The last event's number.
+    pub(crate) head: EventNumber,
+    /// Events in the log.
+    pub(crate) events: u64,
+    /// Bytes of the store's files; 0 in memory.
+    pub(crate) bytes: u64,
+    /// Synced events that the backend has not confirmed; 0 without a backend.
+    pub(crate) unsent: u64,
+}
+
+/// The head as of the last COMMIT, for everybody who must not wait for the writer.
+#[derive(Debug)]
+pub(super) struct Published {
+    place: AtomicU64,
+    generation: AtomicU64,
+    events: AtomicU64,
+    confirmed: AtomicU64,
+}
+
+impl Published {
+    pub(super) fn new(head: &LogHead, confirmed: u64) -> Self {
+        let published = Self {
+            place: AtomicU64::new(0),
+            generation: AtomicU64::new(0),
+            events: AtomicU64::new(0),
+            confirmed: AtomicU64::new(confirmed),
+        };
+        published.set(head);
+        published
+    }
+
+    pub(super) fn set(&self, head: &LogHead) {
+        self.generation.store(u64::from(head.number.generation()), Ordering::Release);
+        self.events.store(head.ordinal, Ordering::Release);
+        self.place.store(place_of(head.number).unsigned_abs(), Ordering::Release);
+    }
+
+    pub(super) fn head(&self) -> EventNumber {
+        let place = i64::try_from(self.place.load(Ordering::Acquire)).unwrap_or(0);
+        let generation = u32::try_from(self.generation.load(Ordering::Acquire)).unwrap_or(0);
+        number_at(place, generation).unwrap_or(EventNumber::ZERO)
+    }
+
+    pub(super) fn confirmed(&self) -> u64 {
+        self.confirmed.load(Ordering::Acquire)
+    }
+
+    pub(super) fn set_confirmed(&self, global: u64) {
+        self.confirmed.store(global, Ordering::Release);
+    }
+}
+
+impl Engine {
+    pub(super) fn assemble(shared: Shared, writer: Writer, report: MigrationsReport, confirmed: u64) -> Self {
+        let payload = Mutex::new(shared.options.sync_payload.clone());
+        Self {
+            published: Published::new(&writer.tip.head, confirmed),
+            shared,
+            writer: Mutex::new(Some(writer)),
+            queue: CommitQueue::default(),
+            reads: ActiveReads::default(),
+            watchers: Watchers::default(),
+            changes: super::changes::Listeners::default(),
+            report,
+            gate: Gate::default(),
+            maintenance: Mutex::default(),
+            suspect: AtomicBool::new(false),
+            activity: Activity::default(),
+            payload,
+        }
+    }
+
+    /// Which store.
+    pub(crate) fn name(&self) -> &StoreName {
+        &self.shared.name
+    }
+
+    /// The last committed event's number.
+    pub(crate) fn head(&self) -> EventNumber {
+        self.published.head()
+    }
+
+    /// What loading did to the tables.
+    pub(crate) fn report(&self) -> &MigrationsReport {
+        &self.report
+    }
+
+    /// What is known without asking SQLite; cheap.
+    pub(crate) fn stats(&self) -> EngineStats {
+        let head = self.head();
+        let unsent = if self.has_backend() { head.global().saturating_sub(self.published.confirmed()) } else { 0 };
+        EngineStats { head, events: self.published.events.load(Ordering::Acquire), bytes: self.bytes(), unsent }
+    }
+
+    /// What the sync backend is told from now on.
+    pub(crate) fn update_payload(&self, payload: Payload) {
+        *self.payload.lock().unwrap_or_else(PoisonError::into_inner) = payload;
+    }
+
+    /// What the sync backend is told.
+    pub(crate) fn payload(&self) -> Payload {
+        self.payload.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(super) fn has_backend(&self) -> bool {
+        self.shared.options.sync.is_some()
+    }
+
+    /// Notes a call: the registry hears of the first one after a quiet time.
+    pub(super) fn note_call(&self) {
+        if self.activity.call() {
+            self.shared.host.busy();
+        }
+    }
+
+    /// Whether no call came since the last look.
+    pub(super) fn settle(&self) -> bool {
+        self.activity.settle()
+    }
+
+    pub(super) fn lock_writer(&self) -> MutexGuard<'_, Option<Writer>> {
+        self.writer.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn store(&self) -> StoreName {
+        self.shared.name.clone()
+    }
+
+    /// Looks at an error of SQLite: damage, or a file that is gone, stops the store for good.
+    pub(super) fn notice(&self, error: &SqliteError) {
+        let reason = match error.kind {
+            SqliteErrorKind::Corrupt | SqliteErrorKind::NotADatabase => format!("its file is damaged: {error}"),
+            SqliteErrorKind::Io | SqliteErrorKind::CannotOpen | SqliteErrorKind::ReadOnly if self.file_is_gone() => {
+                "its file is gone".to_owned()
+            }
+            _ => return,
+        };
+        self.fail(reason);
+    }
+
+    /// Stops the store for good: the registry hears of it, and the next load looks at the tables.
+    pub(super) fn fail(&self, reason: String) {
+        let error = StoreError::Stopped { store: self.store(), reason };
+        if self.gate.stop(error.clone()) {
+            self.mark_suspect();
+            self.watchers.wake_all();
+            self.shared.host.stopped(error);
+        }
+    }
+
+    fn bytes(&self) -> u64 {
+        let Place::File(path) = &self.shared.place else { return 0 };
+        let size = |path: &std::path::Path| path.metadata().map_or(0, |data| data.len());
+        size(path) + size(&crate::storage::lock::beside(path, "-wal"))
+    }
+
+    fn file_is_gone(&self) -> bool {
+        match &self.shared.place {
+            Place::File(path) => matches!(path.try_exists(), Ok(false)),
+            Place::Memory => false,
+        }
+    }
+}
+
+impl fmt::Debug for Engine {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("Engine")
+            .field("name", &self.shared.name)
+            .field("head", &self.head())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Drop for Engine {
+    fn drop(&mut self) {
+        // A last resort: the registry closes its stores itself, off the caller's thread. There is nobody left to hear of an error.
+        let _ = self.close();
+    }
+}

@@ -1,0 +1,215 @@
+//! The eventlog as a stream.
+
+use std::{
+    collections::VecDeque,
+    fmt,
+    marker::PhantomData,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+};
+
+use futures_core::Stream;
+
+use super::{Engine, observer::Observer, read::Span, watch::WatchSlot};
+use crate::{
+    error::{QueryError, StoreError},
+    event::{EventNumber, StoredEvent},
+    storage::eventlog::{LogCursor, LogError, place_of},
+};
+
+/// Events read from the log at once.
+const READ_EVENTS: usize = 128;
+
+impl Engine {
+    /// At most `limit` events after `after`, every row checked.
+    pub(super) fn log_after(&self, after: EventNumber, limit: usize) -> Result<Vec<StoredEvent>, QueryError> {
+        let mut events = Vec::new();
+        self.read(Span::Snapshot, &mut |connection| {
+            let cursor = LogCursor::after(connection, self.shared.key.clone(), place_of(after));
+            let mut cursor = cursor.map_err(|error| self.log_refused(error))?;
+            cursor.read(connection, limit).map_err(|error| self.log_refused(error))?;
+            events = cursor.rows().map(|row| row.to_stored()).collect();
+            Ok(())
+        })?;
+        Ok(events)
+    }
+
+    /// A row of the log that does not check stops the store: nothing that is built on the log can be trusted.
+    pub(super) fn log_refused(&self, error: LogError) -> QueryError {
+        match error {
+            LogError::Sqlite(error) => self.refused("the eventlog", error),
+            LogError::Damaged { .. } => {
+                self.fail(format!("its eventlog is damaged: {error}"));
+                self.closed_store().into()
+            }
+        }
+    }
+}
+
+/// What a [`PendingEventStream`] says.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum LogChange {
+    /// The next event of the log.
+    Event(StoredEvent),
+    /// A rebase took back what the stream has shown from this number on; it is shown again as it stands now.
+    Undone(EventNumber),
+}
+
+/// The stream without its store's type.
+struct Events {
+    observer: Option<Observer>,
+    after: EventNumber,
+    pending: bool,
+    ready: VecDeque<StoredEvent>,
+    slot: WatchSlot,
+}
+
+impl Events {
+    fn poll(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<StoredEvent, StoreError>>> {
+        let Some(observer) = &self.observer else { return Poll::Ready(None) };
+        let engine = Arc::clone(observer.engine());
+        engine.watchers.watch(&mut self.slot, context.waker());
+        if let Err(error) = engine.gate.check_read() {
+            return Poll::Ready(self.end(error));
+        }
+        if self.ready.is_empty() && self.limit(&engine) > self.after {
+            match self.fill(&engine) {
+                Ok(()) => {}
+                Err(error) => return Poll::Ready(self.end(error)),
+            }
+        }
+        match self.ready.pop_front() {
+            Some(event) => {
+                self.after = event.number;
+                Poll::Ready(Some(Ok(event)))
+            }
+            None => Poll::Pending,
+        }
+    }
+
+    /// The last event that is shown now.
+    fn limit(&self, engine: &Engine) -> EventNumber {
+        if self.pending { engine.head() } else { engine.last_confirmed() }
+    }
+
+    fn fill(&mut self, engine: &Engine) -> Result<(), StoreError> {
+        let mut from = self.after;
+        let limit = self.limit(engine);
+        // A log may hold more client-only events in a row than one read brings.
+        while self.ready.is_empty() && from < limit {
+            let read = engine.log_after(from, READ_EVENTS).map_err(|error| match error {
+                QueryError::Store(error) => error,
+                other => engine
+                    .gate
+                    .check_read()
+                    .err()
+                    .unwrap_or_else(|| StoreError::Stopped { store: engine.store(), reason: other.to_string() }),
+            })?;
+            let Some(last) = read.last() else { break };
+            from = last.number;
+            let synced_only = engine.has_backend();
+            self.ready.extend(
+                read.into_iter()
+                    .filter(|event| event.number <= limit && !(synced_only && event.number.is_client_only())),
+            );
+            if self.ready.is_empty() {
+                self.after = from.min(limit);
+            }
+        }
+        Ok(())
+    }
+
+    fn end(&mut self, error: StoreError) -> Option<Result<StoredEvent, StoreError>> {
+        if let Some(observer) = self.observer.take() {
+            observer.engine().watchers.leave(&mut self.slot);
+        }
+        self.ready.clear();
+        Some(Err(error))
+    }
+}
+
+impl Drop for Events {
+    fn drop(&mut self) {
+        if let Some(observer) = &self.observer {
+            observer.engine().watchers.leave(&mut self.slot);
+        }
+    }
+}
+
+/// The events of a store, from [`Store::events`](crate::Store::events). It waits for further ones for ever, is an observer of the
+/// store, and ends with one error when the store goes.
+pub struct EventStream<D> {
+    events: Events,
+    types: PhantomData<fn() -> D>,
+}
+
+impl<D> EventStream<D> {
+    pub(crate) fn new(engine: &Arc<Engine>, after: EventNumber) -> Self {
+        let (ready, slot) = Default::default();
+        let events = Events { observer: Some(Observer::new(engine)), after, pending: false, ready, slot };
+        Self { events, types: PhantomData }
+    }
+
+    /// The same with the events that the sync backend has not ordered yet. Without a backend there are none.
+    #[must_use]
+    pub fn with_pending(mut self) -> PendingEventStream<D> {
+        self.events.pending = true;
+        PendingEventStream { events: self.events, types: PhantomData }
+    }
+
+    /// The next event.
+    pub async fn next(&mut self) -> Option<Result<StoredEvent, StoreError>> {
+        std::future::poll_fn(|context| self.events.poll(context)).await
+    }
+}
+
+impl<D> Stream for EventStream<D> {
+    type Item = Result<StoredEvent, StoreError>;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        self.events.poll(context)
+    }
+}
+
+impl<D> Unpin for EventStream<D> {}
+
+/// The events of a store with those that the sync backend has not ordered yet, from [`EventStream::with_pending`].
+pub struct PendingEventStream<D> {
+    events: Events,
+    types: PhantomData<fn() -> D>,
+}
+
+impl<D> PendingEventStream<D> {
+    /// The next event, or what was undone.
+    pub async fn next(&mut self) -> Option<Result<LogChange, StoreError>> {
+        std::future::poll_fn(|context| self.poll(context)).await
+    }
+
+    fn poll(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<LogChange, StoreError>>> {
+        self.events.poll(context).map(|item| item.map(|event| event.map(LogChange::Event)))
+    }
+}
+
+impl<D> Stream for PendingEventStream<D> {
+    type Item = Result<LogChange, StoreError>;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        self.poll(context)
+    }
+}
+
+impl<D> Unpin for PendingEventStream<D> {}
+
+impl<D> fmt::Debug for EventStream<D> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("EventStream").field("after", &self.events.after).finish_non_exhaustive()
+    }
+}
+
+impl<D> fmt::Debug for PendingEventStream<D> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("PendingEventStream").field("after", &self.events.after).finish_non_exhaustive()
+    }
+}

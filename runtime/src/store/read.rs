@@ -1,0 +1,279 @@
+//! Reads: on a pooled reader, which never waits for the writer; or on the store's own connection, where there is no other.
+
+use std::{cell::RefCell, fmt, marker::PhantomData, sync::Arc};
+
+use super::{
+    Engine,
+    inside::{self, Inside},
+    readers::{Lease, Reader},
+};
+use crate::{
+    error::{QueryError, StoreError},
+    event::EventNumber,
+    query::{EachRow, Fits, Query, Reads, Statement},
+    storage::{
+        eventlog::number_at,
+        sqlite::{Access, Connection, Guard, Place, SqliteError, SqliteErrorKind},
+    },
+    telemetry,
+    value::ValueRef,
+};
+
+/// How many statements a read runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Span {
+    /// One, which is a state of its own.
+    Statement,
+    /// Several, on one consistent state.
+    Snapshot,
+}
+
+impl Engine {
+    /// Asks one query.
+    pub(crate) fn query<Q: Query>(&self, query: &Q) -> Result<Q::Output, QueryError> {
+        let span = self.timed(telemetry::query(self.name()));
+        let _entered = span.enter();
+        let whole = if Q::__ONE_STATEMENT { Span::Statement } else { Span::Snapshot };
+        let mut output = None;
+        self.read(whole, &mut |connection| {
+            let mut session = Session { engine: self, connection, rows: 0 };
+            output = Some(query.__run(&mut session)?);
+            span.record("rows", session.rows);
+            Ok(())
+        })?;
+        output.ok_or_else(|| self.interrupted())
+    }
+
+    /// Runs `work` on a connection that reads.
+    pub(super) fn read(
+        &self,
+        span: Span,
+        work: &mut dyn FnMut(&mut Connection) -> Result<(), QueryError>,
+    ) -> Result<(), QueryError> {
+        self.gate.check_read()?;
+        self.note_call();
+        if inside::inside(self.address()) == Some(Inside::Materializer) {
+            return Err(QueryError::Reentrant { store: self.store() });
+        }
+        match self.reader()? {
+            Some(reader) => self.read_pooled(reader, span, work),
+            None => self.read_alone(span, work),
+        }
+    }
+
+    /// A reader; `None` where the store's own connection must serve.
+    fn reader(&self) -> Result<Option<Reader>, QueryError> {
+        if self.shared.place == Place::Memory {
+            return Ok(None);
+        }
+        let pool = &self.shared.pool;
+        match pool.take(self.shared.pool_key) {
+            Lease::Idle(reader) => Ok(Some(reader)),
+            Lease::Exhausted => Ok(None),
+            Lease::Open => match Connection::open(&self.shared.place, Access::Reader) {
+                Ok(connection) => {
+                    let interrupter = Arc::new(connection.interrupter());
+                    Ok(Some(Reader { connection, interrupter }))
+                }
+                Err(error) => {
+                    pool.forget();
+                    if error.kind == SqliteErrorKind::TooManyOpenFiles {
+                        Ok(None)
+                    } else {
+                        Err(self.refused("", error))
+                    }
+                }
+            },
+        }
+    }
+
+    fn read_pooled(
+        &self,
+        reader: Reader,
+        span: Span,
+        work: &mut dyn FnMut(&mut Connection) -> Result<(), QueryError>,
+    ) -> Result<(), QueryError> {
+        // Given back also when `work` panics, with its transaction ended.
+        let mut lent = Lent { engine: self, reader: Some(reader) };
+        let Some(reader) = lent.reader.as_mut() else { return Err(self.interrupted()) };
+        let _active = self.reads.enter(&reader.interrupter);
+        self.run(&mut reader.connection, span, work)
+    }
+
+    fn read_alone(
+        &self,
+        span: Span,
+        work: &mut dyn FnMut(&mut Connection) -> Result<(), QueryError>,
+    ) -> Result<(), QueryError> {
+        if inside::inside(self.address()).is_some() {
+            return Err(QueryError::Reentrant { store: self.store() });
+        }
+        let mut slot = self.lock_writer();
+        let Some(writer) = slot.as_mut() else { return Err(self.closed_store().into()) };
+        let interrupter = Arc::new(writer.connection.interrupter());
+        let _active = self.reads.enter(&interrupter);
+        // A `decode` of the app that asked this store again would wait for itself.
+        let _inside = inside::enter(self.address(), Inside::Read);
+        self.run(&mut writer.connection, span, work)
+    }
+
+    fn run(
+        &self,
+        connection: &mut Connection,
+        span: Span,
+        work: &mut dyn FnMut(&mut Connection) -> Result<(), QueryError>,
+    ) -> Result<(), QueryError> {
+        // Whoever stopped the store before the read was noted did not interrupt it.
+        self.gate.check_read()?;
+        if span == Span::Statement {
+            return work(connection);
+        }
+        let _inside = inside::enter(self.address(), Inside::Read);
+        let mut transaction = Transaction::begin(self, connection)?;
+        work(transaction.connection())
+    }
+
+    /// An error of SQLite in a read.
+    pub(super) fn refused(&self, sql: &str, error: SqliteError) -> QueryError {
+        self.notice(&error);
+        match (error.kind, self.gate.check_read()) {
+            (SqliteErrorKind::Interrupted, _) => self.interrupted(),
+            (_, Err(stopped)) => stopped.into(),
+            (_, Ok(())) => error.into_query_error(sql),
+        }
+    }
+
+    fn interrupted(&self) -> QueryError {
+        QueryError::Interrupted { store: self.store() }
+    }
+
+    pub(super) fn closed_store(&self) -> StoreError {
+        self.gate.check_read().err().unwrap_or_else(|| StoreError::Closed { store: self.store() })
+    }
+}
+
+/// A reader in use.
+struct Lent<'a> {
+    engine: &'a Engine,
+    reader: Option<Reader>,
+}
+
+impl Drop for Lent<'_> {
+    fn drop(&mut self) {
+        let Some(reader) = self.reader.take() else { return };
+        let shared = &self.engine.shared;
+        // A store that stops takes its readers along, and a reader in a transaction would hold a state for ever.
+        if self.engine.gate.check_read().is_err() || reader.connection.in_transaction() {
+            drop(reader);
+            shared.pool.forget();
+        } else {
+            shared.pool.give_back(shared.pool_key, reader);
+        }
+    }
+}
+
+/// A read transaction, ended when dropped.
+struct Transaction<'a>(&'a mut Connection);
+
+impl<'a> Transaction<'a> {
+    fn begin(engine: &Engine, connection: &'a mut Connection) -> Result<Self, QueryError> {
+        connection.execute("BEGIN", &[]).map_err(|error| engine.refused("BEGIN", error))?;
+        Ok(Self(connection))
+    }
+
+    fn connection(&mut self) -> &mut Connection {
+        self.0
+    }
+}
+
+impl Drop for Transaction<'_> {
+    fn drop(&mut self) {
+        // A read transaction has nothing to lose; a connection on which this fails is closed by its lender.
+        let _ = self.0.execute("ROLLBACK", &[]);
+    }
+}
+
+/// Queries of the app on one connection.
+struct Session<'a> {
+    engine: &'a Engine,
+    connection: &'a mut Connection,
+    rows: u64,
+}
+
+impl Reads for Session<'_> {
+    fn rows(&mut self, statement: &Statement<'_>, each: &mut EachRow<'_>) -> Result<(), QueryError> {
+        self.engine.gate.check_read()?;
+        let rows = &mut self.rows;
+        let read = self.connection.read_with(statement, Guard::ReadOnlySql, &mut |row| {
+            *rows += 1;
+            each(row)
+        });
+        read.map_err(|error| match error.sqlite() {
+            Some(sqlite) => self.engine.refused(statement.sql, sqlite.clone()),
+            None => error.into_query_error(statement.sql),
+        })
+    }
+}
+
+/// One consistent state of a store, inside [`Store::read`](crate::Store::read).
+pub struct Snapshot<'a, D> {
+    session: RefCell<Session<'a>>,
+    types: PhantomData<fn() -> D>,
+}
+
+impl<D> Snapshot<'_, D> {
+    /// Asks a query of this state.
+    ///
+    /// # Errors
+    /// Those of [`Store::query`](crate::Store::query).
+    pub fn query<Q: Query + Fits<D>>(&self, query: Q) -> Result<Q::Output, QueryError> {
+        let Ok(mut session) = self.session.try_borrow_mut() else { return Err(self.reentrant()) };
+        query.__run(&mut *session)
+    }
+
+    /// The number of the last event of this state.
+    ///
+    /// # Errors
+    /// Those of [`Store::query`](crate::Store::query).
+    pub fn head(&self) -> Result<EventNumber, QueryError> {
+        let Ok(mut session) = self.session.try_borrow_mut() else { return Err(self.reentrant()) };
+        let Session { engine, connection, .. } = &mut *session;
+        let sql = "SELECT place, generation FROM larder_events ORDER BY place DESC LIMIT 1";
+        let head = connection.row(sql, &[], |row| {
+            Ok::<_, SqliteError>(match (row.value(0), row.value(1)) {
+                (ValueRef::Integer(place), ValueRef::Integer(generation)) => {
+                    number_at(place, u32::try_from(generation).unwrap_or(0))
+                }
+                _ => None,
+            })
+        });
+        Ok(head.map_err(|error| engine.refused(sql, error))?.flatten().unwrap_or(EventNumber::ZERO))
+    }
+
+    fn reentrant(&self) -> QueryError {
+        // A query that asks another one of the same snapshot from inside; no query of larder's does.
+        QueryError::Storage { message: "a query of a snapshot from inside another query of it".to_owned() }
+    }
+}
+
+impl<D> fmt::Debug for Snapshot<'_, D> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Snapshot").finish_non_exhaustive()
+    }
+}
+
+/// Runs `work` on one consistent state.
+pub(crate) fn read<D, R>(
+    engine: &Engine,
+    work: impl FnOnce(&Snapshot<'_, D>) -> Result<R, QueryError>,
+) -> Result<R, QueryError> {
+    let (mut work, mut output) = (Some(work), None);
+    engine.read(Span::Snapshot, &mut |connection| {
+        if let Some(work) = work.take() {
+            let session = RefCell::new(Session { engine, connection, rows: 0 });
+            output = Some(work(&Snapshot { session, types: PhantomData })?);
+        }
+        Ok(())
+    })?;
+    output.ok_or_else(|| engine.interrupted())
+}

@@ -1,0 +1,178 @@
+//! Rebuilding tables from the eventlog when they are not those of the schema: wholly old or wholly new.
+
+use super::{
+    LoadProgress, OpenRequest,
+    open::{Stop, create_tables, log_error, sqlite_error},
+    replay::{ReplayError, Replayed, replay},
+    timed::Timed,
+};
+use crate::{
+    error::LoadError,
+    event::EventNumber,
+    options::UnknownEvents,
+    storage::{
+        eventlog::{ChainKey, LogCursor, LogHead, number_at},
+        meta,
+        sqlite::{Connection, SqliteError, SqliteErrorKind},
+    },
+    table::quote,
+    telemetry,
+    value::ValueRef,
+};
+
+/// How many events the tables were rebuilt of.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Rebuilt {
+    pub(super) applied: u64,
+    pub(super) failed: u64,
+    pub(super) unknown: u64,
+}
+
+/// Rebuilds the tables of a store's file, in one transaction.
+pub(super) fn in_place(
+    request: &OpenRequest,
+    connection: &mut Connection,
+    key: &ChainKey,
+    head: &LogHead,
+) -> Result<Rebuilt, Stop> {
+    let span = Timed::new(telemetry::rebuild(&request.name), &request.runtime);
+    let _entered = span.enter();
+    let tables = |error| tables_error(request, error);
+    connection.batch("BEGIN IMMEDIATE").map_err(tables)?;
+    drop_tables(connection).map_err(tables)?;
+    create_tables(connection, &request.model)?;
+    let cursor = LogCursor::at(key.clone(), LogHead::EMPTY);
+    let observe = |done: &Replayed, _: &LogCursor, _: &mut Connection| observe(request, done, head.ordinal);
+    let done =
+        replay(&request.model, &mut *connection, cursor, observe).map_err(|error| replay_error(request, error))?;
+    finish(request, connection, &done)?;
+    connection.batch("COMMIT").map_err(tables)?;
+    span.record("events", done.events());
+    span.record("failed", done.failed);
+    call_back(request, connection, key, &done)?;
+    Ok(Rebuilt { applied: done.applied, failed: done.failed, unknown: done.unknown_events() })
+}
+
+/// Between two batches: progress, cancellation, and an unknown event that is not allowed.
+pub(super) fn observe(request: &OpenRequest, done: &Replayed, total: u64) -> Result<(), LoadError> {
+    if request.cancel.is_cancelled() {
+        return Err(LoadError::Cancelled { store: request.name.clone() });
+    }
+    (request.progress)(LoadProgress { done: done.events(), total });
+    match done.unknown.iter().min_by_key(|(_, (place, _))| *place) {
+        Some((name, (place, _))) if request.options.unknown_events == UnknownEvents::Fail => {
+            Err(unknown_event(request, name, *place))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// After the last event: whose log it is, what is unknown, and whose tables these are now.
+pub(super) fn finish(request: &OpenRequest, connection: &mut Connection, done: &Replayed) -> Result<(), Stop> {
+    let tables = |error| tables_error(request, error);
+    if done.events() > 0 && done.unknown_events() == done.events() {
+        let names = done.unknown.keys().take(3).map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+        return Err(Stop::Load(LoadError::DefinitionConflict {
+            name: request.name.definition().to_owned(),
+            owner: format!("whatever committed {names} to {}", request.name),
+            other: request.model.type_name().to_owned(),
+        }));
+    }
+    for (name, (place, events)) in &done.unknown {
+        warn_unknown(request, name, *events);
+        let sql = "INSERT INTO larder_unknown (name, place, events) VALUES (?, ?, ?)";
+        let events = i64::try_from(*events).unwrap_or(i64::MAX);
+        connection
+            .execute(sql, &[ValueRef::Text(name), ValueRef::Integer(*place), ValueRef::Integer(events)])
+            .map_err(tables)?;
+    }
+    meta::put_fingerprint(connection, request.model.fingerprint()).map_err(tables)
+}
+
+/// Tables of an earlier load: what they do not know is warned of again, or refused.
+pub(super) fn check_unknown(request: &OpenRequest, connection: &mut Connection) -> Result<(), Stop> {
+    if !matches!(request.options.unknown_events, UnknownEvents::Warn | UnknownEvents::Fail) {
+        return Ok(());
+    }
+    let sql = "SELECT name, place, events FROM larder_unknown ORDER BY place";
+    let mut first = None;
+    let listed = connection.each_row(sql, &[], |row| {
+        if let (ValueRef::Text(name), ValueRef::Integer(place), ValueRef::Integer(events)) =
+            (row.value(0), row.value(1), row.value(2))
+        {
+            warn_unknown(request, name, events.unsigned_abs());
+            first.get_or_insert_with(|| (name.to_owned(), place));
+        }
+        Ok::<_, SqliteError>(true)
+    });
+    listed.map_err(|error| tables_error(request, error))?;
+    match first {
+        Some((name, place)) if request.options.unknown_events == UnknownEvents::Fail => {
+            Err(Stop::Load(unknown_event(request, &name, place)))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Shows unknown events to the app's callback. The rebuild is over by then: user code runs in no transaction.
+pub(super) fn call_back(
+    request: &OpenRequest,
+    connection: &mut Connection,
+    key: &ChainKey,
+    done: &Replayed,
+) -> Result<(), LoadError> {
+    let UnknownEvents::Callback(callback) = request.options.unknown_events else { return Ok(()) };
+    let Some(first) = done.unknown.values().map(|(place, _)| *place).min() else { return Ok(()) };
+    let failed = |error| log_error(request, error);
+    let mut cursor = LogCursor::after(connection, key.clone(), first - 1).map_err(failed)?;
+    while cursor.read(connection, 256).map_err(failed)? > 0 {
+        cursor.rows().filter(|row| done.unknown.contains_key(row.name)).for_each(|row| callback(&row.to_stored()));
+    }
+    Ok(())
+}
+
+pub(super) fn replay_error(request: &OpenRequest, error: ReplayError<LoadError>) -> Stop {
+    match error {
+        ReplayError::Log(error) => Stop::Load(log_error(request, error)),
+        ReplayError::Tables(error) => tables_error(request, error),
+        ReplayError::Observer(error) => Stop::Load(error),
+    }
+}
+
+/// Damage that shows while tables are written is theirs: the log is read with checks of its own.
+pub(super) fn tables_error(request: &OpenRequest, error: SqliteError) -> Stop {
+    match error.kind {
+        SqliteErrorKind::Corrupt => Stop::TablesDamaged,
+        _ => Stop::Load(sqlite_error(request, error)),
+    }
+}
+
+fn drop_tables(connection: &mut Connection) -> Result<(), SqliteError> {
+    let mut names = Vec::new();
+    let sql = "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'larder\\_%' ESCAPE '\\' \
+               AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'";
+    connection.each_row(sql, &[], |row| {
+        if let ValueRef::Text(name) = row.value(0) {
+            names.push(name.to_owned());
+        }
+        Ok::<_, SqliteError>(true)
+    })?;
+    // Without checks of references, so that the order is free and nothing cascades.
+    connection.set_foreign_keys(false)?;
+    let dropped = names.iter().try_for_each(|name| connection.batch(&format!("DROP TABLE {}", quote(name))));
+    connection.set_foreign_keys(true)?;
+    dropped?;
+    connection.batch("DELETE FROM larder_failed; DELETE FROM larder_unknown")
+}
+
+fn unknown_event(request: &OpenRequest, name: &str, place: i64) -> LoadError {
+    let number = number_at(place, 0).unwrap_or(EventNumber::ZERO);
+    LoadError::UnknownEvent { store: request.name.clone(), event: name.to_owned(), number }
+}
+
+fn warn_unknown(request: &OpenRequest, event: &str, events: u64) {
+    if request.options.unknown_events == UnknownEvents::Warn {
+        let (store, id) = (request.name.definition(), request.name.id().as_str());
+        tracing::warn!(store, id, event, events, "the log holds events that this app does not know");
+    }
+}

@@ -1,0 +1,124 @@
+//! Tables that are damaged below SQL: the log is copied into a new file, the tables are built there, and the new file takes the
+//! place of the old one.
+
+use std::{fs, io, path::Path};
+
+use super::{
+    Migration, MigrationsReport, OpenRequest, RebuildReason,
+    files::sync_folder,
+    open::{Opened, Stop, create_with, identify, log_error, sqlite_error},
+    rebuild::{call_back, finish as finish_rebuild, observe, replay_error},
+    replay::{Apart, Replayed, replay},
+};
+use crate::{
+    error::LoadError,
+    storage::{
+        eventlog::{self, ChainKey, LogCursor, LogHead},
+        lock::{Lock, Marker, MarkerState, beside},
+        meta::{self, Meta},
+        sqlite::{Access, Checkpoint, Connection, Place},
+    },
+};
+
+/// The file that is built beside the old one.
+const NEW: &str = ".new";
+
+/// Builds the tables anew from the log, in a new file, and opens it.
+pub(super) fn replace_tables(request: &OpenRequest, path: &Path, lock: &mut Lock) -> Result<Opened, LoadError> {
+    let new = beside(path, NEW);
+    remove(&new).map_err(|error| super::files::io(request, &new, &error))?;
+    let report = build(request, path, &new)?;
+    let swapped = sync_file(&new)
+        .and_then(|()| lock.mark(Marker { state: MarkerState::Replacing, suspect: false }))
+        .and_then(|()| lock.sync())
+        .and_then(|()| finish(path, lock));
+    swapped.map_err(|error| super::files::io(request, path, &error))?;
+    let failed = |error| sqlite_error(request, error);
+    let access = Access::Writer { create: false, durability: request.options.durability };
+    let mut connection = Connection::open(&request.place, access).map_err(failed)?;
+    connection.batch("PRAGMA wal_autocheckpoint = 0").map_err(failed)?;
+    let (meta, key, head) = identify(request, path, &mut connection)?;
+    Ok(Opened { connection, meta, key, head, report })
+}
+
+/// Puts a finished new file in its place, or removes an unfinished one.
+pub(super) fn finish(path: &Path, lock: &mut Lock) -> io::Result<()> {
+    let new = beside(path, NEW);
+    if lock.marker().state != MarkerState::Replacing {
+        return remove(&new);
+    }
+    if new.exists() {
+        // The old file's `-wal` must not meet the new file. All that was in it is in the new file.
+        remove_one(&beside(path, "-wal"))?;
+        remove_one(&beside(path, "-shm"))?;
+        fs::rename(&new, path)?;
+        sync_folder(path.parent().unwrap_or(Path::new(".")))?;
+    }
+    lock.mark(Marker { state: MarkerState::Closed, suspect: false })
+}
+
+fn build(request: &OpenRequest, path: &Path, new: &Path) -> Result<MigrationsReport, LoadError> {
+    let failed = |error| sqlite_error(request, error);
+    let open = |place: &Place, create| {
+        Connection::open(place, Access::Writer { create, durability: request.options.durability }).map_err(failed)
+    };
+    let mut old = open(&request.place, false)?;
+    // The old file stays as it is until the new one is complete.
+    old.keep_wal_at_close(true).map_err(failed)?;
+    let (meta, key, head) = identify(request, path, &mut old)?;
+    let mut target = open(&Place::File(new.to_owned()), true)?;
+    create_with(request, &mut target, &meta)?;
+    let done = copy(request, (&mut old, &mut target), &meta, &key, &head).map_err(|stop| match stop {
+        Stop::Load(error) => error,
+        Stop::TablesDamaged => super::open::corrupt(request, "its tables cannot be built anew"),
+    })?;
+    target.checkpoint(Checkpoint::Truncate).map_err(failed)?;
+    target.close().map_err(failed)?;
+    call_back(request, &mut old, &key, &done)?;
+    old.close().map_err(failed)?;
+    let migration = Migration::Rebuilt(RebuildReason::Damaged);
+    Ok(MigrationsReport {
+        applied: done.applied,
+        failed: done.failed,
+        unknown: done.unknown_events(),
+        ..MigrationsReport::new(migration, request.model.fingerprint())
+    })
+}
+
+fn copy(
+    request: &OpenRequest,
+    (log, tables): (&mut Connection, &mut Connection),
+    meta: &Meta,
+    key: &ChainKey,
+    head: &LogHead,
+) -> Result<Replayed, Stop> {
+    let failed = |error| Stop::Load(sqlite_error(request, error));
+    tables.batch("BEGIN IMMEDIATE").map_err(failed)?;
+    eventlog::copy_authors(log, tables).map_err(failed)?;
+    let watch = |done: &Replayed, cursor: &LogCursor, tables: &mut Connection| {
+        cursor.copy_rows(tables).map_err(|error| log_error(request, error))?;
+        observe(request, done, head.ordinal)
+    };
+    let cursor = LogCursor::at(key.clone(), LogHead::EMPTY);
+    let replayed = replay(&request.model, Apart { log, tables: &mut *tables }, cursor, watch);
+    let done = replayed.map_err(|error| replay_error(request, error))?;
+    finish_rebuild(request, tables, &done)?;
+    meta::put_confirmed(tables, meta.confirmed).map_err(failed)?;
+    tables.batch("COMMIT").map_err(failed)?;
+    Ok(done)
+}
+
+fn remove(new: &Path) -> io::Result<()> {
+    ["", "-wal", "-shm"].iter().try_for_each(|ending| remove_one(&beside(new, ending)))
+}
+
+fn remove_one(path: &Path) -> io::Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}
+
+fn sync_file(path: &Path) -> io::Result<()> {
+    fs::File::options().write(true).open(path)?.sync_all()
+}

@@ -1,0 +1,152 @@
+//! Verifying: the tables rebuilt in memory, compared with those in the file, row by row in key order.
+
+use super::{
+    Engine,
+    read::Span,
+    replay::{Apart, ReplayError, replay},
+};
+use crate::{
+    error::{LoadError, QueryError},
+    options::Durability,
+    storage::{
+        eventlog::{self, LogCursor, LogHead},
+        sqlite::{Access, Connection, Place, SqliteError},
+    },
+    table::{TableSchema, quote},
+    value::ValueRef,
+};
+
+/// What [`Store::verify`](crate::Store::verify) found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct VerifyReport {
+    /// Events whose checksum was checked and which were applied anew.
+    pub events: u64,
+    /// Each table of the schema.
+    pub tables: Vec<TableReport>,
+    /// What is wrong with the eventlog, if anything is; then the tables were not compared.
+    pub log_damage: Option<String>,
+}
+
+/// One table of a [`VerifyReport`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct TableReport {
+    /// The SQL name.
+    pub name: &'static str,
+    /// Rows in the store's file.
+    pub rows: u64,
+    /// Rows that the eventlog makes.
+    pub expected_rows: u64,
+    /// The canonical hash of the rows in the store's file, in key order.
+    pub hash: [u8; 16],
+    /// The same of the rows that the eventlog makes.
+    pub expected_hash: [u8; 16],
+}
+
+impl VerifyReport {
+    /// Whether the log checks and every table is what the log makes.
+    pub fn is_sound(&self) -> bool {
+        self.log_damage.is_none() && self.tables.iter().all(TableReport::is_sound)
+    }
+}
+
+impl TableReport {
+    /// Whether the table is what the log makes.
+    pub fn is_sound(&self) -> bool {
+        self.hash == self.expected_hash && self.rows == self.expected_rows
+    }
+}
+
+impl Engine {
+    /// Rebuilds the tables in memory and compares. Tables that differ are rebuilt at the next load.
+    pub(crate) fn verify(&self) -> Result<VerifyReport, QueryError> {
+        let mut report = VerifyReport { events: 0, tables: Vec::new(), log_damage: None };
+        self.read(Span::Snapshot, &mut |connection| {
+            let mut fresh = self.fresh_tables()?;
+            let cursor = LogCursor::at(self.shared.key.clone(), LogHead::EMPTY);
+            let apart = Apart { log: &mut *connection, tables: &mut fresh };
+            let replayed = replay(&self.shared.model, apart, cursor, |done, _, _| {
+                report.events = done.events();
+                self.gate.check_read()
+            });
+            match replayed {
+                Ok(_) => {}
+                Err(ReplayError::Log(error)) if error.is_damage() => {
+                    report.log_damage = Some(error.to_string());
+                    return Ok(());
+                }
+                Err(ReplayError::Log(error)) => return Err(self.log_refused(error)),
+                Err(ReplayError::Tables(error)) => return Err(error.into_query_error("tables in memory")),
+                Err(ReplayError::Observer(error)) => return Err(error.into()),
+            }
+            for table in self.shared.model.tables() {
+                report.tables.push(self.compare(table, connection, &mut fresh)?);
+            }
+            Ok(())
+        })?;
+        if !report.is_sound() {
+            self.mark_suspect();
+        }
+        Ok(report)
+    }
+
+    fn fresh_tables(&self) -> Result<Connection, QueryError> {
+        let failed = |error: SqliteError| error.into_query_error("tables in memory");
+        let access = Access::Writer { create: true, durability: Durability::Process };
+        let mut fresh = Connection::open(&Place::Memory, access).map_err(failed)?;
+        fresh.batch("BEGIN").map_err(failed)?;
+        fresh.batch(eventlog::DDL).map_err(failed)?;
+        super::open::create_tables(&mut fresh, &self.shared.model)
+            .map_err(|error: LoadError| QueryError::Storage { message: error.to_string() })?;
+        Ok(fresh)
+    }
+
+    fn compare(
+        &self,
+        table: &'static TableSchema,
+        stored: &mut Connection,
+        fresh: &mut Connection,
+    ) -> Result<TableReport, QueryError> {
+        self.gate.check_read()?;
+        let (rows, hash) = table_hash(stored, table).map_err(|error| self.refused(table.name, error))?;
+        let fresh = table_hash(fresh, table).map_err(|error| error.into_query_error(table.name))?;
+        Ok(TableReport { name: table.name, rows, expected_rows: fresh.0, hash, expected_hash: fresh.1 })
+    }
+}
+
+/// How many rows a table has, and the hash of all in key order. The table's own b-tree is read, so that a damaged index cannot
+/// hide a row.
+fn table_hash(connection: &mut Connection, table: &TableSchema) -> Result<(u64, [u8; 16]), SqliteError> {
+    let all = (0..table.columns.len()).collect::<Vec<_>>();
+    let sql = format!(
+        "SELECT {} FROM {} NOT INDEXED ORDER BY {}",
+        table.names(&all),
+        quote(table.name),
+        table.names(table.primary_key)
+    );
+    let (mut rows, mut hasher) = (0, blake3::Hasher::new());
+    connection.each_row(&sql, &[], |row| {
+        rows += 1;
+        (0..table.columns.len()).for_each(|column| hash_value(&mut hasher, row.value(column)));
+        Ok::<_, SqliteError>(true)
+    })?;
+    let mut hash = [0; 16];
+    hash.copy_from_slice(&hasher.finalize().as_bytes()[..16]);
+    Ok((rows, hash))
+}
+
+fn hash_value(hasher: &mut blake3::Hasher, value: ValueRef<'_>) {
+    let mut tagged = |tag: u8, bytes: &[u8]| {
+        hasher.update(&[tag]);
+        hasher.update(&(bytes.len() as u64).to_le_bytes());
+        hasher.update(bytes);
+    };
+    match value {
+        ValueRef::Null => tagged(0, &[]),
+        ValueRef::Integer(number) => tagged(1, &number.to_le_bytes()),
+        ValueRef::Real(number) => tagged(2, &number.to_bits().to_le_bytes()),
+        ValueRef::Text(text) => tagged(3, text.as_bytes()),
+        ValueRef::Blob(bytes) => tagged(4, bytes),
+    }
+}

@@ -1,0 +1,61 @@
+//! Who waits for the next commit: tasks that are woken, nothing else.
+
+use std::{
+    sync::{
+        Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
+    task::Waker,
+};
+
+/// Tasks that wait for the next commit. A commit without any costs one atomic load.
+#[derive(Debug, Default)]
+pub(crate) struct Watchers {
+    waiting: AtomicUsize,
+    slots: Mutex<Vec<Option<Waker>>>,
+}
+
+/// One waiting task's place, kept from poll to poll.
+#[derive(Debug, Default)]
+pub(crate) struct WatchSlot(Option<usize>);
+
+impl Watchers {
+    /// Wakes `waker` at the next commit. Look for news after this call, not before, or a commit in between is missed.
+    pub(crate) fn watch(&self, slot: &mut WatchSlot, waker: &Waker) {
+        let mut slots = self.lock();
+        let at = match slot.0 {
+            Some(at) => at,
+            None => {
+                let free = slots.iter().position(Option::is_none).unwrap_or(slots.len());
+                if free == slots.len() {
+                    slots.push(None);
+                }
+                self.waiting.fetch_add(1, Ordering::SeqCst);
+                free
+            }
+        };
+        slot.0 = Some(at);
+        slots[at] = Some(waker.clone());
+    }
+
+    /// Gives the place back.
+    pub(crate) fn leave(&self, slot: &mut WatchSlot) {
+        if let Some(at) = slot.0.take() {
+            self.lock()[at] = None;
+            self.waiting.fetch_sub(1, Ordering::SeqCst);
+        }
+    }
+
+    /// Wakes everybody who waits. Called without any lock: a waker is the executor's code.
+    pub(crate) fn wake_all(&self) {
+        if self.waiting.load(Ordering::SeqCst) == 0 {
+            return;
+        }
+        let wakers: Vec<Waker> = self.lock().iter().flatten().cloned().collect();
+        wakers.into_iter().for_each(Waker::wake);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<Option<Waker>>> {
+        self.slots.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,89 @@
+//! The one connection that writes, and where its log ends.
+
+use crate::{
+    event::{ClientId, EventId, EventNumber, SessionId},
+    storage::{
+        eventlog::{self, Appended, AuthorRow, ChainKey, LogHead},
+        lock::Lock,
+        sqlite::{Connection, SqliteError, SqliteErrorKind},
+    },
+};
+
+/// The one connection that writes.
+pub(crate) struct Writer {
+    pub(crate) connection: Connection,
+    /// Of a file; memory needs none.
+    pub(crate) lock: Option<Lock>,
+    pub(crate) key: ChainKey,
+    pub(crate) tip: Tip,
+    pub(super) wal: super::checkpoint::WalWatch,
+    scratch: Vec<u8>,
+}
+
+/// Where the log ends, as of the last COMMIT or, on the stack of a commit, as of its last event.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Tip {
+    pub(crate) head: LogHead,
+    /// This session's row, once it has committed.
+    pub(crate) author: Option<AuthorRow>,
+    next_id: u128,
+}
+
+impl Tip {
+    /// The tip of a log that was just opened. Ids count up from a random number, so they need no random bits of their own.
+    pub(crate) fn new(head: LogHead) -> Self {
+        Self { head, author: None, next_id: uuid::Uuid::new_v4().as_u128() }
+    }
+
+    /// The number and, for a synced event, the id of the next event; `None` when there is no number left.
+    pub(crate) fn next(&mut self, client_only: bool) -> Option<(EventNumber, Option<EventId>)> {
+        let number = eventlog::following(self.head.number, client_only)?;
+        let id = (!client_only).then(|| {
+            self.next_id = self.next_id.wrapping_add(1);
+            EventId(self.next_id)
+        });
+        Some((number, id))
+    }
+}
+
+impl Writer {
+    pub(crate) fn new(connection: Connection, lock: Option<Lock>, key: ChainKey, head: LogHead) -> Self {
+        Self { connection, lock, key, tip: Tip::new(head), wal: Default::default(), scratch: Vec::new() }
+    }
+
+    pub(crate) fn begin(&mut self) -> Result<(), SqliteError> {
+        self.connection.execute("BEGIN IMMEDIATE", &[]).map(drop)
+    }
+
+    pub(crate) fn commit(&mut self) -> Result<(), SqliteError> {
+        self.connection.execute("COMMIT", &[]).map(drop)
+    }
+
+    /// Ends a transaction without a trace. SQLite may have rolled back by itself; a rollback that fails has nothing to undo.
+    pub(crate) fn roll_back(&mut self) {
+        if self.connection.in_transaction() {
+            let _ = self.connection.execute("ROLLBACK", &[]);
+        }
+        self.connection.changes_truncate(0);
+    }
+
+    /// Appends one event to the log, behind `tip`.
+    pub(crate) fn append(
+        &mut self,
+        tip: &mut Tip,
+        by: (&ClientId, &SessionId),
+        event: Appended<'_>,
+    ) -> Result<(), SqliteError> {
+        let author = match tip.author {
+            Some(author) => author,
+            None => *tip.author.insert(AuthorRow::ensure(&mut self.connection, by.0, by.1)?),
+        };
+        tip.head = eventlog::append(&mut self.connection, &self.key, &tip.head, &author, event, &mut self.scratch)?;
+        Ok(())
+    }
+}
+
+/// Whether the error means that what was acknowledged later could rest on writes that are not on disk.
+pub(crate) fn is_sync_failure(error: &SqliteError) -> bool {
+    error.kind == SqliteErrorKind::SyncFailed
+}
