@@ -5,8 +5,6 @@ use std::marker::PhantomData;
 use crate::{
     error::{MaterializeError, QueryError},
     query::{FitsSchema, Query},
-    schema::HasTable,
-    table::Table,
 };
 
 mod change;
@@ -18,7 +16,7 @@ mod target;
 pub use change::{Delete, Update};
 pub use params::{SqlParam, SqlParams};
 pub(crate) use raw::RawTables;
-pub use target::Target;
+pub use target::{TableOf, Target};
 
 /// What a materializer returns.
 pub type MaterializeResult = Result<(), MaterializeError>;
@@ -50,8 +48,7 @@ impl<'a, S> Tables<'a, S> {
     /// it references a row that is not there, [`MaterializeError::Value`] when a value has no stored form.
     pub fn insert<T>(&mut self, row: T) -> MaterializeResult
     where
-        T: Table,
-        S: HasTable<T>,
+        T: TableOf<S>,
     {
         let mut values = Vec::with_capacity(T::schema().columns.len());
         let encoded = row.encode(&mut values);
@@ -64,8 +61,7 @@ impl<'a, S> Tables<'a, S> {
     /// Those of [`insert`](Self::insert), but for a row with the same primary key.
     pub fn upsert<T>(&mut self, row: T) -> MaterializeResult
     where
-        T: Table,
-        S: HasTable<T>,
+        T: TableOf<S>,
     {
         let mut values = Vec::with_capacity(T::schema().columns.len());
         let encoded = row.encode(&mut values);
@@ -78,7 +74,7 @@ impl<'a, S> Tables<'a, S> {
     pub fn update<W>(&mut self, which: W) -> Update<'_, 'a, W::Table>
     where
         W: Target,
-        S: HasTable<W::Table>,
+        W::Table: TableOf<S>,
     {
         Update::new(&mut self.raw, which)
     }
@@ -87,7 +83,7 @@ impl<'a, S> Tables<'a, S> {
     pub fn delete<W>(&mut self, which: W) -> Delete<'_, 'a, W::Table>
     where
         W: Target,
-        S: HasTable<W::Table>,
+        W::Table: TableOf<S>,
     {
         Delete::new(&mut self.raw, which)
     }

@@ -54,3 +54,6 @@ pub trait Reads {
 
 /// What is done with each row of a result: `false` ends the reading.
 pub type EachRow<'a> = dyn FnMut(&RowRef<'_>) -> Result<bool, QueryError> + 'a;
+
+#[cfg(test)]
+mod tests;

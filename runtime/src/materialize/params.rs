@@ -30,6 +30,13 @@ impl SqlParam for &str {
 }
 
 #[diagnostic::do_not_recommend]
+impl SqlParam for Option<&str> {
+    fn into_param(self) -> Result<Value, ValueError> {
+        Ok(self.map_or(Value::Null, |text| Value::Text(text.to_owned())))
+    }
+}
+
+#[diagnostic::do_not_recommend]
 impl SqlParam for &String {
     fn into_param(self) -> Result<Value, ValueError> {
         Ok(Value::Text(self.clone()))
@@ -88,7 +95,6 @@ impl<P: SqlParam> SqlParams for Vec<P> {
 
 macro_rules! tuples {
     ($(($($param:ident $field:tt),+)),+ $(,)?) => {$(
-        #[diagnostic::do_not_recommend]
         impl<$($param: SqlParam),+> SqlParams for ($($param,)+) {
             fn into_values(self) -> Result<Vec<Value>, ValueError> {
                 Ok(vec![$(self.$field.into_param()?),+])

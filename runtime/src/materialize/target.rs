@@ -3,6 +3,7 @@
 use crate::{
     error::QueryError,
     query::{ByKey, Select, SelectSpec, Text},
+    schema::HasTable,
     table::{Table, TableSchema, quote},
     value::{Value, ValueError},
 };
@@ -29,6 +30,12 @@ pub(super) enum Rows {
     Key(Result<Vec<Value>, ValueError>),
     Select(SelectSpec),
 }
+
+/// A table that schema `S` has. Unlike `S: HasTable<T>` this never guesses `T` because `S` has one table only.
+#[doc(hidden)]
+pub trait TableOf<S>: Table {}
+
+impl<S: HasTable<T>, T: Table> TableOf<S> for T {}
 
 impl<T: Table> Target for ByKey<T> {
     type Table = T;

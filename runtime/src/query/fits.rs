@@ -5,7 +5,8 @@ use crate::{definition::StoreDefinition, schema::HasTable, table::Table};
 
 /// A query that may be asked of store definition `D`: all its tables are in `D`'s schema.
 #[diagnostic::on_unimplemented(
-    message = "this query does not fit `{D}`",
+    message = "`{Self}` is not a query of `{D}`",
+    label = "expected `Table::all()`, `Table::filter(..)`, `Table::by_key(..)`, a query of the store's `queries {{ .. }}`, or a tuple of these",
     note = "ask a store whose schema has the query's tables, or add them to its `#[schema(tables(..))]`"
 )]
 pub trait Fits<D>: Query {}
@@ -14,7 +15,8 @@ impl<D: StoreDefinition, Q: FitsSchema<D::Schema>> Fits<D> for Q {}
 
 /// A query all of whose tables are in schema `S`.
 #[diagnostic::on_unimplemented(
-    message = "this query does not fit `{S}`",
+    message = "`{Self}` is not a query of `{S}`",
+    label = "expected `Table::all()`, `Table::filter(..)`, `Table::by_key(..)`, a query of the store's `queries {{ .. }}`, or a tuple of these",
     note = "ask a store whose schema has the query's tables, or add them to `#[schema(tables(..))]`"
 )]
 pub trait FitsSchema<S>: Query {}
