@@ -125,3 +125,6 @@ impl<'a, S> Tables<'a, S> {
         self.raw.execute_sql(sql, params.into_values())
     }
 }
+
+#[cfg(test)]
+mod tests;

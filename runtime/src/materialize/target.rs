@@ -60,7 +60,7 @@ impl Rows {
             Self::Key(key) => {
                 text.push(&table.statements().by_key);
                 for value in key.as_ref().map_err(Clone::clone)? {
-                    text.value(value);
+                    text.param(value);
                 }
             }
             Self::Select(spec) => {

@@ -20,6 +20,11 @@ impl Text {
         self.0.value(value);
     }
 
+    /// A parameter whose `?` is in the text already.
+    pub(crate) fn param(&mut self, value: &Value) {
+        self.0.params.push(value.clone());
+    }
+
     pub(crate) fn condition(&mut self, condition: &Condition, table: &TableSchema) {
         self.0.condition(condition, table);
     }

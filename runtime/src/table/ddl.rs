@@ -18,7 +18,8 @@ impl TableSchema {
         parts.extend(self.unique.iter().map(|columns| format!("UNIQUE ({})", self.names(columns))));
         parts.extend(self.references.iter().map(|reference| {
             let action = match reference.on_delete {
-                ReferenceAction::Restrict => "RESTRICT",
+                // Checked when the statement ends, so that rows may go together with those that they reference.
+                ReferenceAction::Restrict => "NO ACTION",
                 ReferenceAction::Cascade => "CASCADE",
                 ReferenceAction::SetNull => "SET NULL",
             };
@@ -120,7 +121,7 @@ CREATE INDEX "issues_status_title_index" ON "issues" ("status", "title");
   "odd ""name""" TEXT NOT NULL,
   PRIMARY KEY ("odd ""name""", "issue"),
   FOREIGN KEY ("issue") REFERENCES "issues" ("number") ON DELETE CASCADE,
-  FOREIGN KEY ("odd ""name""") REFERENCES "x" ("y") ON DELETE RESTRICT
+  FOREIGN KEY ("odd ""name""") REFERENCES "x" ("y") ON DELETE NO ACTION
 ) STRICT, WITHOUT ROWID;
 "#;
         assert_eq!(ISSUES.ddl(), issues);
