@@ -9,6 +9,7 @@ use quote::ToTokens;
 #[derive(Default)]
 pub(crate) struct Errors {
     found: Option<syn::Error>,
+    count: usize,
 }
 
 impl Errors {
@@ -24,6 +25,7 @@ impl Errors {
 
     /// Adds an error.
     pub(crate) fn push(&mut self, error: syn::Error) {
+        self.count += 1;
         match &mut self.found {
             Some(found) => found.combine(error),
             None => self.found = Some(error),
@@ -33,6 +35,11 @@ impl Errors {
     /// Adds the error of `result`, or gives its value.
     pub(crate) fn take<T>(&mut self, result: syn::Result<T>) -> Option<T> {
         result.map_err(|error| self.push(error)).ok()
+    }
+
+    /// How many there are.
+    pub(crate) fn count(&self) -> usize {
+        self.count
     }
 
     /// The errors as `compile_error!` calls; `None` if there are none.

@@ -1,13 +1,14 @@
 //! Reads `#[table(key = value, key(..), key)]`: unknown and repeated keys are errors, and reading goes on after them.
 
-use proc_macro2::{Span, TokenTree};
+use proc_macro2::{Span, TokenStream, TokenTree};
+use quote::quote;
 use syn::{
     Attribute, Ident, Lit, LitStr, Meta, Path, Token,
     ext::IdentExt,
     parse::{Parse, ParseStream},
 };
 
-use crate::{errors::Errors, message};
+use crate::{errors::Errors, message, tokens};
 
 /// A key that an attribute or `define_store!` knows.
 pub(crate) struct Known {
@@ -128,14 +129,15 @@ impl<'a> Seen<'a> {
     }
 }
 
-/// Reads all attributes called `attribute`; `each` reads the value of one key.
+/// Reads all attributes called `attribute`; `each` reads the value of one key. Answers whether nothing was wrong.
 pub(crate) fn read(
     attributes: &[Attribute],
     attribute: &str,
     known: &[Known],
     errors: &mut Errors,
     each: &mut dyn FnMut(&Found<'_>, &mut Errors) -> syn::Result<()>,
-) {
+) -> bool {
+    let before = errors.count();
     let place = format!("#[{attribute}(..)]");
     let mut seen = Seen::new(known, &place);
     for found in attributes.iter().filter(|found| found.path().is_ident(attribute)) {
@@ -146,6 +148,7 @@ pub(crate) fn read(
         let result = list.parse_args_with(|input: ParseStream<'_>| read_list(input, &mut seen, errors, each));
         errors.take(result);
     }
+    errors.count() == before
 }
 
 fn read_list(
@@ -163,14 +166,23 @@ fn read_list(
         if let Some(known) = seen.accept(&key, errors) {
             let found = Found { key, usage: known.usage, input };
             let read = each(&found, errors);
-            if read.is_ok() && !at_end(input) {
-                errors.span(input.span(), message::missing_comma(seen.place));
+            if read.is_ok() && missing_comma(input, seen.place, errors) {
+                continue;
             }
             errors.take(read);
         }
         skip_value(input)?;
     }
     Ok(())
+}
+
+/// Reports that something else than a comma follows a value; answers whether that is the next key, to go on with.
+pub(crate) fn missing_comma(input: ParseStream<'_>, place: &str, errors: &mut Errors) -> bool {
+    if at_end(input) {
+        return false;
+    }
+    errors.span(input.span(), message::missing_comma(place));
+    input.peek(Ident::peek_any)
 }
 
 /// Passes over what is left of a value and the comma after it.
@@ -196,9 +208,26 @@ impl Crate {
     }
 
     /// Where generated code finds runtime items.
-    pub(crate) fn private(&self) -> proc_macro2::TokenStream {
+    pub(crate) fn private(&self) -> TokenStream {
         let path = &self.0;
-        quote::quote!(#path::__private)
+        quote!(#path::__private)
+    }
+
+    /// The same, as if written at `span`: rustc then underlines what is there.
+    pub(crate) fn private_at(&self, span: Span) -> TokenStream {
+        tokens::at(self.private(), span)
+    }
+
+    /// What `crate = path` says in one of these attributes, wrong ones passed over.
+    pub(crate) fn of(attributes: &[Attribute], attribute: &str) -> Self {
+        let mut path = None;
+        for found in attributes.iter().filter(|found| found.path().is_ident(attribute)) {
+            let Meta::List(list) = &found.meta else { continue };
+            let mut tokens = list.tokens.clone().into_iter().skip_while(|token| token.to_string() != "crate").skip(2);
+            let value: TokenStream = tokens.by_ref().take_while(|token| token.to_string() != ",").collect();
+            path = path.or(syn::parse::Parser::parse2(Path::parse_mod_style, value).ok());
+        }
+        Self::new(path)
     }
 }
 

@@ -209,7 +209,21 @@ pub(crate) fn serde_on_enum(what: &str) -> String {
     )
 }
 
-pub(crate) fn serde_on_field(key: &str) -> String {
+pub(crate) fn unknown_serde(key: &str, known: &[&str]) -> String {
+    match suggest::closest(key, known.iter().copied()) {
+        Some(name) => format!("unknown key `{key}` in `#[serde(..)]`; did you mean `{name}`?"),
+        None => {
+            let known = known.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+            format!("unknown key `{key}` in `#[serde(..)]`; a field of an event knows {known}")
+        }
+    }
+}
+
+pub(crate) fn serde_value(key: &str, usage: &str) -> String {
+    format!("`{key}` is written `#[serde({usage})]` on a field of an event")
+}
+
+pub(crate) fn serde_not_here(key: &str) -> String {
     format!("`#[serde({key})]` has no place on a field of an event: events own their data and are encoded as they are")
 }
 
@@ -231,7 +245,7 @@ pub(crate) fn bad_version() -> String {
 
 pub(crate) fn not_a_key_struct(name: &impl Display) -> String {
     format!(
-        "`#[derive(StoreKey)]` needs a struct with at least one field; for one store without an id, mark its `define_store!` with `singleton` (`{name}`)"
+        "`{name}` cannot be a store key: `#[derive(StoreKey)]` needs a struct with fields; a store without an id has `singleton: \"..\"` in its `define_store!`"
     )
 }
 

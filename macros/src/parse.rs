@@ -6,6 +6,7 @@ pub(crate) mod key;
 pub(crate) mod materializer;
 mod query;
 pub(crate) mod schema;
+mod serde;
 pub(crate) mod table;
 pub(crate) mod value;
 

@@ -14,8 +14,8 @@ fn hidden(body: &TokenStream) -> TokenStream {
 }
 
 /// `None` where the type has parameters: a stub could not name it.
-fn plain(input: &DeriveInput) -> Option<(TokenStream, &Ident)> {
-    input.generics.params.is_empty().then(|| (Crate::new(None).private(), &input.ident))
+fn plain<'a>(input: &'a DeriveInput, attribute: &str) -> Option<(TokenStream, &'a Ident)> {
+    input.generics.params.is_empty().then(|| (Crate::of(&input.attrs, attribute).private(), &input.ident))
 }
 
 fn row_impl(private: &TokenStream, ident: &Ident) -> TokenStream {
@@ -32,7 +32,7 @@ fn row_impl(private: &TokenStream, ident: &Ident) -> TokenStream {
 
 /// A table whose columns have their constants, as far as there are fields.
 pub(crate) fn table(input: &DeriveInput) -> TokenStream {
-    let Some((private, ident)) = plain(input) else { return TokenStream::new() };
+    let Some((private, ident)) = plain(input, "table") else { return TokenStream::new() };
     let mut seen = Vec::new();
     let mut key = quote!(::core::primitive::i64);
     let mut constants = Vec::new();
@@ -70,19 +70,19 @@ pub(crate) fn table(input: &DeriveInput) -> TokenStream {
                 ::core::unimplemented!()
             }
         }
-        impl<__S> #private::ReferencesIn<__S> for #ident {}
+        impl<__S> #private::TableIn<__S> for #ident {}
     })
 }
 
 /// A row.
 pub(crate) fn row(input: &DeriveInput) -> TokenStream {
-    let Some((private, ident)) = plain(input) else { return TokenStream::new() };
+    let Some((private, ident)) = plain(input, "row") else { return TokenStream::new() };
     hidden(&row_impl(&private, ident))
 }
 
 /// A column type.
 pub(crate) fn value(input: &DeriveInput) -> TokenStream {
-    let Some((private, ident)) = plain(input) else { return TokenStream::new() };
+    let Some((private, ident)) = plain(input, "column") else { return TokenStream::new() };
     let row = row_impl(&private, ident);
     hidden(&quote! {
         impl #private::ColumnValue for #ident {
@@ -101,7 +101,7 @@ pub(crate) fn value(input: &DeriveInput) -> TokenStream {
 
 /// An event type.
 pub(crate) fn event(input: &DeriveInput) -> TokenStream {
-    let Some((private, ident)) = plain(input) else { return TokenStream::new() };
+    let Some((private, ident)) = plain(input, "event") else { return TokenStream::new() };
     hidden(&quote! {
         impl #private::Event for #ident {
             const EVENTS: &'static [#private::EventInfo] = &[];
@@ -123,7 +123,7 @@ pub(crate) fn event(input: &DeriveInput) -> TokenStream {
 
 /// A schema that has every table.
 pub(crate) fn schema(input: &DeriveInput) -> TokenStream {
-    let Some((private, ident)) = plain(input) else { return TokenStream::new() };
+    let Some((private, ident)) = plain(input, "schema") else { return TokenStream::new() };
     let events = crate::parse::schema::events_as_written(input);
     let Some(events) = events else { return TokenStream::new() };
     hidden(&quote! {
@@ -138,7 +138,7 @@ pub(crate) fn schema(input: &DeriveInput) -> TokenStream {
 
 /// A typed store id.
 pub(crate) fn key(input: &DeriveInput) -> TokenStream {
-    let Some((private, ident)) = plain(input) else { return TokenStream::new() };
+    let Some((private, ident)) = plain(input, "store_key") else { return TokenStream::new() };
     hidden(&quote! {
         impl #private::StoreKey for #ident {
             fn store_id(&self) -> ::core::result::Result<#private::StoreId, #private::StoreIdError> {

@@ -1,6 +1,6 @@
 //! The text of tokens, with separators of our own: what a compiler prints between tokens may change with its version.
 
-use proc_macro2::{Delimiter, TokenStream, TokenTree};
+use proc_macro2::{Delimiter, Group, Span, TokenStream, TokenTree};
 
 /// A hash of the tokens' texts, documentation left out.
 pub(crate) fn hash(tokens: TokenStream) -> u64 {
@@ -26,6 +26,18 @@ pub(crate) fn line(tokens: TokenStream) -> String {
         line.push_str(&text);
     }
     line
+}
+
+/// The tokens, underlined at `span` whenever rustc speaks of them.
+pub(crate) fn at(tokens: TokenStream, span: Span) -> TokenStream {
+    let respanned = tokens.into_iter().map(|mut token| {
+        if let TokenTree::Group(group) = &token {
+            token = Group::new(group.delimiter(), at(group.stream(), span)).into();
+        }
+        token.set_span(token.span().located_at(span));
+        token
+    });
+    respanned.collect()
 }
 
 fn collect(tokens: TokenStream, texts: &mut Vec<String>) {

@@ -1,6 +1,10 @@
 //! Where data lives.
 
 /// Where a store's data lives.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` does not say where data lives",
+    label = "expected `SqliteAdapter::persisted()` or `SqliteAdapter::in_memory()`"
+)]
 pub trait Adapter: Send + Sync + 'static {
     /// For the registry only.
     #[doc(hidden)]

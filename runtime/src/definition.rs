@@ -53,13 +53,35 @@ pub trait StoreDefinition: Send + Sync + Sized + 'static {
     }
 }
 
-/// What an `on_load` returns, with the app's error boxed; for generated code.
+/// What an `on_load` returns.
+#[doc(hidden)]
+#[diagnostic::on_unimplemented(
+    message = "`on_load` returns `{Self}`",
+    label = "this function should return `Result<(), E>`, where `E` is an error type",
+    note = "`async fn on_load(store: &Store<YourStore>, context: LoadContext) -> Result<(), E>`"
+)]
+pub trait HookResult {
+    /// With the app's error boxed.
+    ///
+    /// # Errors
+    /// The app's.
+    fn boxed(self) -> Result<(), BoxError>;
+}
+
+#[diagnostic::do_not_recommend]
+impl<E: Into<BoxError>> HookResult for Result<(), E> {
+    fn boxed(self) -> Result<(), BoxError> {
+        self.map_err(Into::into)
+    }
+}
+
+/// What an `on_load` returned, with the app's error boxed; for generated code.
 ///
 /// # Errors
 /// The app's.
 #[doc(hidden)]
-pub fn hook_done<E: Into<BoxError>>(result: Result<(), E>) -> Result<(), BoxError> {
-    result.map_err(Into::into)
+pub fn hook_done(result: impl HookResult) -> Result<(), BoxError> {
+    result.boxed()
 }
 
 /// A definition of one store per data dir, marked `singleton: ".."` in `define_store!`.

@@ -12,7 +12,7 @@ pub use number::{EventNumber, ParseEventNumberError};
 pub use stored::{EventId, StoredEvent};
 
 #[doc(hidden)]
-pub use encode::{decode_newtype, decode_struct, decode_unit, encode_payload, upcast};
+pub use encode::{EventField, decode_newtype, decode_struct, decode_unit, encode_payload, upcast};
 
 /// The events of a schema. Implemented by `#[derive(Event)]` on an enum.
 #[diagnostic::on_unimplemented(

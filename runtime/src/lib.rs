@@ -8,7 +8,6 @@ mod adapter;
 mod change;
 mod clock;
 mod definition;
-pub mod doctor;
 pub mod error;
 mod event;
 mod id;

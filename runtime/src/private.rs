@@ -5,7 +5,7 @@ pub use crate::{
     definition::{BoxFuture, Singleton, SingletonDefinition, StoreDefinition, hook_done},
     error::{BoxError, QueryError},
     event::{
-        Event, EventDecodeError, EventEncodeError, EventInfo, decode_newtype, decode_struct, decode_unit,
+        Event, EventDecodeError, EventEncodeError, EventField, EventInfo, decode_newtype, decode_struct, decode_unit,
         encode_payload, upcast,
     },
     id::{KeyPart, KeyPattern, KeySegment, StoreId, StoreIdError, StoreKey, key_field, same_id},
@@ -17,9 +17,8 @@ pub use crate::{
     schema::{HasTable, Materializer, StoreSchema},
     store::Store,
     table::{
-        Column, ColumnSchema, DefaultKind, IndexSchema, ReferenceAction, ReferenceSchema, ReferencesIn, Table,
-        TableSchema, TableStatements, assert_default, assert_key_column, assert_nullable, assert_reference,
-        assert_references, assert_table_names,
+        Column, ColumnSchema, DefaultKind, IndexSchema, ReferenceAction, ReferenceSchema, Table, TableIn, TableSchema,
+        TableStatements, assert_default, assert_key_column, assert_new_table, assert_nullable, assert_reference,
     },
     value::{
         ColumnType, ColumnValue, Encoded, IntoValue, NotNull, Value, ValueError, ValueRef, assert_newtype,

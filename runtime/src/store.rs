@@ -48,7 +48,7 @@ pub(crate) use confirm::Unsent;
 pub(crate) use engine::{Engine, EngineStats, OpenRequest};
 pub use events::{EventStream, LogChange, PendingEventStream};
 pub use failed::FailedEvent;
-pub(crate) use host::{EngineHost, ProgressSink};
+pub(crate) use host::{EngineHost, NoHost, ProgressSink};
 pub use into_events::IntoEvents;
 pub use name::StoreName;
 pub use read::Snapshot;

@@ -10,8 +10,7 @@ mod statements;
 
 #[doc(hidden)]
 pub use bounds::{
-    DefaultKind, ReferencesIn, assert_default, assert_key_column, assert_nullable, assert_reference, assert_references,
-    assert_table_names,
+    DefaultKind, TableIn, assert_default, assert_key_column, assert_new_table, assert_nullable, assert_reference,
 };
 pub use column::{Assignment, Column};
 pub(crate) use ddl::quote;

@@ -2,15 +2,15 @@
 
 use std::borrow::Cow;
 
+mod derived;
 mod impls;
 mod into;
 mod json;
-mod unit_enum;
 
+#[doc(hidden)]
+pub use derived::{assert_newtype, not_a_variant, text};
 pub use into::IntoValue;
 pub use json::Json;
-#[doc(hidden)]
-pub use unit_enum::{assert_newtype, not_a_variant, text};
 
 /// An owned SQLite value.
 #[derive(Clone, Debug, PartialEq)]

@@ -12,9 +12,6 @@ const MAX_NAME: usize = 120;
 
 /// Checks an event enum: every name, old ones too, belongs to one event.
 pub(crate) fn event(events: &EventEnum, errors: &mut Errors) {
-    if events.variants.is_empty() {
-        errors.at(&events.ident, message::empty_enum("Event", &events.ident));
-    }
     let mut seen: HashMap<&str, &Ident> = HashMap::new();
     for variant in &events.variants {
         let own = std::iter::once((variant.name.as_str(), variant.name_span));

@@ -17,6 +17,7 @@ pub(crate) fn key(key: &StoreKey, errors: &mut Errors) {
 }
 
 fn fields(key: &StoreKey, errors: &mut Errors) {
+    let before = errors.count();
     let mut seen: Vec<&str> = Vec::new();
     for segment in &key.segments {
         let Segment::Field(name) = segment else { continue };
@@ -27,6 +28,9 @@ fn fields(key: &StoreKey, errors: &mut Errors) {
             errors.span(key.span, message::pattern_repeated(name));
         }
         seen.push(name);
+    }
+    if errors.count() > before {
+        return;
     }
     for field in key.fields.iter().filter(|field| !seen.contains(&field.name.as_str())) {
         errors.at(&field.member, message::pattern_unused(&field.name));

@@ -53,6 +53,7 @@ fn constants(columns: &[Column], errors: &mut Errors) {
 
 fn primary_key(table: &Table, errors: &mut Errors) {
     match table.primary_key().count() {
+        0 if !table.understood => {}
         0 => errors.at(&table.ident, message::no_primary_key(&table.ident)),
         1..=4 => {}
         columns => errors.at(&table.ident, message::long_primary_key(&table.ident, columns)),

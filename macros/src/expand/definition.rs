@@ -18,9 +18,11 @@ pub(crate) fn definition(definition: &Definition) -> TokenStream {
         Identity::Singleton(_) => quote!(#private::Singleton),
     };
     let options = options(&private, &definition.options);
-    let on_load = definition.on_load.as_ref().map(|hook| on_load(&private, hook));
+    let on_load = definition.on_load.as_ref().map(|hook| on_load(definition, hook));
+    let adapter_trait = definition.krate.private_at(adapter.span());
+    let adapter = quote_spanned!(adapter.span()=> fn __adapter() -> impl #adapter_trait::Adapter { #adapter });
     let singleton = singleton(&private, definition);
-    let queries = query::queries(&private, ident, &definition.queries);
+    let queries = query::queries(&definition.krate, ident, &definition.queries);
     let hidden = hidden(&quote! {
         #[automatically_derived]
         #[diagnostic::do_not_recommend]
@@ -30,7 +32,7 @@ pub(crate) fn definition(definition: &Definition) -> TokenStream {
             const NAME: &'static ::core::primitive::str = #name;
             const __TYPE_NAME: &'static ::core::primitive::str = #type_name;
 
-            fn __adapter() -> impl #private::Adapter { #adapter }
+            #adapter
 
             #options
             #on_load
@@ -59,8 +61,9 @@ fn options(private: &TokenStream, options: &[(Ident, Expr)]) -> Option<TokenStre
     })
 }
 
-fn on_load(private: &TokenStream, hook: &Expr) -> TokenStream {
-    let call = quote_spanned!(hook.span()=> #private::hook_done((#hook)(__store, __context).await));
+fn on_load(definition: &Definition, hook: &Expr) -> TokenStream {
+    let (private, here) = (definition.krate.private(), definition.krate.private_at(hook.span()));
+    let call = quote_spanned!(hook.span()=> #here::hook_done((#hook)(__store, __context).await));
     quote! {
         fn __on_load<'__a>(
             __store: &'__a #private::Store<Self>,

@@ -2,7 +2,7 @@
 
 use proc_macro2::TokenStream;
 use quote::{quote, quote_spanned};
-use syn::{Type, spanned::Spanned};
+use syn::spanned::Spanned;
 
 use super::hidden;
 use crate::model::{KeyField, Segment, StoreKey};
@@ -25,19 +25,22 @@ pub(crate) fn key(key: &StoreKey) -> TokenStream {
         .collect();
     let parts = ordered.iter().map(|field| {
         let member = &field.member;
-        let ty = key_type(&field.ty);
-        quote_spanned!(field.ty.span()=> <#ty as #private::KeyPart>::to_part(&self.#member))
+        let ty = &field.ty;
+        let here = key.krate.private_at(ty.span());
+        quote_spanned!(ty.span()=> <#ty as #here::KeyPart>::to_part(&self.#member))
     });
     let fields = ordered.iter().map(|field| {
         let member = &field.member;
-        let ty = key_type(&field.ty);
-        let value = quote_spanned!(field.ty.span()=> <#ty as #private::KeyPart>::from_part);
+        let ty = &field.ty;
+        let here = key.krate.private_at(ty.span());
+        let value = quote_spanned!(ty.span()=> <#ty as #here::KeyPart>::from_part);
         quote!(#member: #private::key_field(&__PATTERN, __id, &mut __parts, #value)?)
     });
     hidden(&quote! {
         static __PATTERN: #private::KeyPattern = #private::KeyPattern { text: #pattern, segments: &[#(#segments),*] };
 
         #[automatically_derived]
+        #[diagnostic::do_not_recommend]
         impl #private::StoreKey for #ident {
             fn store_id(&self) -> ::core::result::Result<#private::StoreId, #private::StoreIdError> {
                 __PATTERN.format(&[#(#parts),*])
@@ -49,8 +52,4 @@ pub(crate) fn key(key: &StoreKey) -> TokenStream {
             }
         }
     })
-}
-
-fn key_type(ty: &Type) -> TokenStream {
-    quote!(#ty)
 }

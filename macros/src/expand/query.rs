@@ -4,26 +4,31 @@ use proc_macro2::TokenStream;
 use quote::{quote, quote_spanned};
 use syn::{Ident, Type, TypePath, ext::IdentExt, spanned::Spanned};
 
-use crate::model::{QueryFn, Shape};
+use crate::{
+    keys::Crate,
+    model::{QueryFn, Shape},
+};
 
 /// Prints the functions. The schema's tables are at hand here: a check of the SQL against them belongs beside each function.
-pub(super) fn queries(private: &TokenStream, store: &Ident, queries: &[QueryFn]) -> TokenStream {
+pub(super) fn queries(krate: &Crate, store: &Ident, queries: &[QueryFn]) -> TokenStream {
     if queries.is_empty() {
         return TokenStream::new();
     }
-    let functions = queries.iter().map(|query| function(private, store, query));
+    let functions = queries.iter().map(|query| function(krate, store, query));
     quote! {
         impl #store { #(#functions)* }
     }
 }
 
-fn function(private: &TokenStream, store: &Ident, query: &QueryFn) -> TokenStream {
+fn function(krate: &Crate, store: &Ident, query: &QueryFn) -> TokenStream {
+    let private = krate.private();
     let QueryFn { attributes, vis, ident, sql, .. } = query;
     let arguments = query.parameters.iter().map(|(name, ty)| quote!(#name: #ty));
     let values = query.parameters.iter().map(|(name, ty)| {
         let text = name.unraw().to_string();
         let column = column_type(ty);
-        let value = quote_spanned!(ty.span()=> #private::IntoValue::<#column>::into_value(#name));
+        let here = krate.private_at(ty.span());
+        let value = quote_spanned!(ty.span()=> #here::IntoValue::<#column>::into_value(#name));
         quote!((#text, #value))
     });
     let shape = match &query.shape {

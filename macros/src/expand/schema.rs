@@ -2,7 +2,7 @@
 
 use proc_macro2::TokenStream;
 use quote::{quote, quote_spanned};
-use syn::{Ident, spanned::Spanned};
+use syn::{Ident, Type, spanned::Spanned};
 
 use super::hidden;
 use crate::model::Schema;
@@ -11,23 +11,26 @@ use crate::model::Schema;
 pub(crate) fn schema(schema: &Schema) -> TokenStream {
     let private = schema.krate.private();
     let Schema { ident, events, tables, version, .. } = schema;
-    let entries = tables.iter().map(|table| quote_spanned!(table.span()=> <#table as #private::Table>::schema()));
-    let names = tables.iter().map(|table| quote_spanned!(table.span()=> <#table as #private::Table>::__NAME));
-    // rustc blames the tokens of the Self type, so these carry the span of the table they are about.
+    let entries = tables.iter().map(|table| {
+        let entry = table_in(schema, table);
+        quote_spanned!(table.span()=> #entry::__table())
+    });
     let has_table = tables.iter().map(|table| {
-        let here = Ident::new(&ident.to_string(), ident.span().located_at(table.span()));
+        let (self_type, here) = (self_type(schema, table), schema.krate.private_at(table.span()));
         quote_spanned! {table.span()=>
             #[automatically_derived]
             #[diagnostic::do_not_recommend]
-            impl #private::HasTable<#table> for #here {}
+            impl #here::HasTable<#table> for #self_type {}
         }
     });
-    let references = tables.iter().map(|table| {
-        let here = Ident::new(&ident.to_string(), ident.span().located_at(table.span()));
-        quote_spanned!(table.span()=> #private::assert_references::<#here, #table>();)
+    let names = tables.iter().enumerate().skip(1).map(|(at, table)| {
+        let before = tables[..at].iter().map(|before| table_in(schema, before));
+        let (own, here) = (table_in(schema, table), schema.krate.private_at(table.span()));
+        quote_spanned!(table.span()=> const _: () = #here::assert_new_table(&[#(#before::__TABLE),*], #own::__TABLE);)
     });
     hidden(&quote! {
         #[automatically_derived]
+        #[diagnostic::do_not_recommend]
         impl #private::StoreSchema for #ident {
             type Event = #events;
             const VERSION: ::core::primitive::u32 = #version;
@@ -38,8 +41,16 @@ pub(crate) fn schema(schema: &Schema) -> TokenStream {
         }
 
         #(#has_table)*
-
-        const _: fn() = || { #(#references)* };
-        const _: () = #private::assert_table_names(&[#(#names),*]);
+        #(#names)*
     })
+}
+
+/// The schema's name at the place of a table: rustc blames the tokens of the Self type, and the mistake is in the table.
+fn self_type(schema: &Schema, table: &Type) -> Ident {
+    Ident::new(&schema.ident.to_string(), schema.ident.span().located_at(table.span()))
+}
+
+fn table_in(schema: &Schema, table: &Type) -> TokenStream {
+    let (self_type, here) = (self_type(schema, table), schema.krate.private_at(table.span()));
+    quote_spanned!(table.span()=> <#table as #here::TableIn<#self_type>>)
 }

@@ -2,29 +2,31 @@
 
 use proc_macro2::TokenStream;
 use quote::{quote, quote_spanned};
-use syn::{Ident, spanned::Spanned};
+use syn::{Ident, Type, spanned::Spanned};
 
 use super::hidden;
-use crate::model::{Column, OnDelete, RowStruct, Table};
+use crate::{
+    keys::Crate,
+    model::{Column, OnDelete, Reference, RowStruct, Table},
+};
 
 /// Prints a table.
 pub(crate) fn table(table: &Table) -> TokenStream {
-    let private = table.krate.private();
-    let constants = constants(&private, &table.ident, &table.columns);
-    let row = row_impl(&private, &table.ident, &table.columns);
-    let table_impl = table_impl(&private, table);
-    let references = references(&private, table);
-    let assertions = assertions(&private, table);
+    let constants = constants(&table.krate.private(), &table.ident, &table.columns);
+    let row = row_impl(&table.krate, &table.ident, &table.columns);
+    let table_impl = table_impl(table);
+    let references = references(table);
+    let assertions = assertions(table);
     hidden(&quote!(#constants #row #table_impl #references #assertions))
 }
 
 /// Prints a row.
 pub(crate) fn row(row: &RowStruct) -> TokenStream {
-    hidden(&row_impl(&row.krate.private(), &row.ident, &row.columns))
+    hidden(&row_impl(&row.krate, &row.ident, &row.columns))
 }
 
 /// `Issue::STATUS`
-pub(crate) fn constants(private: &TokenStream, ident: &Ident, columns: &[Column]) -> TokenStream {
+fn constants(private: &TokenStream, ident: &Ident, columns: &[Column]) -> TokenStream {
     let constants = columns.iter().enumerate().map(|(index, column)| {
         let Column { constant, vis, ty, docs, name, .. } = column;
         let summary = format!("The column `{name}`.");
@@ -49,16 +51,19 @@ pub(crate) fn constants(private: &TokenStream, ident: &Ident, columns: &[Column]
     }
 }
 
-fn row_impl(private: &TokenStream, ident: &Ident, columns: &[Column]) -> TokenStream {
+fn row_impl(krate: &Crate, ident: &Ident, columns: &[Column]) -> TokenStream {
+    let private = krate.private();
     let type_name = ident.to_string();
     let names = columns.iter().map(|column| &column.name);
     let fields = columns.iter().enumerate().map(|(index, column)| {
         let (field, ty) = (&column.ident, &column.ty);
-        let value = quote_spanned!(ty.span()=> #private::RowRef::get::<#ty>(__row, #type_name, #index));
-        quote!(#field: #value?)
+        let here = krate.private_at(ty.span());
+        let decode = quote_spanned!(ty.span()=> |__value| <#ty as #here::ColumnValue>::decode(__value));
+        quote!(#field: __row.__get(#type_name, #index, #decode)?)
     });
     quote! {
         #[automatically_derived]
+        #[diagnostic::do_not_recommend]
         impl #private::Row for #ident {
             const NAME: &'static ::core::primitive::str = #type_name;
             const COLUMNS: &'static [&'static ::core::primitive::str] = &[#(#names),*];
@@ -70,19 +75,22 @@ fn row_impl(private: &TokenStream, ident: &Ident, columns: &[Column]) -> TokenSt
     }
 }
 
-fn table_impl(private: &TokenStream, table: &Table) -> TokenStream {
+fn table_impl(table: &Table) -> TokenStream {
+    let private = table.krate.private();
     let ident = &table.ident;
     let name = &table.name;
     let key = key_type(table);
     let key_name = table.primary_key().next().map_or("", |(_, column)| column.name.as_str());
-    let schema = schema(private, table);
+    let schema = schema(table);
     let values = table.columns.iter().map(|column| {
         let (field, ty) = (&column.ident, &column.ty);
-        let value = quote_spanned!(ty.span()=> <#ty as #private::ColumnValue>::encode(&self.#field));
+        let here = table.krate.private_at(ty.span());
+        let value = quote_spanned!(ty.span()=> <#ty as #here::ColumnValue>::encode(&self.#field));
         quote!(__values.push(#value?);)
     });
     quote! {
         #[automatically_derived]
+        #[diagnostic::do_not_recommend]
         impl #private::Table for #ident {
             type Key = #key;
 
@@ -106,7 +114,7 @@ fn table_impl(private: &TokenStream, table: &Table) -> TokenStream {
 }
 
 /// One column's type, or a tuple of them.
-pub(crate) fn key_type(table: &Table) -> TokenStream {
+fn key_type(table: &Table) -> TokenStream {
     let types: Vec<_> = table.primary_key().map(|(_, column)| &column.ty).collect();
     match types.as_slice() {
         [only] => quote!(#only),
@@ -114,7 +122,8 @@ pub(crate) fn key_type(table: &Table) -> TokenStream {
     }
 }
 
-fn schema(private: &TokenStream, table: &Table) -> TokenStream {
+fn schema(table: &Table) -> TokenStream {
+    let private = table.krate.private();
     let (name, type_name) = (&table.name, table.ident.to_string());
     let columns = table.columns.iter().map(|column| {
         let (name, ty) = (&column.name, &column.ty);
@@ -125,7 +134,7 @@ fn schema(private: &TokenStream, table: &Table) -> TokenStream {
             }
             None => quote!(::core::option::Option::None),
         };
-        let ty = quote_spanned!(ty.span()=> <#ty as #private::ColumnValue>::TYPE);
+        let ty = column_type(table, ty);
         quote!(#private::ColumnSchema { name: #name, ty: #ty, default: #default })
     });
     let primary_key = table.primary_key().map(|(at, _)| at);
@@ -139,27 +148,10 @@ fn schema(private: &TokenStream, table: &Table) -> TokenStream {
         let name = format!("{name}_{}_index", words.join("_"));
         quote!(#private::IndexSchema { name: #name, columns: &[#(#positions),*] })
     });
-    let references = table.columns.iter().enumerate().filter_map(|(at, column)| {
-        let reference = column.reference.as_ref()?;
-        let to = &reference.table;
-        let action = match reference.on_delete {
-            OnDelete::Restrict => quote!(Restrict),
-            OnDelete::Cascade => quote!(Cascade),
-            OnDelete::SetNull => quote!(SetNull),
-        };
-        let (table, target) = (
-            quote_spanned!(to.span()=> <#to as #private::Table>::__NAME),
-            quote_spanned!(to.span()=> <#to as #private::Table>::__KEY),
-        );
-        Some(quote! {
-            #private::ReferenceSchema {
-                column: #at,
-                table: #table,
-                target: #target,
-                on_delete: #private::ReferenceAction::#action,
-            }
-        })
-    });
+    let references =
+        table.columns.iter().enumerate().filter_map(|(at, column)| {
+            column.reference.as_ref().map(|reference| reference_schema(table, at, reference))
+        });
     quote! {
         #private::TableSchema {
             name: #name,
@@ -174,13 +166,40 @@ fn schema(private: &TokenStream, table: &Table) -> TokenStream {
     }
 }
 
+fn column_type(table: &Table, ty: &Type) -> TokenStream {
+    let here = table.krate.private_at(ty.span());
+    quote_spanned!(ty.span()=> <#ty as #here::ColumnValue>::TYPE)
+}
+
+fn reference_schema(table: &Table, column: usize, reference: &Reference) -> TokenStream {
+    let private = table.krate.private();
+    let to = &reference.table;
+    let here = table.krate.private_at(to.span());
+    let action = match reference.on_delete {
+        OnDelete::Restrict => quote!(Restrict),
+        OnDelete::Cascade => quote!(Cascade),
+        OnDelete::SetNull => quote!(SetNull),
+    };
+    let referenced = quote_spanned!(to.span()=> <#to as #here::Table>::__NAME);
+    let target = quote_spanned!(to.span()=> <#to as #here::Table>::__KEY);
+    quote! {
+        #private::ReferenceSchema {
+            column: #column,
+            table: #referenced,
+            target: #target,
+            on_delete: #private::ReferenceAction::#action,
+        }
+    }
+}
+
 /// A schema with this table has the tables it references, too.
-fn references(private: &TokenStream, table: &Table) -> TokenStream {
+fn references(table: &Table) -> TokenStream {
+    let private = table.krate.private();
     let ident = &table.ident;
     let tables = table.columns.iter().filter_map(|column| column.reference.as_ref()).map(|reference| &reference.table);
     quote! {
         #[automatically_derived]
-        impl<__S> #private::ReferencesIn<__S> for #ident
+        impl<__S> #private::TableIn<__S> for #ident
         where
             #(__S: #private::HasTable<#tables>,)*
         {
@@ -189,29 +208,36 @@ fn references(private: &TokenStream, table: &Table) -> TokenStream {
 }
 
 /// What only the compiler knows of a column's type, each checked once.
-fn assertions(private: &TokenStream, table: &Table) -> TokenStream {
+fn assertions(table: &Table) -> TokenStream {
+    let private = table.krate.private();
     let keys = table.primary_key().map(|(_, column)| {
         let ty = &column.ty;
-        quote_spanned!(ty.span()=> #private::assert_key_column::<#ty>();)
+        let (here, column_type) = (table.krate.private_at(ty.span()), column_type(table, ty));
+        quote_spanned!(ty.span()=> const _: () = #here::assert_key_column(&#column_type);)
     });
     let references = table.columns.iter().filter_map(|column| {
         let (reference, ty) = (column.reference.as_ref()?, &column.ty);
         let to = &reference.table;
-        let fits = quote_spanned!(ty.span()=> #private::assert_reference::<#ty, <#to as #private::Table>::Key>(););
+        let here = table.krate.private_at(to.span());
+        let key = quote_spanned!(to.span()=> <#to as #here::Table>::Key);
+        let here = table.krate.private_at(ty.span());
+        let fits = quote_spanned!(ty.span()=> #here::assert_reference::<#ty, #key>(););
         let nullable = (reference.on_delete == OnDelete::SetNull)
-            .then(|| quote_spanned!(reference.span=> #private::assert_nullable::<#ty>();));
+            .then(|| quote_spanned!(reference.span=> #here::assert_nullable::<#ty>();));
         Some(quote!(#fits #nullable))
     });
     let defaults = table.columns.iter().filter_map(|column| {
-        let (default, ty) = (column.default.as_ref()?, &column.ty);
+        let (default, column_type) = (column.default.as_ref()?, column_type(table, &column.ty));
         let kind = Ident::new(default.kind, default.span);
         let text = default.text.as_deref().unwrap_or("");
+        let here = table.krate.private_at(default.span);
         Some(quote_spanned! {default.span=>
-            const _: () = #private::assert_default(&<#ty as #private::ColumnValue>::TYPE, #private::DefaultKind::#kind, #text);
+            const _: () = #here::assert_default(&#column_type, #private::DefaultKind::#kind, #text);
         })
     });
     quote! {
+        #(#keys)*
         #(#defaults)*
-        const _: fn() = || { #(#keys)* #(#references)* };
+        const _: fn() = || { #(#references)* };
     }
 }

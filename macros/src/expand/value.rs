@@ -5,7 +5,10 @@ use quote::{quote, quote_spanned};
 use syn::{Ident, Member, Type, spanned::Spanned};
 
 use super::hidden;
-use crate::model::{ColumnValue, ValueKind, ValueVariant};
+use crate::{
+    keys::Crate,
+    model::{ColumnValue, ValueKind, ValueVariant},
+};
 
 /// Prints a column type.
 pub(crate) fn value(value: &ColumnValue) -> TokenStream {
@@ -13,26 +16,28 @@ pub(crate) fn value(value: &ColumnValue) -> TokenStream {
     let ident = &value.ident;
     let value_impl = match &value.kind {
         ValueKind::Enum(variants) => unit_enum(&private, ident, variants),
-        ValueKind::Newtype { member, ty } => newtype(&private, ident, member, ty),
+        ValueKind::Newtype { member, ty } => newtype(&value.krate, ident, member, ty),
     };
     let scalar = scalar(&private, ident);
     hidden(&quote!(#value_impl #scalar))
 }
 
 /// What a column value is beside its encoding: never `NULL`, and a row of one column.
-pub(crate) fn scalar(private: &TokenStream, ident: &Ident) -> TokenStream {
+fn scalar(private: &TokenStream, ident: &Ident) -> TokenStream {
     let name = ident.to_string();
     quote! {
         #[automatically_derived]
+        #[diagnostic::do_not_recommend]
         impl #private::NotNull for #ident {}
 
         #[automatically_derived]
+        #[diagnostic::do_not_recommend]
         impl #private::Row for #ident {
             const NAME: &'static ::core::primitive::str = #name;
             const COLUMNS: &'static [&'static ::core::primitive::str] = &[];
 
             fn decode(__row: &#private::RowRef<'_>) -> ::core::result::Result<Self, #private::QueryError> {
-                #private::RowRef::get::<Self>(__row, #name, 0)
+                __row.__get(#name, 0, <Self as #private::ColumnValue>::decode)
             }
         }
     }
@@ -44,6 +49,7 @@ fn unit_enum(private: &TokenStream, ident: &Ident, variants: &[ValueVariant]) ->
     let names: Vec<&String> = variants.iter().map(|variant| &variant.name).collect();
     quote! {
         #[automatically_derived]
+        #[diagnostic::do_not_recommend]
         impl #private::ColumnValue for #ident {
             const TYPE: #private::ColumnType = #private::ColumnType::unit_enum(&[#(#names),*]);
 
@@ -61,14 +67,16 @@ fn unit_enum(private: &TokenStream, ident: &Ident, variants: &[ValueVariant]) ->
     }
 }
 
-fn newtype(private: &TokenStream, ident: &Ident, member: &Member, ty: &Type) -> TokenStream {
-    let span = ty.span();
-    let constant = quote_spanned!(span=> <#ty as #private::ColumnValue>::TYPE);
-    let encode = quote_spanned!(span=> <#ty as #private::ColumnValue>::encode(&self.#member));
-    let decode = quote_spanned!(span=> <#ty as #private::ColumnValue>::decode(__value));
-    let assertion = quote_spanned!(span=> #private::assert_newtype::<#ty>());
+fn newtype(krate: &Crate, ident: &Ident, member: &Member, ty: &Type) -> TokenStream {
+    let (private, span) = (krate.private(), ty.span());
+    let here = krate.private_at(span);
+    let constant = quote_spanned!(span=> <#ty as #here::ColumnValue>::TYPE);
+    let encode = quote_spanned!(span=> <#ty as #here::ColumnValue>::encode(&self.#member));
+    let decode = quote_spanned!(span=> <#ty as #here::ColumnValue>::decode(__value));
+    let assertion = quote_spanned!(span=> const _: () = #here::assert_newtype(&#constant););
     quote! {
         #[automatically_derived]
+        #[diagnostic::do_not_recommend]
         impl #private::ColumnValue for #ident {
             const TYPE: #private::ColumnType = #constant;
 
@@ -81,6 +89,6 @@ fn newtype(private: &TokenStream, ident: &Ident, member: &Member, ty: &Type) -> 
             }
         }
 
-        const _: fn() = || #assertion;
+        #assertion
     }
 }

@@ -42,10 +42,28 @@ pub(crate) enum Payload {
     Struct(Vec<PayloadField>),
 }
 
+impl Payload {
+    /// The fields, named or not.
+    pub(crate) fn fields(&self) -> &[PayloadField] {
+        match self {
+            Self::Unit => &[],
+            Self::Newtype(field) => std::slice::from_ref(field),
+            Self::Struct(fields) => fields,
+        }
+    }
+
+    /// Whether no field's attribute needs to know its type.
+    pub(crate) fn is_blind(&self) -> bool {
+        self.fields().iter().all(|field| field.blind)
+    }
+}
+
 /// A field, with the serde attributes that are passed on.
 pub(crate) struct PayloadField {
     /// Absent for the value of a newtype variant.
     pub(crate) ident: Option<Ident>,
     pub(crate) serde: Vec<Attribute>,
+    /// Whether no attribute needs to know the type, so that a generic struct can stand for the payload.
+    pub(crate) blind: bool,
     pub(crate) ty: Type,
 }

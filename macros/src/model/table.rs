@@ -12,6 +12,8 @@ pub(crate) struct Table {
     pub(crate) name: String,
     pub(crate) name_span: Span,
     pub(crate) columns: Vec<Column>,
+    /// Whether every attribute of the columns could be read.
+    pub(crate) understood: bool,
     pub(crate) unique: Vec<FieldList>,
     pub(crate) indexes: Vec<FieldList>,
 }

@@ -46,6 +46,8 @@ pub(crate) struct Draft {
     pub(crate) attributes: Vec<Attribute>,
     pub(crate) vis: Visibility,
     pub(crate) ident: Ident,
+    /// Keys that were written, right or wrong.
+    pub(crate) written: Vec<Ident>,
     pub(crate) name: Option<LitStr>,
     pub(crate) id: Option<Type>,
     pub(crate) singleton: Option<LitStr>,
@@ -84,6 +86,7 @@ fn draft(input: ParseStream<'_>, errors: &mut Errors) -> syn::Result<Draft> {
         attributes,
         vis,
         ident,
+        written: Vec::new(),
         name: None,
         id: None,
         singleton: None,
@@ -122,9 +125,10 @@ fn read_keys(content: ParseStream<'_>, draft: &mut Draft, errors: &mut Errors) -
             continue;
         }
         if let Some(known) = known {
+            draft.written.push(key.clone());
             let read = read_value(content, &key, known, draft);
-            if read.is_ok() && !content.is_empty() && !content.peek(Token![,]) {
-                errors.span(content.span(), message::missing_comma("define_store!"));
+            if read.is_ok() && keys::missing_comma(content, "define_store!", errors) {
+                continue;
             }
             errors.take(read);
         }
@@ -157,11 +161,8 @@ fn value<T: Parse>(content: ParseStream<'_>, key: &Ident, known: &Known) -> syn:
 }
 
 fn complete(draft: &Draft, errors: &mut Errors) -> Option<Definition> {
-    let missing: Vec<&Known> =
-        [(draft.name.is_none(), &NAME), (draft.schema.is_none(), &SCHEMA), (draft.adapter.is_none(), &ADAPTER)]
-            .into_iter()
-            .filter_map(|(missing, known)| missing.then_some(known))
-            .collect();
+    let is_missing = |known: &&Known| !draft.written.iter().any(|key| key == known.name);
+    let missing: Vec<&Known> = [&NAME, &SCHEMA, &ADAPTER].into_iter().filter(is_missing).collect();
     if !missing.is_empty() {
         errors.at(&draft.ident, message::missing_keys(&draft.ident, &missing));
     }

@@ -1,9 +1,9 @@
 //! `#[derive(Event)]`
 
 use quote::quote;
-use syn::{Attribute, Data, DeriveInput, Field, Fields, LitStr, Meta, Path, Token, Variant, punctuated::Punctuated};
+use syn::{Data, DeriveInput, Field, Fields, LitStr, Path, Token, Variant};
 
-use super::{name_or, refuse_attributes, refuse_generics};
+use super::{name_or, refuse_attributes, refuse_generics, serde};
 use crate::{
     errors::Errors,
     keys::{self, CRATE, Crate, Found, Known},
@@ -21,9 +21,6 @@ const VARIANT: &[Known] = &[
     Known::many("from", "from(\"v1.IssueOpened\" = upgrade)"),
 ];
 
-/// Field attributes of serde that only make sense for types that borrow, or that serde derives for itself.
-const NOT_FORWARDED: [&str; 3] = ["borrow", "getter", "bound"];
-
 /// Reads an event enum.
 pub(crate) fn event(input: &DeriveInput, errors: &mut Errors) -> Option<EventEnum> {
     refuse_generics(input, "Event", errors);
@@ -32,11 +29,14 @@ pub(crate) fn event(input: &DeriveInput, errors: &mut Errors) -> Option<EventEnu
         krate = Some(keys::crate_path(found)?);
         Ok(())
     });
-    refuse_serde(&input.attrs, "an event enum", errors);
+    serde::refuse(&input.attrs, "an event enum", errors);
     let Data::Enum(data) = &input.data else {
         errors.at(&input.ident, message::not_an_event_enum(&input.ident));
         return None;
     };
+    if data.variants.is_empty() {
+        errors.at(&input.ident, message::empty_enum("Event", &input.ident));
+    }
     let variants = data.variants.iter().filter_map(|found| variant(found, errors)).collect();
     Some(EventEnum { krate: Crate::new(krate), ident: input.ident.clone(), variants })
 }
@@ -59,7 +59,7 @@ fn variant(variant: &Variant, errors: &mut Errors) -> Option<EventVariant> {
     if !name_was_tried {
         errors.at(&variant.ident, message::no_wire_name(&variant.ident));
     }
-    refuse_serde(&variant.attrs, "an event", errors);
+    serde::refuse(&variant.attrs, "an event", errors);
     let payload = payload(variant, errors)?;
     let (name, name_span) = name_or(name, || format!("v1.{}", variant.ident), &variant.ident);
     let words = words(&payload);
@@ -99,7 +99,7 @@ fn payload(variant: &Variant, errors: &mut Errors) -> Option<Payload> {
             Some(Payload::Newtype(field(&fields.unnamed[0], errors)))
         }
         Fields::Unnamed(fields) if fields.unnamed.is_empty() => {
-            errors.at(variant, message::empty_event_tuple(&variant.ident));
+            errors.at(&variant.ident, message::empty_event_tuple(&variant.ident));
             None
         }
         Fields::Unnamed(_) => {
@@ -111,19 +111,14 @@ fn payload(variant: &Variant, errors: &mut Errors) -> Option<Payload> {
 
 fn field(field: &Field, errors: &mut Errors) -> PayloadField {
     refuse_attributes(&field.attrs, "event", "a field of an event", errors);
-    let serde: Vec<Attribute> = field.attrs.iter().filter(|found| found.path().is_ident("serde")).cloned().collect();
-    for key in serde.iter().flat_map(serde_keys) {
-        if NOT_FORWARDED.iter().any(|known| key.path().is_ident(known)) {
-            errors.at(&key, message::serde_on_field(&tokens::line(path_tokens(key.path()))));
-        }
-    }
-    PayloadField { ident: field.ident.clone(), serde, ty: field.ty.clone() }
+    let (serde, blind) = serde::forwarded(&field.attrs, errors);
+    PayloadField { ident: field.ident.clone(), serde, blind, ty: field.ty.clone() }
 }
 
 /// The payload in words: what the schema's fingerprint sees of it.
 fn words(payload: &Payload) -> String {
     let field = |field: &PayloadField| {
-        let PayloadField { ident, serde, ty } = field;
+        let PayloadField { ident, serde, ty, .. } = field;
         match ident {
             Some(ident) => tokens::line(quote!(#(#serde)* #ident: #ty)),
             None => tokens::line(quote!(#(#serde)* #ty)),
@@ -134,24 +129,4 @@ fn words(payload: &Payload) -> String {
         Payload::Newtype(only) => format!("({})", field(only)),
         Payload::Struct(fields) => format!("{{{}}}", fields.iter().map(field).collect::<Vec<_>>().join(",")),
     }
-}
-
-fn refuse_serde(attributes: &[Attribute], what: &str, errors: &mut Errors) {
-    for attribute in attributes.iter().filter(|found| found.path().is_ident("serde")) {
-        let only_crate = serde_keys(attribute).iter().all(|key| key.path().is_ident("crate"));
-        if !only_crate {
-            errors.at(attribute, message::serde_on_enum(what));
-        }
-    }
-}
-
-fn serde_keys(attribute: &Attribute) -> Vec<Meta> {
-    attribute
-        .parse_args_with(Punctuated::<Meta, Token![,]>::parse_terminated)
-        .map(|keys| keys.into_iter().collect())
-        .unwrap_or_default()
-}
-
-fn path_tokens(path: &Path) -> proc_macro2::TokenStream {
-    quote!(#path)
 }

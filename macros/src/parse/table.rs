@@ -47,9 +47,20 @@ pub(crate) fn table(input: &DeriveInput, errors: &mut Errors) -> Option<Table> {
         Ok(())
     });
     let fields = named_fields(input, "Table", errors)?;
+    let before = errors.count();
     let columns = fields.iter().filter_map(|field| column(field, &mut unique, &mut indexes, errors)).collect();
+    let understood = errors.count() == before;
     let (name, name_span) = name_or(name, || snake_case(&bare(&input.ident)), &input.ident);
-    Some(Table { krate: Crate::new(krate), ident: input.ident.clone(), name, name_span, columns, unique, indexes })
+    Some(Table {
+        krate: Crate::new(krate),
+        ident: input.ident.clone(),
+        name,
+        name_span,
+        columns,
+        understood,
+        unique,
+        indexes,
+    })
 }
 
 fn column(
@@ -62,9 +73,12 @@ fn column(
     let (mut name, mut primary_key, mut reference, mut default) = (None, false, None, None);
     keys::read(&field.attrs, "table", COLUMN, errors, &mut |found, _| {
         match found.key.to_string().as_str() {
-            "primary_key" => found.flag().map(|()| primary_key = true)?,
-            "unique" => found.flag().map(|()| unique.push(vec![ident.clone()]))?,
-            "index" => found.flag().map(|()| indexes.push(vec![ident.clone()]))?,
+            "primary_key" => {
+                primary_key = true;
+                found.flag()?;
+            }
+            "unique" => found.flag().map(|()| unique.push(vec![spanned(ident, found)]))?,
+            "index" => found.flag().map(|()| indexes.push(vec![spanned(ident, found)]))?,
             "references" => reference = Some(read_reference(found)?),
             "default" => default = Some(read_default(found)?),
             _ => name = Some(found.string()?),
@@ -72,6 +86,13 @@ fn column(
         Ok(())
     });
     Some(Column { primary_key, reference, default, ..plain_column(field, ident, name) })
+}
+
+/// The field, underlined where its index is asked for.
+fn spanned(field: &Ident, found: &Found<'_>) -> Ident {
+    let mut field = field.clone();
+    field.set_span(found.key.span());
+    field
 }
 
 fn plain_column(field: &Field, ident: &Ident, name: Option<LitStr>) -> Column {
@@ -133,7 +154,7 @@ fn read_action(content: ParseStream<'_>) -> syn::Result<(OnDelete, Span)> {
 fn read_default(found: &Found<'_>) -> syn::Result<DefaultValue> {
     let expression: syn::Expr = found.value()?;
     let span = expression.span();
-    let refuse = || syn::Error::new(span, message::bad_default());
+    let refuse = || syn::Error::new_spanned(&expression, message::bad_default());
     let (literal, sign) = match &expression {
         syn::Expr::Lit(literal) => (&literal.lit, ""),
         syn::Expr::Unary(syn::ExprUnary { op: syn::UnOp::Neg(_), expr, .. }) => match &**expr {

@@ -45,12 +45,65 @@ pub enum EventDecodeError {
     Upcast(BoxError),
 }
 
+/// What an event can carry.
+#[doc(hidden)]
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be in an event",
+    label = "does not implement `Serialize` and `Deserialize`",
+    note = "derive both above it: `#[derive(larder::serde::Serialize, larder::serde::Deserialize)] #[serde(crate = \"larder::serde\")]`"
+)]
+pub trait EventField<Way>: Sized {
+    /// The type itself. Generated code reaches a field through it: where there is none, rustc says so and nothing else.
+    type Own;
+
+    /// The field, to write.
+    fn own(&self) -> &Self::Own;
+
+    /// The field, as it was read.
+    fn from_own(own: Self::Own) -> Self;
+}
+
+impl<T: Serialize + DeserializeOwned> EventField<Encoded> for T {
+    type Own = T;
+
+    fn own(&self) -> &T {
+        self
+    }
+
+    fn from_own(own: T) -> T {
+        own
+    }
+}
+
+// Never holds. With two ways to choose from, rustc looks into both before it takes one, and says that there is none in our words; with
+// one it would take that and complain of serde's traits one by one, in every place that needs them.
+impl<T: Never> EventField<()> for T {
+    type Own = T;
+
+    fn own(&self) -> &T {
+        self
+    }
+
+    fn from_own(own: T) -> T {
+        own
+    }
+}
+
+/// The way that holds.
+#[doc(hidden)]
+#[derive(Debug)]
+pub enum Encoded {}
+
+/// Implemented by nothing.
+#[doc(hidden)]
+pub trait Never {}
+
 /// The JSON of a payload; for generated code.
 ///
 /// # Errors
 /// A float that is not finite, too much nesting, and what serde refuses.
 #[doc(hidden)]
-pub fn encode_payload(payload: &impl Serialize) -> Result<Option<String>, EventEncodeError> {
+pub fn encode_payload<T: Serialize>(payload: &T) -> Result<Option<String>, EventEncodeError> {
     let mut text = Vec::with_capacity(128);
     let mut seen = Seen::default();
     let written = payload.serialize(&mut Serializer::with_formatter(&mut text, Watch { seen: &mut seen }));

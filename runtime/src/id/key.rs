@@ -185,6 +185,7 @@ pub fn same_id<K: StoreKey>(pattern: &KeyPattern, id: &StoreId, key: K) -> Resul
 #[doc(hidden)]
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be a field of a store key",
+    label = "not a field type",
     note = "a field of a `StoreKey` implements `Display` and `FromStr`, such as `String`, `i64` or `Uuid`"
 )]
 pub trait KeyPart: Sized {
@@ -194,6 +195,7 @@ pub trait KeyPart: Sized {
     fn from_part(text: &str) -> Option<Self>;
 }
 
+#[diagnostic::do_not_recommend]
 impl<T: std::fmt::Display + std::str::FromStr> KeyPart for T {
     fn to_part(&self) -> String {
         self.to_string()

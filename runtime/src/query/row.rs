@@ -76,11 +76,25 @@ impl<'a> RowRef<'a> {
     /// # Errors
     /// When there is no such column or it does not decode.
     pub fn get<V: ColumnValue>(&self, row: &'static str, index: usize) -> Result<V, QueryError> {
+        self.__get(row, index, V::decode)
+    }
+
+    /// The nth column through `decode`; for generated code. Without a bound on `V`, so that a wrong type is reported once, by name.
+    ///
+    /// # Errors
+    /// When there is no such column or it does not decode.
+    #[doc(hidden)]
+    pub fn __get<V>(
+        &self,
+        row: &'static str,
+        index: usize,
+        decode: impl FnOnce(ValueRef<'_>) -> Result<V, ValueError>,
+    ) -> Result<V, QueryError> {
         let place = self.place(index);
         if place >= self.source.len() {
             return Err(self.failed(row, place, ValueError::MissingColumn((index + 1).to_string())));
         }
-        V::decode(self.source.value(place)).map_err(|source| self.failed(row, place, source))
+        decode(self.source.value(place)).map_err(|source| self.failed(row, place, source))
     }
 
     fn place(&self, index: usize) -> usize {

@@ -16,5 +16,19 @@ pub(crate) trait EngineHost: Send + Sync {
     fn retain(&self) -> Option<Box<dyn Any + Send + Sync>>;
 }
 
+/// A host for stores that nobody manages: [`Engine::open`](super::Engine::open) in unit tests, `verify`'s tables in memory.
+#[derive(Debug, Default)]
+pub(crate) struct NoHost;
+
+impl EngineHost for NoHost {
+    fn busy(&self) {}
+
+    fn stopped(&self, _error: StoreError) {}
+
+    fn retain(&self) -> Option<Box<dyn Any + Send + Sync>> {
+        Some(Box::new(()))
+    }
+}
+
 /// Where the progress of a load goes.
 pub(crate) type ProgressSink = Arc<dyn Fn(super::LoadProgress) + Send + Sync>;

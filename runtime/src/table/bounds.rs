@@ -1,34 +1,19 @@
 //! What must hold between the columns of tables, said once per table by generated code so that the compiler can say what is wrong.
 
-use crate::{
-    schema::HasTable,
-    value::{ColumnType, ColumnValue, NotNull, Storage},
-};
-
-/// A type that a primary key may have: any column type but `Option<_>`.
-#[diagnostic::on_unimplemented(
-    message = "`{Self}` cannot be in a primary key",
-    label = "a key is never `NULL`",
-    note = "use the type inside the `Option`, or another field as key"
-)]
-pub trait KeyColumn {}
-
-#[diagnostic::do_not_recommend]
-impl<V: NotNull> KeyColumn for V {}
+use super::{Table, TableSchema};
+use crate::value::{ColumnType, Storage};
 
 /// A type that can hold a reference to a row whose primary key is `K`.
 #[diagnostic::on_unimplemented(
     message = "a column of type `{Self}` cannot reference a table whose primary key is `{K}`",
     label = "expected `{K}` or `Option<{K}>`",
-    note = "a reference holds the whole primary key of one column; a table whose key has several columns cannot be referenced"
+    note = "a reference holds the whole primary key, which is one column; a table with a key of several columns cannot be referenced"
 )]
 pub trait PointsTo<K> {}
 
+impl<K> PointsTo<K> for K {}
 #[diagnostic::do_not_recommend]
-impl<K: ColumnValue> PointsTo<K> for K {}
-
-#[diagnostic::do_not_recommend]
-impl<K: NotNull> PointsTo<K> for Option<K> {}
+impl<K> PointsTo<K> for Option<K> {}
 
 /// A type that can become `NULL`.
 #[diagnostic::on_unimplemented(
@@ -38,13 +23,24 @@ impl<K: NotNull> PointsTo<K> for Option<K> {}
 )]
 pub trait Nullable {}
 
-impl<V: NotNull> Nullable for Option<V> {}
+#[diagnostic::do_not_recommend]
+impl<V> Nullable for Option<V> {}
 
-/// Every table that this one references is in schema `S`.
-pub trait ReferencesIn<S> {}
+/// A table that may be in schema `S`: every table it references is there, too. Generated code goes through it for everything that it
+/// asks of a schema's tables, so that a type that is none is reported once.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a table",
+    label = "expected a struct with `#[derive(Table)]`"
+)]
+pub trait TableIn<S>: Table {
+    /// [`Table::schema`]
+    fn __table() -> &'static TableSchema {
+        Self::schema()
+    }
 
-/// For generated code.
-pub const fn assert_key_column<V: KeyColumn>() {}
+    /// The SQL name.
+    const __TABLE: &'static str = Self::__NAME;
+}
 
 /// For generated code.
 pub const fn assert_reference<V: PointsTo<K>, K>() {}
@@ -52,8 +48,14 @@ pub const fn assert_reference<V: PointsTo<K>, K>() {}
 /// For generated code.
 pub const fn assert_nullable<V: Nullable>() {}
 
-/// For generated code. The bounds come one after the other, so that a table that is missing is reported once.
-pub const fn assert_references<S: HasTable<T>, T: ReferencesIn<S>>() {}
+/// For generated code; runs while compiling.
+#[track_caller]
+pub const fn assert_key_column(ty: &ColumnType) {
+    assert!(
+        !ty.nullable,
+        "a primary key is never `NULL`; use the type inside the `Option`, or make another field the key"
+    );
+}
 
 /// What the literal of a `default` is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,32 +71,33 @@ pub enum DefaultKind {
 }
 
 /// For generated code; runs while compiling.
+#[track_caller]
 pub const fn assert_default(ty: &ColumnType, kind: DefaultKind, text: &str) {
+    let is_bool = same(ty.encoding, "bool");
     match (kind, ty.storage) {
-        (DefaultKind::Integer, Storage::Integer) if !same(ty.encoding, "bool") => {}
-        (DefaultKind::Bool, Storage::Integer) if same(ty.encoding, "bool") => {}
+        (DefaultKind::Integer, Storage::Integer) if !is_bool => {}
+        (DefaultKind::Bool, Storage::Integer) if is_bool => {}
         (DefaultKind::Integer | DefaultKind::Real, Storage::Real) => {}
         (DefaultKind::Text, Storage::Text) if ty.variants.is_empty() || contains(ty.variants, text) => {}
-        (DefaultKind::Text, Storage::Text) => panic!("this `default` is not the name of one of the column's variants"),
-        (DefaultKind::Integer, _) => panic!("this `default` is a whole number, and the column's type is not"),
-        (DefaultKind::Real, _) => panic!("this `default` is a float, and the column's type is not"),
-        (DefaultKind::Bool, _) => panic!("this `default` is a `bool`, and the column's type is not"),
-        (DefaultKind::Text, _) => panic!("this `default` is a string, and the column is not stored as text"),
+        (DefaultKind::Text, Storage::Text) => {
+            panic!("this default is not the stored name of a variant of the column's enum")
+        }
+        (DefaultKind::Integer, _) => panic!("this default is a whole number, and the column is not"),
+        (DefaultKind::Real, _) => panic!("this default is a float, and the column is not"),
+        (DefaultKind::Bool, _) => panic!("this default is a `bool`, and the column is not"),
+        (DefaultKind::Text, _) => panic!("this default is a string, and the column is not stored as text"),
     }
 }
 
 /// For generated code; runs while compiling.
-pub const fn assert_table_names(names: &[&str]) {
+#[track_caller]
+pub const fn assert_new_table(before: &[&str], name: &str) {
     let mut at = 0;
-    while at < names.len() {
-        let mut other = at + 1;
-        while other < names.len() {
-            assert!(
-                !same_ignoring_case(names[at], names[other]),
-                "two tables of this schema have the same SQL name; give one of them another with `#[table(name = \"..\")]`"
-            );
-            other += 1;
-        }
+    while at < before.len() {
+        assert!(
+            !before[at].eq_ignore_ascii_case(name),
+            "a table before this one has the same SQL name; give one of them another with `#[table(name = \"..\")]`"
+        );
         at += 1;
     }
 }
@@ -117,8 +120,4 @@ const fn same(left: &str, right: &str) -> bool {
         at += 1;
     }
     at == left.len() && at == right.len()
-}
-
-const fn same_ignoring_case(left: &str, right: &str) -> bool {
-    left.eq_ignore_ascii_case(right)
 }

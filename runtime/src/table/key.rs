@@ -19,7 +19,8 @@ pub trait IntoKey<K> {
     fn into_key(self) -> Result<Vec<Value>, ValueError>;
 }
 
-impl<K: ColumnValue> KeyColumns for K {}
+// Any type: that the columns are columns is said where they are declared, once.
+impl<K: Send + Sync + 'static> KeyColumns for K {}
 
 #[diagnostic::do_not_recommend]
 impl<K: ColumnValue, V: IntoValue<K>> IntoKey<K> for V {
@@ -30,8 +31,6 @@ impl<K: ColumnValue, V: IntoValue<K>> IntoKey<K> for V {
 
 macro_rules! tuples {
     ($(($($column:ident $value:ident $field:tt),+)),+) => {$(
-        impl<$($column: ColumnValue),+> KeyColumns for ($($column,)+) {}
-
         #[diagnostic::do_not_recommend]
         impl<$($column: ColumnValue, $value: IntoValue<$column>),+> IntoKey<($($column,)+)> for ($($value,)+) {
             fn into_key(self) -> Result<Vec<Value>, ValueError> {

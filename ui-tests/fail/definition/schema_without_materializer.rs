@@ -1,0 +1,29 @@
+//! Events of a schema must change its tables somehow.
+
+use larder::prelude::*;
+
+define_store! {
+    WorkspaceStore {
+        name: "workspace",
+        schema: WorkspaceSchema,
+        adapter: SqliteAdapter::persisted(),
+    }
+}
+
+#[derive(StoreSchema)]
+#[schema(events = IssueEvent, tables(Issue))]
+struct WorkspaceSchema;
+
+#[derive(Table)]
+struct Issue {
+    #[table(primary_key)]
+    number: i64,
+}
+
+#[derive(Event)]
+enum IssueEvent {
+    #[event(name = "v1.IssueOpened")]
+    Opened { number: i64 },
+}
+
+fn main() {}

@@ -1,0 +1,13 @@
+//! What an event carries is written as JSON, so serde must know it.
+
+use larder::prelude::*;
+
+#[derive(Event)]
+enum IssueEvent {
+    #[event(name = "v1.IssueOpened")]
+    Opened(Author),
+}
+
+struct Author;
+
+fn main() {}

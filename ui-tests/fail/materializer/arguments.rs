@@ -1,0 +1,28 @@
+//! The attribute takes no arguments.
+
+use larder::prelude::*;
+
+#[larder::materializer(version = 2)]
+impl Materializer for WorkspaceSchema {
+    fn materialize(_: &IssueEvent, _: &EventContext, _: &mut Tables<'_, Self>) -> MaterializeResult {
+        Ok(())
+    }
+}
+
+#[derive(StoreSchema)]
+#[schema(events = IssueEvent, tables(Issue))]
+struct WorkspaceSchema;
+
+#[derive(Table)]
+struct Issue {
+    #[table(primary_key)]
+    number: i64,
+}
+
+#[derive(Event)]
+enum IssueEvent {
+    #[event(name = "v1.IssueOpened")]
+    Opened { number: i64 },
+}
+
+fn main() {}

@@ -1,0 +1,40 @@
+//! The store is asked with the query; the query does not hold one.
+
+use larder::prelude::*;
+
+define_store! {
+    WorkspaceStore {
+        name: "workspace",
+        schema: WorkspaceSchema,
+        adapter: SqliteAdapter::persisted(),
+
+        queries {
+            fn titles(&self) -> Vec<String> = "SELECT title FROM issue";
+        }
+    }
+}
+
+#[larder::materializer]
+impl Materializer for WorkspaceSchema {
+    fn materialize(_: &IssueEvent, _: &EventContext, _: &mut Tables<'_, Self>) -> MaterializeResult {
+        Ok(())
+    }
+}
+
+#[derive(StoreSchema)]
+#[schema(events = IssueEvent, tables(Issue))]
+struct WorkspaceSchema;
+
+#[derive(Table)]
+struct Issue {
+    #[table(primary_key)]
+    number: i64,
+}
+
+#[derive(Event)]
+enum IssueEvent {
+    #[event(name = "v1.IssueOpened")]
+    Opened { number: i64 },
+}
+
+fn main() {}

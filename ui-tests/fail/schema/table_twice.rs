@@ -1,0 +1,21 @@
+//! A table stands in a schema once.
+
+use larder::prelude::*;
+
+#[derive(StoreSchema)]
+#[schema(events = IssueEvent, tables(Issue, Issue))]
+struct WorkspaceSchema;
+
+#[derive(Table)]
+struct Issue {
+    #[table(primary_key)]
+    number: i64,
+}
+
+#[derive(Event)]
+enum IssueEvent {
+    #[event(name = "v1.IssueOpened")]
+    Opened { number: i64 },
+}
+
+fn main() {}
