@@ -1,12 +1,14 @@
 //! One error per surface. Every message says what happened, to which definition, store, event or file, and what to do.
 
 mod commit;
+mod delete;
 mod load;
 mod query;
 mod store;
 mod sync;
 
 pub use commit::{CommitError, CommitErrorKind, MaterializeError};
+pub use delete::DeleteError;
 pub use load::LoadError;
 pub use query::QueryError;
 pub use store::StoreError;

@@ -4,7 +4,7 @@ mod escape;
 mod key;
 mod store_id;
 
-pub use key::{IntoStoreId, StoreKey};
+pub use key::{IntoStoreId, Only, StoreKey};
 pub use store_id::{StoreId, StoreIdError};
 
 #[doc(hidden)]

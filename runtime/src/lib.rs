@@ -40,14 +40,14 @@ pub use self::{
     change::{ChangeRecord, RowChange},
     definition::{BoxFuture, EventOf, Singleton, SingletonDefinition, StoreDefinition},
     error::{
-        BoxError, CommitError, CommitErrorKind, LoadError, MaterializeError, QueryError, SharedError, StoreError,
-        StoreIdError, SyncError,
+        BoxError, CommitError, CommitErrorKind, DeleteError, LoadError, MaterializeError, QueryError, SharedError,
+        StoreError, StoreIdError, SyncError,
     },
     event::{
         ClientId, Event, EventContext, EventDecodeError, EventEncodeError, EventId, EventInfo, EventNumber,
         ParseEventNumberError, SessionId, StoredEvent,
     },
-    id::{IntoStoreId, StoreId, StoreKey},
+    id::{IntoStoreId, Only, StoreId, StoreKey},
     macros::{ColumnValue, Event, Row, StoreKey, StoreSchema, Table, define_store, materializer},
     materialize::{Delete, MaterializeResult, SqlParam, SqlParams, Tables, Target, Update},
     options::{Attributes, Durability, Environment, GcTime, InitialSync, Limits, Payload, StoreOptions, UnknownEvents},
@@ -55,7 +55,11 @@ pub use self::{
         ByKey, Count, ExactlyOne, Exists, First, Fits, FitsSchema, One, OneByKey, Predicate, Query, Row, RowRef,
         Select, SqlQuery, SqlShape,
     },
-    registry::{LoadContext, StoreHandle, StoreRegistry},
+    registry::{
+        Clear, DeleteStore, Evict, Get, LoadContext, OpenOptions, Preload, RegistryBuilder, RegistryStats,
+        RegistryWatch, ShutdownReport, StoreEnd, StoreHandle, StoreRegistry, StoreShutdown, StoreState, StoreStats,
+        StoreSync, StoredStore,
+    },
     schema::{Fingerprint, HasTable, Materializer, StoreSchema},
     store::{
         Change, ChangeStream, CommitAsync, EventStream, FailedEvent, IntoEvents, LoadProgress, LogChange, Migration,

@@ -1,15 +1,270 @@
 //! The registry: opens, shares, keeps and disposes stores.
+//!
+//! `state` is what it knows, behind one short lock (`shared`); `entry` is the life of one store as a pure machine. The app's code
+//! (options, hooks, backends, wakers) runs without the lock, in `load`, `close`, `unsent` and the futures.
 
-use std::marker::PhantomData;
+use std::{fmt, sync::Arc, time::Duration};
 
-/// Opens, shares, keeps and disposes stores.
+mod builder;
+mod capacity;
+mod cell;
+mod close;
+mod context;
+mod cycle;
+mod entry;
+mod evict;
+mod get;
+mod handle;
+mod host;
+mod join;
+mod kind;
+mod load;
+mod open;
+mod preload;
+mod shared;
+mod shutdown;
+mod slot;
+mod state;
+mod stats;
+mod stored;
+mod timer;
+mod timers;
+mod unsent;
+mod watch;
+
+pub use self::{
+    builder::RegistryBuilder,
+    context::LoadContext,
+    evict::{Clear, Evict},
+    get::Get,
+    handle::StoreHandle,
+    open::OpenOptions,
+    preload::Preload,
+    shutdown::{ShutdownReport, StoreEnd, StoreShutdown},
+    stats::{RegistryStats, RegistryWatch, StoreState, StoreStats, StoreSync},
+    stored::{DeleteStore, StoredStore},
+};
+use self::{
+    handle::LoadRef,
+    kind::{kind, typed},
+    shared::Shared,
+    state::Reason,
+};
+use crate::{
+    definition::{SingletonDefinition, StoreDefinition},
+    error::LoadError,
+    event::{ClientId, SessionId},
+    id::IntoStoreId,
+    options::{Layers, StoreOptions},
+};
+
+/// Opens, shares, keeps and disposes stores. Cheap to clone; all clones are one registry.
+///
+/// A store is loaded when it is first asked for, shared by all who ask, stays loaded while there is a handle, and for its
+/// [`GcTime`](crate::GcTime) after the last one. When the last clone of the registry is dropped all its stores are closed, in the
+/// background, and handles answer [`StoreError::Closed`](crate::StoreError::Closed); [`shutdown`](Self::shutdown) does the same and
+/// says how it went.
 #[derive(Clone)]
-pub struct StoreRegistry {}
-
-/// One observer's hold on a store.
-pub struct StoreHandle<D> {
-    types: PhantomData<fn() -> D>,
+pub struct StoreRegistry {
+    shared: Arc<Shared>,
+    /// `None` in the view of a load, which does not keep the registry alive.
+    owner: Option<Arc<Owner>>,
+    /// The load that asks through this view.
+    parent: Option<LoadRef>,
 }
 
-/// What `on_load` gets.
-pub struct LoadContext {}
+/// Closes everything when the last clone of a registry is dropped.
+pub(crate) struct Owner {
+    shared: Arc<Shared>,
+}
+
+impl Owner {
+    fn new(shared: &Arc<Shared>) -> Self {
+        Self { shared: Arc::clone(shared) }
+    }
+}
+
+impl Drop for Owner {
+    fn drop(&mut self) {
+        self.shared.abandon();
+    }
+}
+
+impl StoreRegistry {
+    /// A registry to be built: say at least [`data_dir`](RegistryBuilder::data_dir) or [`in_memory`](RegistryBuilder::in_memory).
+    pub fn builder() -> RegistryBuilder {
+        RegistryBuilder::default()
+    }
+
+    fn owner(owner: Arc<Owner>) -> Self {
+        Self { shared: Arc::clone(&owner.shared), owner: Some(owner), parent: None }
+    }
+
+    fn view(shared: &Arc<Shared>, parent: LoadRef) -> Self {
+        Self { shared: Arc::clone(shared), owner: None, parent: Some(parent) }
+    }
+
+    fn shared(&self) -> &Arc<Shared> {
+        &self.shared
+    }
+
+    fn into_owner(self) -> Option<Arc<Owner>> {
+        self.owner
+    }
+
+    /// The store with this id: loads it, or joins whoever loads it, or gives the loaded one at once. Options of the call may be
+    /// chained before it is awaited.
+    ///
+    /// ```no_run
+    /// # use larder::{prelude::*, StoreDefinition, LoadError};
+    /// # async fn example<IssueStore: StoreDefinition<Id = StoreId>>(registry: StoreRegistry) -> Result<(), LoadError> {
+    /// let issue = registry.get::<IssueStore>("issue:7").gc_time(GcTime::seconds(10)).await?;
+    /// # drop(issue);
+    /// # Ok(()) }
+    /// ```
+    pub fn get<D: StoreDefinition>(&self, id: impl IntoStoreId<D, D::Id>) -> Get<D> {
+        Get::new(&self.shared, self.parent, id.into_store_id())
+    }
+
+    /// The one store of a definition that is marked `singleton: ".."`.
+    pub fn get_singleton<D: SingletonDefinition>(&self) -> Get<D> {
+        Get::new(&self.shared, self.parent, D::STORE_ID.parse())
+    }
+
+    /// A handle if the store is loaded; nothing changes if it is not.
+    pub fn try_get<D: StoreDefinition>(&self, id: impl IntoStoreId<D, D::Id>) -> Option<StoreHandle<D>> {
+        let loaded = self.shared.observe(kind::<D>(), &id.into_store_id().ok()?)?;
+        if let Some(parent) = self.parent {
+            self.shared.note_child(parent, loaded.core().load);
+        }
+        typed::<D>(loaded).map(StoreHandle::counted)
+    }
+
+    /// Whether the store is loaded or loading. Changes nothing.
+    pub fn has<D: StoreDefinition>(&self, id: impl IntoStoreId<D, D::Id>) -> bool {
+        id.into_store_id().is_ok_and(|id| self.shared.has(kind::<D>(), &id))
+    }
+
+    /// Loads the store without holding it: await it, or [`detach`](Preload::detach) it to prefetch in the background.
+    ///
+    /// ```no_run
+    /// # use larder::{prelude::*, StoreDefinition};
+    /// # fn example<IssueStore: StoreDefinition<Id = StoreId>>(registry: &StoreRegistry) {
+    /// registry.preload::<IssueStore>("issue:7").gc_time(GcTime::seconds(10)).detach();
+    /// # }
+    /// ```
+    pub fn preload<D: StoreDefinition>(&self, id: impl IntoStoreId<D, D::Id>) -> Preload<D> {
+        Preload::new(&self.shared, self.parent, id.into_store_id())
+    }
+
+    /// Takes the store out of the registry now, observed or not: its handles answer
+    /// [`StoreError::Evicted`](crate::StoreError::Evicted), a load is cancelled. It takes effect at the call; the future waits until the
+    /// file is closed. Nothing happens when there is no such store.
+    #[doc(alias = "drop")]
+    pub fn evict<D: StoreDefinition>(&self, id: impl IntoStoreId<D, D::Id>) -> Evict {
+        let closing = id.into_store_id().ok().and_then(|id| {
+            self.shared.with(|state, actions| {
+                let at = state.slots.find(kind::<D>().type_id, &id)?;
+                state.evict(at, &Reason::Evict, actions)
+            })
+        });
+        Evict::new(closing)
+    }
+
+    /// [`evict`](Self::evict) for all stores; the registry goes on.
+    pub fn clear(&self) -> Clear {
+        let evictions = self.shared.with(|state, actions| {
+            let all = state.slots.all();
+            all.into_iter().map(|at| Evict::new(state.evict(at, &Reason::Evict, actions))).collect()
+        });
+        Clear { evictions, errors: Vec::new() }
+    }
+
+    /// Replaces the registry's layer of the options. Loaded stores take on what can change while they run: `sync_payload` now, the gc
+    /// time when their last observer leaves.
+    #[doc(alias = "updateDefaultOptions")]
+    pub fn update_defaults(&self, defaults: StoreOptions) {
+        let defaults = Arc::new(defaults);
+        let (before, changed) = {
+            let mut state = self.shared.lock();
+            let before = std::mem::replace(&mut state.defaults, Arc::clone(&defaults));
+            (before, state.replace_payloads())
+        };
+        for (loaded, payload) in changed {
+            loaded.core().engine.update_payload(payload);
+        }
+        drop(before);
+        self.shared.signals.changed();
+    }
+
+    /// No new loads from now on; loading ones are cancelled; every store sends what it can until `deadline` from now and is closed,
+    /// children (what an `on_load` got through its [`LoadContext`]) before their parents. Takes effect at the call.
+    pub fn shutdown(&self, deadline: Duration) -> impl Future<Output = ShutdownReport> + Send + use<> {
+        self.shared.begin_shutdown(deadline)
+    }
+
+    /// What every store is doing now.
+    pub fn stats(&self) -> RegistryStats {
+        self.shared.stats()
+    }
+
+    /// [`stats`](Self::stats) as a stream: now, and again after changes.
+    pub fn watch(&self) -> RegistryWatch {
+        RegistryWatch::new(&self.shared)
+    }
+
+    /// The definition's stores in the data dir, loaded or not, by id.
+    ///
+    /// # Errors
+    /// [`LoadError::DataDir`] when the catalog cannot be read, [`LoadError::DefinitionConflict`] when another type has the name.
+    pub fn stored<D: StoreDefinition>(
+        &self,
+    ) -> impl Future<Output = Result<Vec<StoredStore>, LoadError>> + Send + use<D> {
+        stored::stored(Arc::clone(&self.shared), kind::<D>())
+    }
+
+    /// Deletes a store's files, for good. Refused while it is observed, and while it has events that its backend does not have unless
+    /// [`forced`](DeleteStore::forced).
+    pub fn delete<D: StoreDefinition>(&self, id: impl IntoStoreId<D, D::Id>) -> DeleteStore<D> {
+        DeleteStore::new(&self.shared, id.into_store_id())
+    }
+
+    /// Who commits: one id per data dir, made once, and made anew when the data dir was copied.
+    pub fn client_id(&self) -> &ClientId {
+        &self.shared.client_id
+    }
+
+    /// In which session: one per process.
+    pub fn session_id(&self) -> &SessionId {
+        &self.shared.session_id
+    }
+}
+
+impl fmt::Debug for StoreRegistry {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let stores = self.shared.lock().slots.iter().count();
+        formatter.debug_struct("StoreRegistry").field("stores", &stores).finish_non_exhaustive()
+    }
+}
+
+impl state::State {
+    /// Payloads again from all layers; what is loaded and has another one now.
+    fn replace_payloads(&mut self) -> Vec<(Arc<dyn kind::AnyLoaded>, crate::options::Payload)> {
+        let (defaults, environment) = (Arc::clone(&self.defaults), self.environment);
+        let mut changed = Vec::new();
+        for at in self.slots.all() {
+            let Some(slot) = self.slots.get_mut(at) else { continue };
+            let layers =
+                Layers { environment, registry: &defaults, definition: &slot.plan.definition, call: &slot.plan.call };
+            let payload = layers.payload();
+            if payload.same(&slot.plan.resolved.sync_payload) {
+                continue;
+            }
+            let mut plan = slot::Plan::clone(&slot.plan);
+            plan.resolved.sync_payload = payload.clone();
+            slot.plan = Arc::new(plan);
+            changed.extend(slot.loaded.clone().map(|loaded| (loaded, payload)));
+        }
+        changed
+    }
+}

@@ -1,6 +1,9 @@
 //! Storage: SQLite files, the eventlog, locks, the catalog.
 
+pub(crate) mod catalog;
 pub(crate) mod eventlog;
+pub(crate) mod identity;
+pub(crate) mod layout;
 pub(crate) mod lock;
 pub(crate) mod meta;
 pub(crate) mod network;

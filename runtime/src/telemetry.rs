@@ -2,19 +2,70 @@
 
 use tracing::{Span, field::Empty};
 
-use crate::store::StoreName;
+use crate::{options::Attributes, store::StoreName};
 
-/// A load, from the first waiter to the end of `on_load`.
-pub(crate) fn load(parent: Option<&Span>, name: &StoreName, attributes: &crate::options::Attributes) -> Span {
-    let parent = parent.and_then(Span::id).or_else(|| Span::current().id());
+/// What a load is a child of.
+#[derive(Clone)]
+pub(crate) enum Parent {
+    /// A span of this process.
+    Span(Span),
+    /// A context of OpenTelemetry, perhaps of another process.
+    #[cfg(feature = "otel")]
+    Context(opentelemetry::Context),
+}
+
+impl Parent {
+    pub(crate) fn span(&self) -> Option<&Span> {
+        match self {
+            Self::Span(span) => Some(span),
+            #[cfg(feature = "otel")]
+            Self::Context(_) => None,
+        }
+    }
+}
+
+/// A load, from its beginning to the end of `on_load`.
+pub(crate) fn load(parent: Option<&Parent>, name: &StoreName, attributes: &Attributes) -> Span {
+    let id = parent.and_then(Parent::span).and_then(Span::id).or_else(|| Span::current().id());
     let span = tracing::info_span!(
-        parent: parent, "larder.load", store = name.definition(), id = name.id().as_str(), attributes = Empty, events = Empty,
-        micros = Empty, outcome = Empty,
+        parent: id, "larder.load", store = name.definition(), id = name.id().as_str(), attributes = Empty, events = Empty,
+        outcome = Empty, micros = Empty,
     );
     if !attributes.is_empty() {
         span.record("attributes", tracing::field::display(attributes));
     }
+    #[cfg(feature = "otel")]
+    otel::load(&span, parent, attributes);
     span
+}
+
+#[cfg(feature = "otel")]
+mod otel {
+    use opentelemetry::Value;
+    use tracing_opentelemetry::OpenTelemetrySpanExt;
+
+    use super::{Attributes, Parent, Span};
+
+    /// The context of another process as parent, and attributes by their own names.
+    pub(super) fn load(span: &Span, parent: Option<&Parent>, attributes: &Attributes) {
+        if let Some(Parent::Context(context)) = parent {
+            // It fails when no OpenTelemetry layer is there, and then nobody asks for parents.
+            let _ = span.set_parent(context.clone());
+        }
+        for (key, value) in attributes.iter() {
+            let value: Value = match value {
+                serde_json::Value::Bool(value) => (*value).into(),
+                serde_json::Value::String(value) => value.clone().into(),
+                serde_json::Value::Number(value) => match (value.as_i64(), value.as_f64()) {
+                    (Some(value), _) => value.into(),
+                    (None, Some(value)) => value.into(),
+                    (None, None) => value.to_string().into(),
+                },
+                other => other.to_string().into(),
+            };
+            span.set_attribute(key.to_owned(), value);
+        }
+    }
 }
 
 /// A commit; `events` is recorded at once, `micros` at its end.
@@ -59,3 +110,41 @@ pub(crate) fn shutdown(stores: usize) -> Span {
 pub(crate) fn record_micros(span: &Span, took: std::time::Duration) {
     span.record("micros", u64::try_from(took.as_micros()).unwrap_or(u64::MAX));
 }
+
+/// What happened, for tests to assert on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(not(feature = "testing"), allow(unreachable_pub))]
+#[non_exhaustive]
+pub enum Happened {
+    /// A load began.
+    Loading(StoreName),
+    /// A load ended well, and all who waited have the store.
+    Loaded(StoreName),
+    /// A load failed or was cancelled; its file is closed.
+    LoadFailed(StoreName),
+    /// So many events were committed.
+    Committed(StoreName, usize),
+    /// A store was taken out of use: by `gc`, `evict`, `capacity`, `stopped` or `shutdown`.
+    Evicted(StoreName, &'static str),
+    /// A store's file is closed.
+    Closed(StoreName),
+    /// A store's files were deleted.
+    Deleted(StoreName),
+}
+
+impl std::fmt::Display for Happened {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Loading(store) => write!(formatter, "loading {store}"),
+            Self::Loaded(store) => write!(formatter, "loaded {store}"),
+            Self::LoadFailed(store) => write!(formatter, "load failed {store}"),
+            Self::Committed(store, events) => write!(formatter, "committed {events} {store}"),
+            Self::Evicted(store, reason) => write!(formatter, "evicted {store} ({reason})"),
+            Self::Closed(store) => write!(formatter, "closed {store}"),
+            Self::Deleted(store) => write!(formatter, "deleted {store}"),
+        }
+    }
+}
+
+/// Hears what happens.
+pub(crate) type Recorder = std::sync::Arc<dyn Fn(Happened) + Send + Sync>;

@@ -1,5 +1,9 @@
 //! Tools for tests of stores: a clock that stands still, a registry on it, given/when/then, a log of what happened.
 
 mod clock;
+mod log;
 
 pub use clock::ManualClock;
+pub use log::EventLog;
+
+pub use crate::telemetry::Happened;

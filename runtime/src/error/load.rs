@@ -167,6 +167,12 @@ pub enum LoadError {
         /// What is wrong with it and what to do.
         reason: String,
     },
+    /// The async runtime that is current when the registry is built cannot be used.
+    #[error("the registry cannot run in the background: {reason}")]
+    Runtime {
+        /// What is wrong with it and what to do.
+        reason: String,
+    },
     /// The schema itself is wrong in a way the compiler does not see.
     #[error("the schema of definition `{definition}` is not valid: {message}")]
     Schema {

@@ -1,7 +1,7 @@
 //! Typed ids: what `#[derive(StoreKey)]` implements, and what `get` takes.
 
 use super::{StoreId, StoreIdError};
-use crate::definition::Singleton;
+use crate::definition::{Singleton, SingletonDefinition};
 
 /// A typed id of a store.
 ///
@@ -89,6 +89,17 @@ impl<D> IntoStoreId<D, StoreId> for &String {
 impl<D> IntoStoreId<D, StoreId> for StoreId {
     fn into_store_id(self) -> Result<StoreId, StoreIdError> {
         Ok(self)
+    }
+}
+
+/// The id of the one store of a singleton definition, where a call takes an id: `registry.evict::<AppStore>(Only)`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Only;
+
+#[diagnostic::do_not_recommend]
+impl<D: SingletonDefinition> IntoStoreId<D, Singleton> for Only {
+    fn into_store_id(self) -> Result<StoreId, StoreIdError> {
+        D::STORE_ID.parse()
     }
 }
 

@@ -46,6 +46,18 @@ impl StoreOptions {
         Self::default()
     }
 
+    /// Whether anything is set that a loaded store cannot take on.
+    pub(crate) fn has_fixed(&self) -> bool {
+        self.durability.is_some()
+            || self.unknown_events.is_some()
+            || self.max_event_bytes.is_some()
+            || self.max_commit_events.is_some()
+            || self.sync.is_some()
+            || self.sync_id.is_some()
+            || self.initial_sync.is_some()
+            || self.attributes.is_some()
+    }
+
     /// How long the store stays loaded without observers.
     #[must_use]
     pub fn gc_time(mut self, gc_time: impl Into<GcTime>) -> Self {
@@ -148,7 +160,7 @@ impl Layers<'_> {
     pub(crate) fn resolve(self) -> ResolvedOptions {
         let limits = Limits::default();
         ResolvedOptions {
-            gc_time: self.scalar(|layer| layer.gc_time).unwrap_or(self.environment.gc_time()),
+
             durability: self.scalar(|layer| layer.durability).unwrap_or_default(),
             unknown_events: self.scalar(|layer| layer.unknown_events).unwrap_or_default(),
             limits: Limits {
@@ -179,7 +191,6 @@ impl Layers<'_> {
 /// All layers together.
 #[derive(Clone)]
 pub(crate) struct ResolvedOptions {
-    pub(crate) gc_time: GcTime,
     pub(crate) durability: Durability,
     pub(crate) unknown_events: UnknownEvents,
     pub(crate) limits: Limits,

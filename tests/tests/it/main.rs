@@ -3,3 +3,4 @@
 mod deps;
 mod encoding;
 mod macros;
+mod registry;

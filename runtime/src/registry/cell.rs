@@ -1,0 +1,69 @@
+//! An outcome that many wait for: set once, then everybody who waits is woken.
+
+use std::{
+    sync::{Mutex, MutexGuard, OnceLock, PoisonError},
+    task::{Context, Poll, Waker},
+};
+
+/// An outcome that many wait for.
+pub(crate) struct Cell<T> {
+    outcome: OnceLock<T>,
+    wakers: Mutex<Vec<Option<Waker>>>,
+}
+
+/// One waiter's place in a cell, kept from poll to poll.
+#[derive(Debug, Default)]
+pub(crate) struct Place(Option<usize>);
+
+impl<T> Default for Cell<T> {
+    fn default() -> Self {
+        Self { outcome: OnceLock::new(), wakers: Mutex::default() }
+    }
+}
+
+impl<T> Cell<T> {
+    /// The outcome, once there is one.
+    pub(crate) fn get(&self) -> Option<&T> {
+        self.outcome.get()
+    }
+
+    /// Settles the outcome; the first one counts. Wakes nobody, so that it may be called under a lock.
+    pub(crate) fn set(&self, outcome: T) {
+        let _ = self.outcome.set(outcome);
+    }
+
+    /// Wakes everybody who waits. A waker is the executor's code: no lock may be held.
+    pub(crate) fn wake(&self) {
+        let wakers = std::mem::take(&mut *self.lock());
+        wakers.into_iter().flatten().for_each(Waker::wake);
+    }
+
+    /// The outcome, or a wake-up when there is one.
+    pub(crate) fn poll(&self, place: &mut Place, context: &Context<'_>) -> Poll<&T> {
+        if let Some(outcome) = self.outcome.get() {
+            return Poll::Ready(outcome);
+        }
+        let mut wakers = self.lock();
+        let at = *place.0.get_or_insert_with(|| wakers.iter().position(Option::is_none).unwrap_or(wakers.len()));
+        if at >= wakers.len() {
+            wakers.resize(at + 1, None);
+        }
+        wakers[at] = Some(context.waker().clone());
+        drop(wakers);
+        // It may have been set before the waker was there.
+        self.outcome.get().map_or(Poll::Pending, Poll::Ready)
+    }
+
+    /// Gives a waiter's place back.
+    pub(crate) fn leave(&self, place: &mut Place) {
+        if let Some(at) = place.0.take()
+            && let Some(waker) = self.lock().get_mut(at)
+        {
+            *waker = None;
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<Option<Waker>>> {
+        self.wakers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

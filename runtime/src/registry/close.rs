@@ -1,0 +1,60 @@
+//! Closing a loaded store: calls are refused at once, the file is closed on the blocking pool.
+
+use std::sync::Arc;
+
+use tracing::Span;
+
+use super::{handle::LoadRef, kind::AnyLoaded, shared::Shared, state::Reason};
+use crate::{
+    clock::Tick,
+    error::StoreError,
+    telemetry::{self, Happened},
+};
+
+/// Closes a store in the background. It answers no call from now on.
+pub(super) fn close(shared: &Arc<Shared>, load: LoadRef, loaded: Arc<dyn AnyLoaded>, reason: &Reason) {
+    let name = loaded.core().name().clone();
+    let span = telemetry::evict(&name, reason.as_str());
+    loaded.core().engine.stop_accepting(reason.error(name.clone()));
+    shared.happened(|| Happened::Evicted(name, reason.as_str()));
+    let started = shared.runtime.now();
+    let closing = Closing { shared: Arc::clone(shared), load, loaded: Some(loaded), span, started };
+    // Nobody waits for it here: its end is said through the slot.
+    drop(shared.runtime.spawn_blocking(move || drop(closing)));
+}
+
+/// A store that is being closed. The work is in `drop`, so that it is done even by a runtime that shuts down before it ran.
+struct Closing {
+    shared: Arc<Shared>,
+    load: LoadRef,
+    loaded: Option<Arc<dyn AnyLoaded>>,
+    span: Span,
+    started: Tick,
+}
+
+impl Drop for Closing {
+    fn drop(&mut self) {
+        let Some(loaded) = self.loaded.take() else { return };
+        let closed = self.span.in_scope(|| close_file(&self.shared, &loaded));
+        let children = loaded.core().take_kept();
+        telemetry::record_micros(&self.span, self.shared.runtime.now().since(self.started));
+        let name = loaded.core().name().clone();
+        drop(loaded);
+        self.shared.happened(|| Happened::Closed(name));
+        self.shared.with(|state, actions| state.ended(self.load, None, closed, actions));
+        drop(children);
+    }
+}
+
+fn close_file(shared: &Shared, loaded: &Arc<dyn AnyLoaded>) -> Result<(), StoreError> {
+    let core = loaded.core();
+    let closed = core.engine.close();
+    if core.backend().is_some() {
+        let (name, unsent) = (core.name(), core.engine.stats().unsent);
+        if let Err(error) = shared.catalog.set_unsent(name.definition(), name.id(), Some(unsent)) {
+            // It stays noted as not known, which is safe: the next start looks.
+            tracing::warn!(store = name.definition(), id = name.id().as_str(), %error, "unsent events were not noted");
+        }
+    }
+    closed
+}

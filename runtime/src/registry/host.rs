@@ -1,0 +1,42 @@
+//! What a loaded store tells its registry.
+
+use std::{any::Any, sync::Weak};
+
+use super::{
+    handle::{Hold, LoadRef},
+    shared::Shared,
+    state::Reason,
+};
+use crate::{error::StoreError, store::EngineHost};
+
+pub(super) struct Host {
+    pub(super) load: LoadRef,
+    pub(super) shared: Weak<Shared>,
+}
+
+impl EngineHost for Host {
+    fn busy(&self) {
+        if let Some(shared) = self.shared.upgrade() {
+            shared.busy(self.load);
+        }
+    }
+
+    fn stopped(&self, error: StoreError) {
+        let Some(shared) = self.shared.upgrade() else { return };
+        shared.with(|state, actions| {
+            if state.slots.of(self.load).is_some_and(|slot| slot.loaded.is_some()) {
+                state.evict(self.load.slot, &Reason::Stopped(error), actions);
+            }
+        });
+    }
+
+    fn retain(&self) -> Option<Box<dyn Any + Send + Sync>> {
+        let shared = self.shared.upgrade()?;
+        let mut state = shared.lock();
+        state.slots.of(self.load)?.loaded.as_ref()?;
+        let loaded = state.join(self.load.slot, None)?.ok()?;
+        drop(state);
+        shared.signals.changed();
+        Some(Box::new(Hold::counted(loaded)))
+    }
+}

@@ -1,0 +1,171 @@
+//! Somebody asks for a store: they join what is there, or begin a load.
+
+use std::sync::Arc;
+
+use super::{
+    entry::Phase,
+    handle::LoadRef,
+    kind::Kind,
+    shared::{Call, Joined, Shared},
+    slot::Plan,
+    state::{Action, Reason, State},
+};
+use crate::{
+    error::LoadError,
+    id::StoreId,
+    options::{Layers, Payload},
+    store::StoreName,
+};
+
+/// Somebody who asks.
+struct Caller<'a> {
+    kind: &'static Kind,
+    name: StoreName,
+    call: &'a Call,
+    /// The load whose `on_load` asks.
+    parent: Option<LoadRef>,
+    /// The options of a new load, once they are known.
+    plan: Option<Plan>,
+    /// The running load whose options the call does not contradict.
+    agreed: Option<Arc<Plan>>,
+}
+
+/// What one look under the lock comes to.
+enum Step {
+    /// The definition's options are asked for, which is the app's code.
+    NeedsPlan,
+    /// The call's options are compared with those of the load, which may be the app's code.
+    NeedsAgreement(Arc<Plan>),
+    /// Look again.
+    Again,
+    Joined(Joined, Option<Payload>),
+}
+
+/// Joins or begins a load. The app's code runs between looks under the lock, so a look may find something else than the one before.
+pub(super) fn join(
+    shared: &Arc<Shared>,
+    kind: &'static Kind,
+    id: &StoreId,
+    call: &Call,
+    parent: Option<LoadRef>,
+) -> Result<Joined, LoadError> {
+    let name = StoreName::new(kind.name, id.clone());
+    let mut caller = Caller { kind, name, call, parent, plan: None, agreed: None };
+    loop {
+        match shared.with(|state, actions| state.step(&mut caller, actions))? {
+            Step::Again => {}
+            Step::NeedsPlan => caller.plan = Some(shared.plan(kind, call)),
+            Step::NeedsAgreement(running) => match running.resolved.conflict(id, &call.options) {
+                Some(option) => return Err(LoadError::OptionsConflict { store: caller.name, option }),
+                None => caller.agreed = Some(running),
+            },
+            Step::Joined(joined, payload) => {
+                if let (Joined::Loaded(loaded), Some(payload)) = (&joined, payload) {
+                    loaded.core().engine.update_payload(payload);
+                }
+                return Ok(joined);
+            }
+        }
+    }
+}
+
+impl State {
+    fn step(&mut self, caller: &mut Caller<'_>, actions: &mut Vec<Action>) -> Result<Step, LoadError> {
+        if self.shut_down {
+            return Err(LoadError::ShutDown { store: caller.name.clone() });
+        }
+        self.claim_name(caller.kind)?;
+        let found = self.slots.find(caller.kind.type_id, caller.name.id());
+        let Some((at, slot)) = found.and_then(|at| self.slots.get_mut(at).map(|slot| (at, slot))) else {
+            return Ok(self.begin(caller, actions));
+        };
+        if slot.entry.phase() == Phase::Closing && slot.entry.waiters() == 0 {
+            let Some(plan) = caller.plan.take() else { return Ok(Step::NeedsPlan) };
+            slot.hidden = !plan.runs_on_load;
+            slot.plan = Arc::new(plan);
+            return self.enter(at, caller);
+        }
+        if slot.hidden && !caller.call.without_on_load {
+            slot.hidden = false;
+            if slot.loaded.is_some() {
+                // It was opened to send events and its `on_load` has not run: it is loaded again.
+                self.evict(at, &Reason::Evict, actions);
+                return Ok(Step::Again);
+            }
+            slot.plan = Arc::new(Plan { runs_on_load: true, ..Plan::clone(&slot.plan) });
+        }
+        let agreed = caller.agreed.as_ref().is_some_and(|agreed| Arc::ptr_eq(agreed, &slot.plan));
+        if caller.call.options.has_fixed() && !agreed {
+            return Ok(Step::NeedsAgreement(Arc::clone(&slot.plan)));
+        }
+        self.enter(at, caller)
+    }
+
+    /// The first definition that uses a name owns it.
+    pub(super) fn claim_name(&mut self, kind: &'static Kind) -> Result<(), LoadError> {
+        let owner = self.names.entry(kind.name).or_insert(kind);
+        if owner.type_id == kind.type_id {
+            return Ok(());
+        }
+        let (owner, other) = (owner.type_name.to_owned(), kind.type_name.to_owned());
+        Err(LoadError::DefinitionConflict { name: kind.name.to_owned(), owner, other })
+    }
+
+    fn begin(&mut self, caller: &mut Caller<'_>, actions: &mut Vec<Action>) -> Step {
+        let Some(plan) = caller.plan.take() else { return Step::NeedsPlan };
+        let (at, cell) = self.insert(caller.kind, caller.name.clone(), caller.call.options.gc_time, plan);
+        if let Some(listener) = &caller.call.listener {
+            cell.listen(Arc::clone(listener));
+        }
+        if let Some(parent) = self.loading(caller.parent) {
+            // A new slot waits for nobody, so there is no cycle yet.
+            let _ = self.waits.add(parent.slot, at);
+        }
+        self.place(at, actions);
+        Step::Joined(Joined::Waiting { at, cell }, None)
+    }
+
+    fn enter(&mut self, at: u32, caller: &Caller<'_>) -> Result<Step, LoadError> {
+        let waits = self.slots.get(at).is_some_and(|slot| slot.loaded.is_none());
+        if waits && let Some(parent) = self.loading(caller.parent) {
+            self.waits.add(parent.slot, at).map_err(|chain| self.cycle(&chain, at))?;
+        }
+        let payload = self.merge_payload(at, caller.call);
+        let Some(joined) = self.join(at, caller.call.options.gc_time) else { return Ok(Step::Again) };
+        Ok(match joined {
+            Ok(loaded) => Step::Joined(Joined::Loaded(loaded), payload),
+            Err(cell) => {
+                if let Some(listener) = &caller.call.listener {
+                    cell.listen(Arc::clone(listener));
+                }
+                Step::Joined(Joined::Waiting { at, cell }, None)
+            }
+        })
+    }
+
+    /// The parent, while its load runs: later its `get`s wait on their own account.
+    fn loading(&mut self, parent: Option<LoadRef>) -> Option<LoadRef> {
+        parent.filter(|load| self.slots.of(*load).is_some_and(|slot| slot.entry.phase() == Phase::Loading))
+    }
+
+    fn cycle(&self, chain: &[u32], asked_for: u32) -> LoadError {
+        let slots = chain.iter().chain([&asked_for]);
+        LoadError::Cycle { chain: slots.filter_map(|at| self.slots.get(*at).map(|slot| slot.name.clone())).collect() }
+    }
+
+    /// A later call's payload goes on top of the earlier calls'. The merged one, when there was one.
+    fn merge_payload(&mut self, at: u32, call: &Call) -> Option<Payload> {
+        let later = call.options.sync_payload.clone()?;
+        let defaults = Arc::clone(&self.defaults);
+        let environment = self.environment;
+        let slot = self.slots.get_mut(at)?;
+        let mut plan = Plan::clone(&slot.plan);
+        let earlier = plan.call.sync_payload.take().unwrap_or_default();
+        plan.call.sync_payload = Some(earlier.merge(later));
+        let layers = Layers { environment, registry: &defaults, definition: &plan.definition, call: &plan.call };
+        let payload = layers.payload();
+        plan.resolved.sync_payload = payload.clone();
+        slot.plan = Arc::new(plan);
+        Some(payload)
+    }
+}

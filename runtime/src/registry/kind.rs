@@ -1,0 +1,74 @@
+//! A definition without its type: constant data and functions, so that the registry itself is compiled once.
+
+use std::{
+    any::{Any, TypeId},
+    sync::Arc,
+};
+
+use super::{
+    context::LoadContext,
+    handle::{Core, LoadedStore},
+};
+use crate::{
+    adapter::{Adapter, SqliteAdapter},
+    definition::{BoxFuture, StoreDefinition},
+    error::{BoxError, LoadError},
+    options::StoreOptions,
+    schema::SchemaModel,
+};
+
+/// A definition without its type.
+pub(crate) struct Kind {
+    pub(crate) type_id: TypeId,
+    pub(crate) name: &'static str,
+    pub(crate) type_name: &'static str,
+    pub(crate) model: fn() -> Result<Arc<SchemaModel>, LoadError>,
+    pub(crate) options: fn() -> StoreOptions,
+    pub(crate) adapter: fn() -> SqliteAdapter,
+    pub(crate) wrap: fn(Core) -> Arc<dyn AnyLoaded>,
+    pub(crate) on_load: fn(Arc<dyn AnyLoaded>, LoadContext) -> BoxFuture<'static, Result<(), BoxError>>,
+}
+
+/// The kind of definition `D`.
+pub(crate) fn kind<D: StoreDefinition>() -> &'static Kind {
+    &Of::<D>::KIND
+}
+
+struct Of<D>(std::marker::PhantomData<fn() -> D>);
+
+impl<D: StoreDefinition> Of<D> {
+    const KIND: Kind = Kind {
+        type_id: TypeId::of::<D>(),
+        name: D::NAME,
+        type_name: D::__TYPE_NAME,
+        model: SchemaModel::of::<D>,
+        options: D::__options,
+        adapter: || D::__adapter().__sqlite(),
+        wrap: |core| Arc::new(LoadedStore::<D>::new(core)),
+        on_load: |loaded, context| {
+            Box::pin(async move {
+                match typed::<D>(loaded) {
+                    Some(loaded) => D::__on_load(loaded.store(), context).await,
+                    None => Ok(()),
+                }
+            })
+        },
+    };
+}
+
+/// A loaded store without its type.
+pub(crate) trait AnyLoaded: Any + Send + Sync {
+    fn core(&self) -> &Core;
+}
+
+impl<D: 'static> AnyLoaded for LoadedStore<D> {
+    fn core(&self) -> &Core {
+        self.core()
+    }
+}
+
+/// The loaded store with its type again.
+pub(crate) fn typed<D: 'static>(loaded: Arc<dyn AnyLoaded>) -> Option<Arc<LoadedStore<D>>> {
+    let any: Arc<dyn Any + Send + Sync> = loaded;
+    any.downcast().ok()
+}

@@ -1,0 +1,288 @@
+//! A load: open the file, run `on_load`, hand the store to all who wait.
+
+use std::{
+    any::Any,
+    panic::AssertUnwindSafe,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use futures_util::FutureExt;
+use tokio_util::sync::CancellationToken;
+use tracing::{Instrument, Span};
+
+use super::{
+    context::LoadContext,
+    handle::{Core, LoadRef},
+    host::Host,
+    kind::{AnyLoaded, Kind},
+    shared::Shared,
+    slot::{LoadCell, Plan},
+};
+use crate::{
+    clock::{Panicked, Tick},
+    error::LoadError,
+    storage::{
+        layout::LayoutError,
+        sqlite::{Place, SqliteError},
+    },
+    store::{Engine, MigrationsReport, OpenRequest, StoreName},
+    telemetry::{self, Happened},
+};
+
+/// All that a running load knows.
+struct Load {
+    load: LoadRef,
+    kind: &'static Kind,
+    name: StoreName,
+    plan: Arc<Plan>,
+    cell: Arc<LoadCell>,
+    cancel: CancellationToken,
+    span: Span,
+    started: Tick,
+}
+
+/// Begins the load in the background.
+pub(super) fn load(shared: &Arc<Shared>, started: LoadRef) {
+    let known = {
+        let mut state = shared.lock();
+        state.slots.of(started).map(|slot| {
+            let cell = Arc::clone(slot.cell.get_or_insert_default());
+            (slot.kind, slot.name.clone(), Arc::clone(&slot.plan), cell, slot.cancel.clone())
+        })
+    };
+    let Some((kind, name, plan, cell, cancel)) = known else { return };
+    let span = telemetry::load(plan.parent.as_ref(), &name, &plan.resolved.attributes);
+    shared.happened(|| Happened::Loading(name.clone()));
+    let load = Load { load: started, kind, name, plan, cell, cancel, started: shared.runtime.now(), span };
+    let end = End { shared: Arc::clone(shared), load: started, name: load.name.clone(), done: false };
+    let span = load.span.clone();
+    shared.runtime.spawn(run(load, end).instrument(span));
+}
+
+/// Says that a load ended, also when its task is dropped by a runtime that shuts down.
+struct End {
+    shared: Arc<Shared>,
+    load: LoadRef,
+    name: StoreName,
+    done: bool,
+}
+
+impl End {
+    fn failed(mut self, error: LoadError) {
+        self.say(error);
+    }
+
+    fn say(&mut self, error: LoadError) {
+        self.done = true;
+        let name = self.name.clone();
+        self.shared.happened(|| Happened::LoadFailed(name));
+        self.shared.with(|state, actions| state.ended(self.load, Some(error), Ok(()), actions));
+    }
+}
+
+impl Drop for End {
+    fn drop(&mut self) {
+        if !self.done {
+            let message = "the async runtime was shut down during the load".to_owned();
+            self.say(LoadError::Panicked { store: self.name.clone(), message });
+        }
+    }
+}
+
+async fn run(load: Load, mut end: End) {
+    let shared = Arc::clone(&end.shared);
+    let (engine, report) = match open(&shared, &load).await {
+        Ok(opened) => opened,
+        Err(error) => return fail(&shared, &load, end, error),
+    };
+    let kept: Kept = Arc::default();
+    let core = Core::new(load.load, engine, &shared, Arc::clone(&kept), &load.plan.resolved);
+    let loaded = (load.kind.wrap)(core);
+    match hand_over(&shared, &load, &loaded, &report, &kept).await {
+        Ok(()) => {
+            end.done = true;
+            let took = shared.runtime.now().since(load.started);
+            telemetry::record_micros(&load.span, took);
+            load.span.record("events", loaded.core().engine.stats().events);
+            load.span.record("outcome", "loaded");
+            shared.busy(load.load);
+            shared.watch_backend(&loaded);
+        }
+        Err(error) => {
+            close(&shared, &loaded, &load.name).await;
+            fail(&shared, &load, end, error);
+        }
+    }
+}
+
+/// Children that `on_load` keeps.
+pub(super) type Kept = Arc<Mutex<Vec<Box<dyn Any + Send + Sync>>>>;
+
+fn fail(shared: &Arc<Shared>, load: &Load, end: End, error: LoadError) {
+    telemetry::record_micros(&load.span, shared.runtime.now().since(load.started));
+    load.span.record("outcome", if matches!(error, LoadError::Cancelled { .. }) { "cancelled" } else { "failed" });
+    end.failed(error);
+}
+
+/// Closes what a load has opened, when it is not wanted or did not become a store.
+async fn close(shared: &Arc<Shared>, loaded: &Arc<dyn AnyLoaded>, name: &StoreName) {
+    let engine = Arc::clone(&loaded.core().engine);
+    engine.stop_accepting(crate::error::StoreError::Evicted { store: name.clone() });
+    // An error was logged where it happened; what was committed is safe.
+    let _ = shared.runtime.spawn_blocking(move || engine.close()).await;
+    drop(loaded.core().take_kept());
+}
+
+async fn open(shared: &Arc<Shared>, load: &Load) -> Result<(Arc<Engine>, MigrationsReport), LoadError> {
+    let cancelled = || LoadError::Cancelled { store: load.name.clone() };
+    let panicked =
+        |panicked: Panicked| LoadError::Panicked { store: load.name.clone(), message: panicked.into_message() };
+    // A closed semaphore is one that was dropped with its registry.
+    let _permit = Arc::clone(&shared.opening).acquire_owned().await.map_err(|_| cancelled())?;
+    if load.cancel.is_cancelled() {
+        return Err(cancelled());
+    }
+    let opening = Opening {
+        shared: Arc::clone(shared),
+        kind: load.kind,
+        name: load.name.clone(),
+        plan: Arc::clone(&load.plan),
+        cell: Arc::clone(&load.cell),
+        cancel: load.cancel.clone(),
+        load: load.load,
+    };
+    let span = load.span.clone();
+    shared.runtime.spawn_blocking(move || span.in_scope(|| opening.run())).await.map_err(panicked)?
+}
+
+/// The blocking part of a load.
+struct Opening {
+    shared: Arc<Shared>,
+    kind: &'static Kind,
+    name: StoreName,
+    plan: Arc<Plan>,
+    cell: Arc<LoadCell>,
+    cancel: CancellationToken,
+    load: LoadRef,
+}
+
+impl Opening {
+    fn run(self) -> Result<(Arc<Engine>, MigrationsReport), LoadError> {
+        let Self { shared, kind, name, plan, cell, cancel, load } = self;
+        let model = (kind.model)()?;
+        let place = prepare(&shared, &name, &plan)?;
+        let host = Arc::new(Host { load, shared: Arc::downgrade(&shared) });
+        Engine::open(OpenRequest {
+            model,
+            name,
+            place,
+            options: plan.resolved.clone(),
+            client_id: shared.client_id.clone(),
+            session_id: shared.session_id.clone(),
+            readers: Arc::clone(&shared.readers),
+            runtime: shared.runtime.clone(),
+            cancel,
+            progress: Arc::new(move |progress| cell.progress(progress)),
+            host,
+        })
+    }
+}
+
+/// Where the store's data is. Its catalog entry comes before its file, so that a crash loses no entry.
+pub(super) fn prepare(shared: &Shared, name: &StoreName, plan: &Plan) -> Result<Place, LoadError> {
+    let place = if plan.in_memory { Place::Memory } else { file_of(shared, name)? };
+    let catalog = |error: SqliteError| LoadError::DataDir { path: shared.catalog_path(), reason: error.to_string() };
+    if place != Place::Memory {
+        shared.catalog.add(name.definition(), name.id(), plan.resolved.durability).map_err(catalog)?;
+    }
+    if let Some(backend) = &plan.resolved.sync {
+        let sync_id = plan.resolved.wire_id(name.id());
+        let claimed = shared.catalog.claim(backend.identity(), &sync_id, name.definition(), name.id());
+        if let Err(owner) = claimed.map_err(catalog)? {
+            return Err(LoadError::SyncIdConflict { store: name.clone(), sync_id, owner });
+        }
+        if place != Place::Memory {
+            // Not known until it is closed, also if the process ends before that.
+            shared.catalog.set_unsent(name.definition(), name.id(), None).map_err(catalog)?;
+        }
+    }
+    Ok(place)
+}
+
+fn file_of(shared: &Shared, name: &StoreName) -> Result<Place, LoadError> {
+    let Some(layout) = &shared.layout else { return Err(LoadError::NoDataDir { store: name.clone() }) };
+    let made = layout.make_definition_folder(name.definition());
+    made.map_err(|LayoutError { path, reason }| LoadError::DataDir { path, reason })?;
+    Ok(Place::File(layout.store(name.definition(), name.id())))
+}
+
+/// Runs `on_load` if somebody wants it, and hands the store to all who wait.
+async fn hand_over(
+    shared: &Arc<Shared>,
+    load: &Load,
+    loaded: &Arc<dyn AnyLoaded>,
+    report: &MigrationsReport,
+    kept: &Kept,
+) -> Result<(), LoadError> {
+    let mut ran = false;
+    loop {
+        match finish(shared, load, loaded, ran) {
+            Finish::Done => return Ok(()),
+            Finish::NotWanted => return Err(LoadError::Cancelled { store: load.name.clone() }),
+            Finish::NeedsOnLoad => {
+                on_load(shared, load, loaded, report, kept).await?;
+                ran = true;
+            }
+        }
+    }
+}
+
+enum Finish {
+    Done,
+    NotWanted,
+    NeedsOnLoad,
+}
+
+/// Runs `on_load`, which is the app's code; stops it when the load is cancelled.
+async fn on_load(
+    shared: &Arc<Shared>,
+    load: &Load,
+    loaded: &Arc<dyn AnyLoaded>,
+    report: &MigrationsReport,
+    kept: &Kept,
+) -> Result<(), LoadError> {
+    let context =
+        LoadContext::new(shared, load.load, report.clone(), load.plan.parent.as_ref(), load.span.clone(), kept);
+    let hook = AssertUnwindSafe(async { (load.kind.on_load)(Arc::clone(loaded), context).await }).catch_unwind();
+    let store = || load.name.clone();
+    match load.cancel.run_until_cancelled(hook).await {
+        None => Err(LoadError::Cancelled { store: store() }),
+        Some(Ok(Ok(()))) => Ok(()),
+        Some(Ok(Err(error))) => Err(LoadError::OnLoad { store: store(), source: error.into() }),
+        Some(Err(panic)) => {
+            Err(LoadError::Panicked { store: store(), message: Panicked::new(panic.as_ref()).into_message() })
+        }
+    }
+}
+
+/// Hands the store to all who wait, unless they want `on_load` to run first.
+fn finish(shared: &Arc<Shared>, load: &Load, loaded: &Arc<dyn AnyLoaded>, ran: bool) -> Finish {
+    shared.with(|state, actions| {
+        let Some(plan) = state.slots.of(load.load).map(|slot| Arc::clone(&slot.plan)) else { return Finish::NotWanted };
+        if plan.runs_on_load && !ran {
+            return Finish::NeedsOnLoad;
+        }
+        if !state.loaded(load.load, loaded, actions) {
+            return Finish::NotWanted;
+        }
+        shared.happened(|| Happened::Loaded(load.name.clone()));
+        // A later call may have changed it while the file was opened.
+        loaded.core().engine.update_payload(plan.resolved.sync_payload.clone());
+        Finish::Done
+    })
+}
+
+/// Children that a load keeps, to be dropped without any lock.
+pub(super) fn take(kept: &Kept) -> Vec<Box<dyn Any + Send + Sync>> {
+    std::mem::take(&mut *kept.lock().unwrap_or_else(PoisonError::into_inner))
+}

@@ -1,0 +1,285 @@
+//! What all clones of a registry share: one short lock, and what is done outside of it.
+
+use std::{
+    path::PathBuf,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use tokio::sync::{Notify, Semaphore};
+
+use super::{
+    close::close,
+    entry::Phase,
+    handle::{Core, LoadRef},
+    kind::{AnyLoaded, Kind},
+    load::load,
+    slot::{LoadCell, Plan},
+    state::{Action, Reason, State},
+    watch::Signals,
+};
+use crate::{
+    clock::{Runtime, Tick},
+    error::LoadError,
+    event::{ClientId, SessionId},
+    id::StoreId,
+    options::{Layers, StoreOptions},
+    storage::{catalog::Catalog, layout::Layout},
+    store::ReaderPool,
+    telemetry::{Happened, Parent, Recorder},
+};
+
+/// What all clones of a registry share.
+pub(crate) struct Shared {
+    pub(super) runtime: Runtime,
+    state: Mutex<State>,
+    /// Wakes the timer task.
+    pub(super) timer: Arc<Notify>,
+    pub(super) catalog: Catalog,
+    pub(super) layout: Option<Layout>,
+    pub(super) in_memory: bool,
+    pub(super) client_id: ClientId,
+    pub(super) session_id: SessionId,
+    pub(super) readers: Arc<ReaderPool>,
+    pub(super) signals: Arc<Signals>,
+    /// How many files are opened at the same time.
+    pub(super) opening: Arc<Semaphore>,
+    pub(super) unsent: super::unsent::Unsent,
+    recorder: Option<Recorder>,
+}
+
+/// What a registry is made of.
+pub(super) struct Parts {
+    pub(super) runtime: Runtime,
+    pub(super) state: State,
+    pub(super) catalog: Catalog,
+    pub(super) layout: Option<Layout>,
+    pub(super) in_memory: bool,
+    pub(super) client_id: ClientId,
+    pub(super) session_id: SessionId,
+    pub(super) readers: usize,
+    pub(super) recorder: Option<Recorder>,
+}
+
+/// How many files are opened at the same time: opening waits for the disk, not for a core.
+const OPENING: usize = 32;
+
+/// Somebody who asks for a store.
+#[derive(Default)]
+pub(super) struct Call {
+    pub(super) options: StoreOptions,
+    pub(super) listener: Option<super::slot::Listener>,
+    pub(super) parent: Option<Parent>,
+    /// Opens the store only to send what it has not sent.
+    pub(super) without_on_load: bool,
+}
+
+/// What somebody who asked for a store got.
+pub(super) enum Joined {
+    /// It is loaded, and they are counted.
+    Loaded(Arc<dyn AnyLoaded>),
+    /// They wait.
+    Waiting { at: u32, cell: Arc<LoadCell> },
+}
+
+impl Shared {
+    pub(super) fn new(parts: Parts) -> Arc<Self> {
+        let Parts { runtime, state, catalog, layout, in_memory, client_id, session_id, readers, recorder } = parts;
+        let shared = Arc::new(Self {
+            state: Mutex::new(state),
+            timer: Arc::new(Notify::new()),
+            catalog,
+            layout,
+            in_memory,
+            client_id,
+            session_id,
+            readers: Arc::new(ReaderPool::new(readers)),
+            signals: Arc::default(),
+            opening: Arc::new(Semaphore::new(OPENING)),
+            unsent: super::unsent::Unsent::default(),
+            recorder,
+            runtime,
+        });
+        let task = super::timer::run(Arc::downgrade(&shared), Arc::clone(&shared.timer));
+        shared.runtime.spawn(task);
+        shared
+    }
+
+    pub(super) fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// One step under the lock, and then what follows from it.
+    pub(super) fn with<R>(self: &Arc<Self>, step: impl FnOnce(&mut State, &mut Vec<Action>) -> R) -> R {
+        let mut actions = Vec::new();
+        let result = step(&mut self.lock(), &mut actions);
+        self.perform(actions);
+        result
+    }
+
+    pub(super) fn perform(self: &Arc<Self>, actions: Vec<Action>) {
+        for action in actions {
+            match action {
+                Action::Start(started) => load(self, started),
+                Action::Cancel(token) => token.cancel(),
+                Action::Loaded(cell) => cell.outcome.wake(),
+                Action::Close { load, loaded, reason } => close(self, load, loaded, &reason),
+                Action::Closed(cell) => cell.wake(),
+                Action::Timer => self.timer.notify_one(),
+                Action::Push(loaded) => self.push_in_background(loaded),
+                Action::Drop(slot) => drop(slot),
+            }
+        }
+        self.signals.changed();
+    }
+
+    pub(super) fn happened(&self, happened: impl FnOnce() -> Happened) {
+        if let Some(recorder) = &self.recorder {
+            recorder(happened());
+        }
+    }
+
+    /// The last observer of a load left, or thought that it was the last.
+    pub(super) fn release_last(self: &Arc<Self>, core: &Core) {
+        // Asks the backend, which is the app's code, so it comes before the lock.
+        let keeps = core.has_to_send();
+        let now = self.runtime.now();
+        self.with(|state, actions| {
+            if !core.subtract_observer() {
+                return;
+            }
+            match state.slots.of(core.load) {
+                Some(slot) if keeps && slot.loaded.is_some() => {
+                    slot.pinned = true;
+                    core.count();
+                    actions.extend(slot.loaded.clone().map(Action::Push));
+                }
+                _ => state.unobserved(core.load, now, actions),
+            }
+        });
+    }
+
+    /// The loaded store, observed once more; nothing changes when it is not loaded.
+    pub(super) fn observe(&self, kind: &'static Kind, id: &StoreId) -> Option<Arc<dyn AnyLoaded>> {
+        let mut state = self.lock();
+        let at = state.slots.find(kind.type_id, id)?;
+        if state.slots.get(at).is_none_or(|slot| slot.hidden || slot.loaded.is_none()) {
+            return None;
+        }
+        let joined = state.join(at, None)?.ok();
+        drop(state);
+        self.signals.changed();
+        joined
+    }
+
+    /// Whether the store is loaded or loading.
+    pub(super) fn has(&self, kind: &'static Kind, id: &StoreId) -> bool {
+        let state = self.lock();
+        let slot = state.slots.find(kind.type_id, id).and_then(|at| state.slots.get(at));
+        slot.is_some_and(|slot| !slot.hidden && (slot.entry.phase() != Phase::Closing || slot.entry.waiters() > 0))
+    }
+
+    /// Joins or begins a load.
+    pub(super) fn join(
+        self: &Arc<Self>,
+        kind: &'static Kind,
+        id: &StoreId,
+        call: Option<&Call>,
+        parent: Option<LoadRef>,
+    ) -> Result<Joined, LoadError> {
+        if call.is_none()
+            && parent.is_none()
+            && let Some(loaded) = self.observe(kind, id)
+        {
+            return Ok(Joined::Loaded(loaded));
+        }
+        super::join::join(self, kind, id, call.unwrap_or(&Call::default()), parent)
+    }
+
+    /// A waiter of a load leaves.
+    pub(super) fn leave(self: &Arc<Self>, at: u32, cell: &Arc<LoadCell>, parent: Option<LoadRef>) {
+        let waits = self.with(|state, actions| {
+            if let Some(parent) = parent {
+                state.waits.remove(parent.slot, at);
+            }
+            state.leave(at, cell, actions)
+        });
+        if !waits && let Some(Ok(loaded)) = cell.outcome.get() {
+            loaded.core().release();
+        }
+    }
+
+    /// A waiter whose load ended waits no more.
+    pub(super) fn waited(&self, at: u32, parent: Option<LoadRef>) {
+        if let Some(parent) = parent {
+            self.lock().waits.remove(parent.slot, at);
+        }
+    }
+
+    /// Options of a new load; runs the definition's code, so not under the lock.
+    pub(super) fn plan(self: &Arc<Self>, kind: &'static Kind, call: &Call) -> Plan {
+        let (defaults, environment) = {
+            let state = self.lock();
+            (Arc::clone(&state.defaults), state.environment)
+        };
+        let definition = (kind.options)();
+        self.know(kind, &definition);
+        let layers = Layers { environment, registry: &defaults, definition: &definition, call: &call.options };
+        let resolved = layers.resolve();
+        Plan {
+            resolved,
+            definition,
+            call: call.options.clone(),
+            in_memory: self.in_memory || (kind.adapter)().is_in_memory(),
+            parent: call.parent.clone(),
+            runs_on_load: !call.without_on_load,
+        }
+    }
+
+    /// What a load got through its `LoadContext`: it is closed before that load at a shutdown.
+    pub(super) fn note_child(&self, parent: LoadRef, child: LoadRef) {
+        let mut state = self.lock();
+        if let Some(slot) = state.slots.of(parent)
+            && !slot.children.contains(&child)
+        {
+            slot.children.push(child);
+        }
+    }
+
+    /// Whether the registry is gone, and all its stores are closed.
+    pub(super) fn is_over(&self) -> bool {
+        let state = self.lock();
+        state.shut_down && state.slots.iter().next().is_none()
+    }
+
+    pub(super) fn catalog_path(&self) -> PathBuf {
+        self.layout.as_ref().map_or_else(|| PathBuf::from("the catalog in memory"), Layout::catalog)
+    }
+
+    /// The last clone of the registry is gone: everything is closed, in the background.
+    pub(super) fn abandon(self: &Arc<Self>) {
+        self.unsent.stop();
+        self.with(|state, actions| {
+            state.shut_down = true;
+            for at in state.slots.all() {
+                state.evict(at, &Reason::Shutdown, actions);
+            }
+        });
+    }
+
+    /// Looks at a busy store for idleness a second from now.
+    pub(super) fn busy(self: &Arc<Self>, load: LoadRef) {
+        let due = self.quiet_at();
+        self.with(|state, actions| state.maintain_at(load, due, actions));
+    }
+
+    pub(super) fn quiet_at(&self) -> Tick {
+        self.runtime.now().after(std::time::Duration::from_secs(1))
+    }
+}
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        // The timer task finds the registry gone and ends.
+        self.timer.notify_one();
+    }
+}

@@ -1,0 +1,211 @@
+//! `shutdown`: every store sends what it can and is closed, children before parents.
+
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+    time::Duration,
+};
+
+use futures_util::future::{Either, join_all, select};
+
+use super::{
+    entry::Phase, evict::Evict, handle::LoadRef, kind::AnyLoaded, shared::Shared, state::Reason, unsent::send_all,
+};
+use crate::{clock::Tick, error::StoreError, store::StoreName, telemetry};
+
+/// How a registry's stores ended.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ShutdownReport {
+    /// Every store that was loading, loaded or closing, in the order in which they were closed.
+    pub stores: Vec<StoreShutdown>,
+}
+
+/// How one store ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct StoreShutdown {
+    /// Which store.
+    pub name: StoreName,
+    /// How it ended.
+    pub ended: StoreEnd,
+    /// Events that its backend does not have. They are safe on disk and are sent after the next start. 0 without a backend.
+    pub unsent: u64,
+}
+
+/// How a store ended at a shutdown.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum StoreEnd {
+    /// It was closed.
+    Closed,
+    /// Its load was cancelled.
+    Cancelled,
+    /// It could not be closed cleanly. Nothing that was committed is lost.
+    Failed(StoreError),
+    /// The deadline passed before it was closed. Closing goes on in the background.
+    Unfinished,
+}
+
+impl ShutdownReport {
+    /// Whether every store was closed, or was still loading.
+    pub fn is_clean(&self) -> bool {
+        self.stores.iter().all(|store| matches!(store.ended, StoreEnd::Closed | StoreEnd::Cancelled))
+    }
+
+    /// Events of all stores that their backends do not have.
+    pub fn unsent(&self) -> u64 {
+        self.stores.iter().map(|store| store.unsent).sum()
+    }
+}
+
+/// A store that is to be closed, with what it got through its `LoadContext`.
+struct Open {
+    loaded: Arc<dyn AnyLoaded>,
+    children: Vec<LoadRef>,
+}
+
+/// What a shutdown finds.
+struct Found {
+    open: Vec<Open>,
+    ending: Vec<(StoreName, StoreEnd, Evict)>,
+    at_once: Vec<StoreShutdown>,
+}
+
+impl Shared {
+    /// No new loads from now on; the loading ones are cancelled.
+    pub(super) fn begin_shutdown(
+        self: &Arc<Self>,
+        deadline: Duration,
+    ) -> impl Future<Output = ShutdownReport> + Send + use<> {
+        let started = self.runtime.now();
+        let found = self.with(|state, actions| {
+            state.shut_down = true;
+            let mut found = Found { open: Vec::new(), ending: Vec::new(), at_once: Vec::new() };
+            for at in state.slots.all() {
+                let Some(slot) = state.slots.get(at) else { continue };
+                let name = slot.name.clone();
+                if let Some(loaded) = &slot.loaded {
+                    found.open.push(Open { loaded: Arc::clone(loaded), children: slot.children.clone() });
+                    continue;
+                }
+                let ended = if slot.entry.phase() == Phase::Closing { StoreEnd::Closed } else { StoreEnd::Cancelled };
+                match state.evict(at, &Reason::Shutdown, actions) {
+                    Some(closing) => found.ending.push((name, ended, Evict::new(Some(closing)))),
+                    None => found.at_once.push(StoreShutdown { name, ended, unsent: 0 }),
+                }
+            }
+            found
+        });
+        let span = telemetry::shutdown(found.open.len() + found.ending.len() + found.at_once.len());
+        let shared = Arc::clone(self);
+        async move {
+            let report = found.finish(&shared, started.after(deadline)).await;
+            shared.unsent.stop();
+            shared.signals.changed();
+            span.record("unsent", report.unsent());
+            telemetry::record_micros(&span, shared.runtime.now().since(started));
+            report
+        }
+    }
+}
+
+impl Found {
+    async fn finish(self, shared: &Arc<Shared>, deadline: Tick) -> ShutdownReport {
+        let mut report = ShutdownReport { stores: self.at_once };
+        let ending = self.ending.into_iter().map(async |(name, ended, closing)| {
+            let ended = wait_closed(shared, ended, closing, deadline).await;
+            StoreShutdown { name, ended, unsent: 0 }
+        });
+        report.stores.extend(join_all(ending).await);
+        for level in levels(self.open) {
+            let closed = level.into_iter().map(|loaded| shut_down_one(shared, loaded, deadline));
+            report.stores.extend(join_all(closed).await);
+        }
+        report
+    }
+}
+
+async fn shut_down_one(shared: &Arc<Shared>, loaded: Arc<dyn AnyLoaded>, deadline: Tick) -> StoreShutdown {
+    let name = loaded.core().name().clone();
+    if loaded.core().has_to_send() {
+        let sending = std::pin::pin!(send_all(&loaded));
+        if let Either::Left((Err(error), _)) = select(sending, shared.runtime.sleep_until(deadline)).await {
+            tracing::debug!(store = %name, %error, "unsent events stay unsent");
+        }
+    }
+    let load = loaded.core().load;
+    let closing = shared.with(|state, actions| {
+        state.slots.of(load)?;
+        state.evict(load.slot, &Reason::Shutdown, actions)
+    });
+    let ended = wait_closed(shared, StoreEnd::Closed, Evict::new(closing), deadline).await;
+    StoreShutdown { name, ended, unsent: loaded.core().engine.stats().unsent }
+}
+
+async fn wait_closed(shared: &Shared, ended: StoreEnd, closing: Evict, deadline: Tick) -> StoreEnd {
+    match select(closing, shared.runtime.sleep_until(deadline)).await {
+        Either::Left((Ok(()), _)) => ended,
+        Either::Left((Err(error), _)) => StoreEnd::Failed(error),
+        Either::Right(_) => StoreEnd::Unfinished,
+    }
+}
+
+/// The stores in the order in which they may be closed: one without open children first, a parent after its children. Those of one
+/// level are closed at the same time. A circle, which only gets after a load can make, is cut somewhere.
+fn levels(open: Vec<Open>) -> Vec<Vec<Arc<dyn AnyLoaded>>> {
+    let place: HashMap<LoadRef, usize> =
+        open.iter().enumerate().map(|(at, open)| (open.loaded.core().load, at)).collect();
+    let children: Vec<Vec<usize>> =
+        open.iter().map(|open| open.children.iter().filter_map(|child| place.get(child).copied()).collect()).collect();
+    let mut heights = vec![None; open.len()];
+    for at in 0..open.len() {
+        height(at, &children, &mut heights);
+    }
+    let mut levels: Vec<Vec<Arc<dyn AnyLoaded>>> = Vec::new();
+    for (open, height) in open.into_iter().zip(heights) {
+        let height = height.unwrap_or(0);
+        if levels.len() <= height {
+            levels.resize_with(height + 1, Vec::new);
+        }
+        levels[height].push(open.loaded);
+    }
+    levels
+}
+
+/// How far a store is from its deepest child, without recursion: a chain of stores may be long.
+fn height(root: usize, children: &[Vec<usize>], heights: &mut [Option<usize>]) {
+    let mut on_path = HashSet::new();
+    let mut path = vec![root];
+    while let Some(at) = path.last().copied() {
+        if heights[at].is_some() {
+            path.pop();
+            continue;
+        }
+        on_path.insert(at);
+        let next = children[at].iter().copied().find(|child| heights[*child].is_none() && !on_path.contains(child));
+        if let Some(next) = next {
+            path.push(next);
+            continue;
+        }
+        let below = children[at].iter().filter_map(|child| heights[*child]).max();
+        heights[at] = Some(below.map_or(0, |below| below + 1));
+        path.pop();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_parent_is_higher_than_its_children_and_a_circle_ends() {
+        let children = [vec![1, 2], vec![2], vec![], vec![4], vec![3]];
+        let mut heights = vec![None; 5];
+        for at in 0..5 {
+            height(at, &children, &mut heights);
+        }
+        assert_eq!(heights[..3], [Some(2), Some(1), Some(0)]);
+        assert!(heights[3].is_some() && heights[4].is_some());
+    }
+}

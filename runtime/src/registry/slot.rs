@@ -1,0 +1,164 @@
+//! One (definition, id) of a registry with all that hangs on it, and the slab of them.
+
+use std::{
+    any::TypeId,
+    hash::{BuildHasher, Hash},
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use hashbrown::{DefaultHashBuilder, HashTable};
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    cell::Cell,
+    entry::Entry,
+    handle::LoadRef,
+    kind::{AnyLoaded, Kind},
+};
+use crate::{
+    clock::Tick,
+    error::{LoadError, StoreError},
+    id::StoreId,
+    options::{ResolvedOptions, StoreOptions},
+    store::{LoadProgress, StoreName},
+    telemetry::Parent,
+};
+
+/// The options of a load.
+#[derive(Clone)]
+pub(super) struct Plan {
+    pub(super) definition: StoreOptions,
+    pub(super) call: StoreOptions,
+    pub(super) resolved: ResolvedOptions,
+    pub(super) in_memory: bool,
+    pub(super) parent: Option<Parent>,
+    /// False for a store that is opened only to send what it has not sent.
+    pub(super) runs_on_load: bool,
+}
+
+/// How a store's closing ended.
+pub(super) type CloseCell = Cell<Result<(), StoreError>>;
+
+pub(super) type Listener = Arc<dyn Fn(LoadProgress) + Send + Sync>;
+
+/// What the waiters of one load wait for.
+#[derive(Default)]
+pub(super) struct LoadCell {
+    pub(super) outcome: Cell<Result<Arc<dyn AnyLoaded>, LoadError>>,
+    listeners: Mutex<Vec<Listener>>,
+}
+
+impl LoadCell {
+    pub(super) fn listen(&self, listener: Listener) {
+        self.listeners.lock().unwrap_or_else(PoisonError::into_inner).push(listener);
+    }
+
+    /// Tells the listeners; they are the app's code, so no lock is held.
+    pub(super) fn progress(&self, progress: LoadProgress) {
+        let listeners = self.listeners.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        listeners.iter().for_each(|listener| listener(progress));
+    }
+}
+
+/// One (definition, id).
+pub(super) struct Slot {
+    pub(super) kind: &'static Kind,
+    pub(super) name: StoreName,
+    pub(super) entry: Entry,
+    /// Of the last load that began; 0 before the first.
+    pub(super) generation: u64,
+    /// Of the load that is wanted, runs, or is loaded.
+    pub(super) plan: Arc<Plan>,
+    /// What waiters wait for, if there are any.
+    pub(super) cell: Option<Arc<LoadCell>>,
+    pub(super) loaded: Option<Arc<dyn AnyLoaded>>,
+    pub(super) cancel: CancellationToken,
+    /// While the entry is closing.
+    pub(super) closing: Option<Arc<CloseCell>>,
+    /// It takes one of the places that `capacity` allows while its file is open.
+    pub(super) counts: bool,
+    /// When the store is to be looked at for idleness.
+    pub(super) maintain_at: Option<Tick>,
+    /// The registry itself is an observer, because events are unsent.
+    pub(super) pinned: bool,
+    /// Loaded, or to be loaded, without its `on_load`: only to send what it has not sent. Nobody gets it so.
+    pub(super) hidden: bool,
+    /// What this load got through its `LoadContext`.
+    pub(super) children: Vec<LoadRef>,
+}
+
+/// All slots, found by (definition, id).
+#[derive(Default)]
+pub(super) struct Slots {
+    slots: Vec<Option<Slot>>,
+    free: Vec<u32>,
+    index: HashTable<u32>,
+    hasher: DefaultHashBuilder,
+}
+
+impl Slots {
+    pub(super) fn find(&self, definition: TypeId, id: &StoreId) -> Option<u32> {
+        let same = |at: &u32| self.get(*at).is_some_and(|slot| slot.kind.type_id == definition && slot.name.id() == id);
+        self.index.find(self.hash(definition, id), same).copied()
+    }
+
+    pub(super) fn insert(&mut self, slot: Slot) -> u32 {
+        let hash = self.hash(slot.kind.type_id, slot.name.id());
+        let at = self.free.pop().unwrap_or_else(|| {
+            self.slots.push(None);
+            // 2^32 stores at once do not fit any memory.
+            u32::try_from(self.slots.len() - 1).unwrap_or(u32::MAX)
+        });
+        self.slots[at as usize] = Some(slot);
+        let Self { index, slots, hasher, .. } = self;
+        index.insert_unique(hash, at, |at| hash_of(hasher, slots, *at));
+        at
+    }
+
+    pub(super) fn remove(&mut self, at: u32) -> Option<Slot> {
+        let slot = self.slots.get_mut(at as usize)?.take()?;
+        if let Ok(found) = self.index.find_entry(self.hash(slot.kind.type_id, slot.name.id()), |other| *other == at) {
+            found.remove();
+        }
+        self.free.push(at);
+        Some(slot)
+    }
+
+    pub(super) fn get(&self, at: u32) -> Option<&Slot> {
+        self.slots.get(at as usize)?.as_ref()
+    }
+
+    pub(super) fn get_mut(&mut self, at: u32) -> Option<&mut Slot> {
+        self.slots.get_mut(at as usize)?.as_mut()
+    }
+
+    /// The slot, if the load in it is still this one.
+    pub(super) fn of(&mut self, load: LoadRef) -> Option<&mut Slot> {
+        self.get_mut(load.slot).filter(|slot| slot.generation == load.generation)
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = (u32, &Slot)> {
+        (0_u32..).zip(&self.slots).filter_map(|(at, slot)| slot.as_ref().map(|slot| (at, slot)))
+    }
+
+    pub(super) fn all(&self) -> Vec<u32> {
+        self.iter().map(|(at, _)| at).collect()
+    }
+
+    fn hash(&self, definition: TypeId, id: &StoreId) -> u64 {
+        hash_key(&self.hasher, definition, id)
+    }
+}
+
+fn hash_of(hasher: &DefaultHashBuilder, slots: &[Option<Slot>], at: u32) -> u64 {
+    let slot = slots.get(at as usize).and_then(Option::as_ref);
+    slot.map_or(0, |slot| hash_key(hasher, slot.kind.type_id, slot.name.id()))
+}
+
+fn hash_key(hasher: &DefaultHashBuilder, definition: TypeId, id: &StoreId) -> u64 {
+    use std::hash::Hasher;
+    let mut state = hasher.build_hasher();
+    definition.hash(&mut state);
+    id.hash(&mut state);
+    state.finish()
+}

@@ -1,0 +1,427 @@
+//! What a registry knows, behind its one lock: slots, timers, places. Every method is short and runs no user code; what is to be done
+//! outside of the lock comes back as [`Action`]s.
+
+use std::{
+    collections::{HashMap, VecDeque},
+    sync::Arc,
+};
+
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    capacity::Capacity,
+    cycle::Waits,
+    entry::{Ended, Evicted, Joined, Left, Phase, Released},
+    handle::LoadRef,
+    kind::{AnyLoaded, Kind},
+    slot::{CloseCell, LoadCell, Plan, Slot, Slots},
+    timers::Timers,
+};
+use crate::{
+    clock::Tick,
+    error::{LoadError, StoreError},
+    options::{Environment, GcTime, StoreOptions},
+    store::StoreName,
+};
+
+pub(crate) struct State {
+    pub(super) slots: Slots,
+    pub(super) timers: Timers,
+    pub(super) waits: Waits,
+    /// Slots that wait for a place.
+    queue: VecDeque<u32>,
+    pub(super) capacity: Capacity,
+    /// Places taken, those of closing stores included.
+    occupied: usize,
+    /// Of these, the closing ones.
+    closing: usize,
+    pub(super) shut_down: bool,
+    pub(super) environment: Environment,
+    pub(super) defaults: Arc<StoreOptions>,
+    pub(super) names: HashMap<&'static str, &'static Kind>,
+    last_generation: u64,
+    pub(super) counters: Counters,
+}
+
+/// What a registry has done so far.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Counters {
+    pub(crate) hits: u64,
+    pub(crate) loads: u64,
+    pub(crate) evictions: u64,
+}
+
+/// What to do after the lock is released.
+pub(super) enum Action {
+    /// Run the load.
+    Start(LoadRef),
+    /// Stop the load.
+    Cancel(CancellationToken),
+    /// Wake who waited for the load.
+    Loaded(Arc<LoadCell>),
+    /// Close the store.
+    Close { load: LoadRef, loaded: Arc<dyn AnyLoaded>, reason: Reason },
+    /// Wake who waited for the closing.
+    Closed(Arc<CloseCell>),
+    /// The earliest timer is earlier than it was.
+    Timer,
+    /// Send what the store has not sent.
+    Push(Arc<dyn AnyLoaded>),
+    /// Let go of it: what it holds may be the app's, whose `Drop` is not to run under the lock.
+    Drop(Option<Slot>),
+}
+
+/// Why a store leaves.
+#[derive(Clone, Debug)]
+pub(crate) enum Reason {
+    /// Its clock ran out.
+    Gc,
+    /// `evict` or `clear`.
+    Evict,
+    /// Another store needed its place.
+    Capacity,
+    /// It stopped for good.
+    Stopped(StoreError),
+    /// The registry was shut down or dropped.
+    Shutdown,
+}
+
+impl Reason {
+    pub(super) fn as_str(&self) -> &'static str {
+        match self {
+            Self::Gc => "gc",
+            Self::Evict => "evict",
+            Self::Capacity => "capacity",
+            Self::Stopped(_) => "stopped",
+            Self::Shutdown => "shutdown",
+        }
+    }
+
+    /// What handles answer from now on.
+    pub(super) fn error(&self, store: StoreName) -> StoreError {
+        match self {
+            Self::Gc | Self::Evict | Self::Capacity => StoreError::Evicted { store },
+            Self::Stopped(error) => error.clone(),
+            Self::Shutdown => StoreError::Closed { store },
+        }
+    }
+
+    fn load_error(&self, store: StoreName) -> LoadError {
+        match self {
+            Self::Shutdown => LoadError::ShutDown { store },
+            _ => LoadError::Cancelled { store },
+        }
+    }
+}
+
+impl State {
+    pub(super) fn new(capacity: Capacity, environment: Environment, defaults: StoreOptions) -> Self {
+        Self {
+            slots: Slots::default(),
+            timers: Timers::default(),
+            waits: Waits::default(),
+            queue: VecDeque::new(),
+            capacity,
+            occupied: 0,
+            closing: 0,
+            shut_down: false,
+            environment,
+            defaults: Arc::new(defaults),
+            names: HashMap::new(),
+            last_generation: 0,
+            counters: Counters::default(),
+        }
+    }
+
+    /// A new entry with its first waiter, and what they wait for.
+    pub(super) fn insert(
+        &mut self,
+        kind: &'static Kind,
+        name: StoreName,
+        gc_time: Option<GcTime>,
+        plan: Plan,
+    ) -> (u32, Arc<LoadCell>) {
+        let counts = self.capacity.counts(plan.in_memory);
+        let cell: Arc<LoadCell> = Arc::default();
+        let slot = Slot {
+            kind,
+            name,
+            entry: super::entry::Entry::new(gc_time),
+            generation: 0,
+            hidden: !plan.runs_on_load,
+            plan: Arc::new(plan),
+            cell: Some(Arc::clone(&cell)),
+            loaded: None,
+            cancel: CancellationToken::new(),
+            closing: None,
+            counts,
+            maintain_at: None,
+            pinned: false,
+            children: Vec::new(),
+        };
+        (self.slots.insert(slot), cell)
+    }
+
+    /// Starts the load of a queued slot, makes it wait for a place, or fails it.
+    pub(super) fn place(&mut self, at: u32, actions: &mut Vec<Action>) {
+        let Some(slot) = self.slots.get(at) else { return };
+        if !slot.counts || self.occupied < self.capacity.limit() {
+            return self.start(at, actions);
+        }
+        if self.closing <= self.queue.len() && !self.free_a_place(actions) {
+            return self.refuse(at, actions);
+        }
+        self.queue.push_back(at);
+    }
+
+    fn start(&mut self, at: u32, actions: &mut Vec<Action>) {
+        let Some(slot) = self.slots.get_mut(at) else { return };
+        self.last_generation += 1;
+        self.counters.loads += 1;
+        self.occupied += usize::from(slot.counts);
+        slot.generation = self.last_generation;
+        slot.cancel = CancellationToken::new();
+        slot.entry.started();
+        actions.push(Action::Start(LoadRef { slot: at, generation: slot.generation }));
+    }
+
+    /// Closes the store that was idle longest; whether there was one.
+    fn free_a_place(&mut self, actions: &mut Vec<Action>) -> bool {
+        let idle = self.slots.iter().filter_map(|(at, slot)| match slot.entry.phase() {
+            Phase::Inactive { since, .. } if slot.counts => Some((since, at)),
+            _ => None,
+        });
+        let Some((_, longest)) = idle.min() else { return false };
+        self.evict(longest, &Reason::Capacity, actions);
+        true
+    }
+
+    fn refuse(&mut self, at: u32, actions: &mut Vec<Action>) {
+        let observed = self.slots.iter().filter(|(other, slot)| *other != at && slot.counts).count();
+        let capacity = self.capacity.limit();
+        let Some(mut slot) = self.slots.remove(at) else { return };
+        let error = LoadError::TooManyOpenFiles { store: slot.name.clone(), observed, capacity };
+        fail(slot.cell.take(), error, actions);
+        actions.push(Action::Drop(Some(slot)));
+    }
+
+    /// A waiter of a load leaves before it ended; `false` when the load has ended.
+    pub(super) fn leave(&mut self, at: u32, cell: &Arc<LoadCell>, actions: &mut Vec<Action>) -> bool {
+        let Some(slot) = self.slots.get_mut(at) else { return false };
+        if !slot.cell.as_ref().is_some_and(|own| Arc::ptr_eq(own, cell)) {
+            return false;
+        }
+        match slot.entry.leave() {
+            Left::Nothing => {
+                if slot.entry.waiters() == 0 {
+                    slot.cell = None;
+                }
+            }
+            Left::Forget => self.forget(at, actions),
+            Left::CancelLoad => self.cancel(at, actions),
+        }
+        true
+    }
+
+    fn forget(&mut self, at: u32, actions: &mut Vec<Action>) {
+        self.queue.retain(|queued| *queued != at);
+        actions.push(Action::Drop(self.slots.remove(at)));
+    }
+
+    fn cancel(&mut self, at: u32, actions: &mut Vec<Action>) {
+        let Some(slot) = self.slots.get_mut(at) else { return };
+        slot.cell = None;
+        slot.closing = Some(Arc::default());
+        self.closing += usize::from(slot.counts);
+        actions.push(Action::Cancel(slot.cancel.clone()));
+    }
+
+    /// The store leaves now. What to wait for until its file is closed, if it is open.
+    pub(super) fn evict(&mut self, at: u32, reason: &Reason, actions: &mut Vec<Action>) -> Option<Arc<CloseCell>> {
+        let slot = self.slots.get_mut(at)?;
+        let evicted = slot.entry.evict();
+        fail(slot.cell.take(), reason.load_error(slot.name.clone()), actions);
+        match evicted {
+            Evicted::Nothing => {}
+            Evicted::Forget => self.forget(at, actions),
+            Evicted::CancelLoad => self.cancel(at, actions),
+            Evicted::Close => self.close(at, reason, actions),
+        }
+        self.slots.get(at).and_then(|slot| slot.closing.clone())
+    }
+
+    /// The entry says that its store is to be closed.
+    fn close(&mut self, at: u32, reason: &Reason, actions: &mut Vec<Action>) {
+        let Some(slot) = self.slots.get_mut(at) else { return };
+        slot.closing = Some(Arc::default());
+        slot.maintain_at = None;
+        slot.pinned = false;
+        self.closing += usize::from(slot.counts);
+        self.counters.evictions += 1;
+        let load = LoadRef { slot: at, generation: slot.generation };
+        if let Some(loaded) = slot.loaded.take() {
+            actions.push(Action::Close { load, loaded, reason: reason.clone() });
+        }
+    }
+
+    /// The load ended well; false when it was cancelled meanwhile.
+    pub(super) fn loaded(&mut self, load: LoadRef, loaded: &Arc<dyn AnyLoaded>, actions: &mut Vec<Action>) -> bool {
+        let Some(slot) = self.slots.of(load) else { return false };
+        let Some(observers) = slot.entry.loaded() else { return false };
+        loaded.core().set_observers(observers);
+        slot.loaded = Some(Arc::clone(loaded));
+        if let Some(cell) = slot.cell.take() {
+            cell.outcome.set(Ok(Arc::clone(loaded)));
+            actions.push(Action::Loaded(cell));
+        }
+        true
+    }
+
+    /// The file of a load is closed: it failed, was cancelled, or was closed.
+    pub(super) fn ended(
+        &mut self,
+        load: LoadRef,
+        failure: Option<LoadError>,
+        closed: Result<(), StoreError>,
+        actions: &mut Vec<Action>,
+    ) {
+        let Some(slot) = self.slots.of(load) else { return };
+        let counts = usize::from(slot.counts);
+        self.occupied -= counts;
+        if let Some(cell) = slot.closing.take() {
+            self.closing -= counts;
+            cell.set(closed);
+            actions.push(Action::Closed(cell));
+        }
+        slot.children = Vec::new();
+        self.again_or_forget(load.slot, failure, actions);
+    }
+
+    /// What follows on a closed file: whoever came meanwhile loads again.
+    fn again_or_forget(&mut self, at: u32, failure: Option<LoadError>, actions: &mut Vec<Action>) {
+        let Some(slot) = self.slots.get_mut(at) else { return };
+        let again = slot.entry.ended() == Ended::LoadAgain;
+        slot.loaded = None;
+        if !again {
+            let cell = slot.cell.take();
+            let error = failure.unwrap_or_else(|| LoadError::Cancelled { store: slot.name.clone() });
+            fail(cell, error, actions);
+            actions.push(Action::Drop(self.slots.remove(at)));
+        }
+        while self.occupied < self.capacity.limit()
+            && let Some(next) = self.queue.pop_front()
+        {
+            self.start(next, actions);
+        }
+        if again {
+            self.place(at, actions);
+        }
+    }
+
+    /// Takes a (definition, id) that is not loaded out of use, until [`released`](Self::released).
+    pub(super) fn reserve(&mut self, kind: &'static Kind, name: StoreName, plan: Plan) -> u32 {
+        let (at, _) = self.insert(kind, name, None, plan);
+        if let Some(slot) = self.slots.get_mut(at) {
+            slot.entry = super::entry::Entry::closing();
+            slot.cell = None;
+            slot.counts = false;
+            slot.closing = Some(Arc::default());
+        }
+        at
+    }
+
+    /// A reserved (definition, id) is in use again.
+    pub(super) fn released(&mut self, at: u32, actions: &mut Vec<Action>) {
+        let Some(slot) = self.slots.get_mut(at) else { return };
+        slot.counts = self.capacity.counts(slot.plan.in_memory);
+        if let Some(cell) = slot.closing.take() {
+            cell.set(Ok(()));
+            actions.push(Action::Closed(cell));
+        }
+        self.again_or_forget(at, None, actions);
+    }
+
+    /// The last observer of a load left.
+    pub(super) fn unobserved(&mut self, load: LoadRef, now: Tick, actions: &mut Vec<Action>) {
+        let inherited = self.inherited_gc_time(load);
+        let Some(slot) = self.slots.of(load) else { return };
+        if slot.entry.phase() != Phase::Active {
+            return;
+        }
+        match slot.entry.unobserved(now, inherited) {
+            Released::Clock(deadline) => {
+                if self.timers.set(load.slot, deadline) {
+                    actions.push(Action::Timer);
+                }
+            }
+            Released::Close => self.close(load.slot, &Reason::Gc, actions),
+        }
+    }
+
+    /// The gc time of an observer without its own: definition, then registry, then environment.
+    fn inherited_gc_time(&mut self, load: LoadRef) -> GcTime {
+        let (defaults, environment) = (self.defaults.gc_time, self.environment.gc_time());
+        let definition = self.slots.of(load).and_then(|slot| slot.plan.definition.gc_time);
+        definition.or(defaults).unwrap_or(environment)
+    }
+
+    /// Timers that are due: stores whose clock ran out are closed; the others to look at for idleness are returned.
+    pub(super) fn tick(&mut self, now: Tick, actions: &mut Vec<Action>) -> Vec<Arc<dyn AnyLoaded>> {
+        let mut quiet = Vec::new();
+        while let Some(at) = self.timers.pop(now) {
+            let Some(slot) = self.slots.get_mut(at) else { continue };
+            if slot.entry.tick(now) {
+                self.close(at, &Reason::Gc, actions);
+                continue;
+            }
+            if slot.maintain_at.is_some_and(|due| due <= now) {
+                slot.maintain_at = None;
+                quiet.extend(slot.loaded.clone());
+            }
+            let deadline = match slot.entry.phase() {
+                Phase::Inactive { deadline, .. } => Some(deadline),
+                _ => None,
+            };
+            if let Some(next) = [deadline, slot.maintain_at].into_iter().flatten().min() {
+                self.timers.set(at, next);
+            }
+        }
+        quiet
+    }
+
+    /// Looks at a store for idleness at `due`.
+    pub(super) fn maintain_at(&mut self, load: LoadRef, due: Tick, actions: &mut Vec<Action>) {
+        let Some(slot) = self.slots.of(load) else { return };
+        if slot.maintain_at.is_none() && slot.loaded.is_some() {
+            slot.maintain_at = Some(due);
+            if self.timers.set(load.slot, due) {
+                actions.push(Action::Timer);
+            }
+        }
+    }
+
+    /// Somebody asks for the store in a slot that has a load or waits for one.
+    pub(super) fn join(
+        &mut self,
+        at: u32,
+        gc_time: Option<GcTime>,
+    ) -> Option<Result<Arc<dyn AnyLoaded>, Arc<LoadCell>>> {
+        let slot = self.slots.get_mut(at)?;
+        match slot.entry.join(gc_time) {
+            Joined::Observes => {
+                self.counters.hits += 1;
+                let loaded = slot.loaded.clone()?;
+                loaded.core().count();
+                Some(Ok(loaded))
+            }
+            Joined::Waits => Some(Err(Arc::clone(slot.cell.get_or_insert_default()))),
+        }
+    }
+}
+
+fn fail(cell: Option<Arc<LoadCell>>, error: LoadError, actions: &mut Vec<Action>) {
+    if let Some(cell) = cell {
+        cell.outcome.set(Err(error));
+        actions.push(Action::Loaded(cell));
+    }
+}

@@ -1,0 +1,269 @@
+//! What a data dir holds: listing and deleting stores.
+
+use std::{
+    fmt, fs, io,
+    marker::PhantomData,
+    path::{Path, PathBuf},
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+};
+
+use super::{
+    entry::Phase,
+    evict::Evict,
+    kind::{Kind, kind},
+    load::prepare,
+    shared::{Call, Shared},
+    state::Reason,
+};
+use crate::{
+    definition::{BoxFuture, StoreDefinition},
+    error::{DeleteError, LoadError},
+    id::{StoreId, StoreIdError},
+    options::Durability,
+    storage::{
+        lock::{Lock, LockError, Marker, MarkerState, beside, lock_path},
+        sqlite::{Access, Connection, Place},
+    },
+    store::{Engine, NoHost, OpenRequest, StoreName},
+    telemetry::Happened,
+};
+
+/// A store that a data dir holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct StoredStore {
+    /// Its id. A typed one is `<D::Id as StoreKey>::from_store_id(&id)`.
+    pub id: StoreId,
+    /// Its file.
+    pub file: PathBuf,
+    /// Events that its backend does not have; `None` while that is not known: the store is open, or was when its process ended.
+    pub unsent: Option<u64>,
+}
+
+/// The stores of a definition that are in the data dir, by id.
+pub(super) async fn stored(shared: Arc<Shared>, kind: &'static Kind) -> Result<Vec<StoredStore>, LoadError> {
+    shared.lock().claim_name(kind)?;
+    let Some(layout) = shared.layout.clone() else { return Ok(Vec::new()) };
+    let reading = Arc::clone(&shared);
+    let read = shared.runtime.spawn_blocking(move || {
+        let found = reading.catalog.stored(kind.name)?;
+        let stored = found.into_iter().map(|entry| StoredStore {
+            file: layout.stores().join(&entry.file),
+            id: entry.id,
+            unsent: entry.unsent,
+        });
+        // An entry comes before its file, so one without is a store that a crash kept from being made.
+        Ok(stored.filter(|stored| stored.file.exists()).collect())
+    });
+    let failed = |reason: String| LoadError::DataDir { path: shared.catalog_path(), reason };
+    let read = read.await.map_err(|panicked| failed(panicked.into_message()))?;
+    read.map_err(|error: crate::storage::sqlite::SqliteError| failed(error.to_string()))
+}
+
+/// A store that is to be deleted: await it. `false` when there was none.
+#[must_use = "nothing is deleted until this is awaited"]
+pub struct DeleteStore<D> {
+    shared: Arc<Shared>,
+    id: Option<Result<StoreId, StoreIdError>>,
+    forced: bool,
+    work: Option<BoxFuture<'static, Result<bool, DeleteError>>>,
+    types: PhantomData<fn() -> D>,
+}
+
+impl<D: StoreDefinition> DeleteStore<D> {
+    pub(super) fn new(shared: &Arc<Shared>, id: Result<StoreId, StoreIdError>) -> Self {
+        Self { shared: Arc::clone(shared), id: Some(id), forced: false, work: None, types: PhantomData }
+    }
+
+    /// Deletes the store also when it has events that its backend does not have: they are lost.
+    pub fn forced(mut self) -> Self {
+        self.forced = true;
+        self
+    }
+}
+
+impl<D: StoreDefinition> Future for DeleteStore<D> {
+    type Output = Result<bool, DeleteError>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = &mut *self;
+        if let Some(id) = this.id.take() {
+            let kind = kind::<D>();
+            match id {
+                Err(source) => return Poll::Ready(Err(DeleteError::Id { definition: kind.name, source })),
+                Ok(id) => this.work = Some(Box::pin(delete(Arc::clone(&this.shared), kind, id, this.forced))),
+            }
+        }
+        this.work.as_mut().map_or(Poll::Pending, |work| work.as_mut().poll(context))
+    }
+}
+
+impl<D> fmt::Debug for DeleteStore<D> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("DeleteStore").field("forced", &self.forced).finish_non_exhaustive()
+    }
+}
+
+async fn delete(shared: Arc<Shared>, kind: &'static Kind, id: StoreId, forced: bool) -> Result<bool, DeleteError> {
+    let name = StoreName::new(kind.name, id);
+    let mut plan = Some(shared.plan(kind, &Call::default()));
+    let at = loop {
+        match reserve(&shared, kind, &name, &mut plan)? {
+            Reserved::At(at) => break at,
+            // An error of closing is logged where it happens; the files go anyway.
+            Reserved::After(closing) => drop(closing.await),
+        }
+    };
+    let reserved = Reservation { shared: Arc::clone(&shared), at };
+    let (work, store) = (Arc::clone(&shared), name.clone());
+    let deleted = shared.runtime.spawn_blocking(move || {
+        let deleted = delete_files(&work, kind, &store, forced);
+        drop(reserved);
+        deleted
+    });
+    deleted.await.map_err(|panicked| DeleteError::Storage { store: name, message: panicked.into_message() })?
+}
+
+enum Reserved {
+    At(u32),
+    After(Evict),
+}
+
+/// Keeps everybody from the store; an idle one is closed first.
+fn reserve(
+    shared: &Arc<Shared>,
+    kind: &'static Kind,
+    name: &StoreName,
+    plan: &mut Option<super::slot::Plan>,
+) -> Result<Reserved, DeleteError> {
+    shared.with(|state, actions| {
+        if state.shut_down {
+            return Err(DeleteError::ShutDown { store: name.clone() });
+        }
+        state.claim_name(kind).map_err(|error| DeleteError::Definition(Box::new(error)))?;
+        let Some(at) = state.slots.find(kind.type_id, name.id()) else {
+            let Some(plan) = plan.take() else { return Err(DeleteError::ShutDown { store: name.clone() }) };
+            return Ok(Reserved::At(state.reserve(kind, name.clone(), plan)));
+        };
+        let Some(slot) = state.slots.get(at) else { return Err(DeleteError::ShutDown { store: name.clone() }) };
+        match slot.entry.phase() {
+            Phase::Inactive { .. } => Ok(Reserved::After(Evict::new(state.evict(at, &Reason::Evict, actions)))),
+            Phase::Closing if slot.entry.waiters() == 0 => Ok(Reserved::After(Evict::new(slot.closing.clone()))),
+            _ => {
+                let observers =
+                    slot.entry.waiters() + slot.loaded.as_ref().map_or(0, |loaded| loaded.core().observers());
+                Err(DeleteError::Observed { store: name.clone(), observers })
+            }
+        }
+    })
+}
+
+/// A (definition, id) out of use, until it is dropped.
+struct Reservation {
+    shared: Arc<Shared>,
+    at: u32,
+}
+
+impl Drop for Reservation {
+    fn drop(&mut self) {
+        self.shared.with(|state, actions| state.released(self.at, actions));
+    }
+}
+
+fn delete_files(
+    shared: &Arc<Shared>,
+    kind: &'static Kind,
+    name: &StoreName,
+    forced: bool,
+) -> Result<bool, DeleteError> {
+    let failed =
+        |message: &dyn fmt::Display| DeleteError::Storage { store: name.clone(), message: message.to_string() };
+    let Some(layout) = &shared.layout else { return Ok(false) };
+    let file = layout.store(name.definition(), name.id());
+    let known = shared.catalog.get(name.definition(), name.id()).map_err(|error| failed(&error))?;
+    if known.is_none() && !file.exists() {
+        return Ok(false);
+    }
+    if !forced {
+        let unsent = match known.and_then(|entry| entry.unsent) {
+            Some(events) => events,
+            None => count_unsent(shared, kind, name)?,
+        };
+        if unsent > 0 {
+            return Err(DeleteError::Unsent { store: name.clone(), events: unsent });
+        }
+    }
+    if file.exists() || lock_path(&file).exists() {
+        let lock = Lock::acquire(&file).map_err(|error| match error {
+            LockError::Held(holder) => DeleteError::Locked { store: name.clone(), holder },
+            LockError::Symlink => failed(&"its lock file is a symlink"),
+            LockError::Io(error) => failed(&error),
+        })?;
+        remove(&file, lock).map_err(|error| failed(&error))?;
+    }
+    shared.catalog.remove(name.definition(), name.id()).map_err(|error| failed(&error))?;
+    shared.happened(|| Happened::Deleted(name.clone()));
+    Ok(true)
+}
+
+/// Opens a store of which nobody knows, without `on_load`, and closes it again.
+fn count_unsent(shared: &Arc<Shared>, kind: &'static Kind, name: &StoreName) -> Result<u64, DeleteError> {
+    let plan = shared.plan(kind, &Call::default());
+    if plan.resolved.sync.is_none() {
+        return Ok(0);
+    }
+    let open = || -> Result<u64, LoadError> {
+        let (engine, _) = Engine::open(OpenRequest {
+            model: (kind.model)()?,
+            name: name.clone(),
+            place: prepare(shared, name, &plan)?,
+            options: plan.resolved.clone(),
+            client_id: shared.client_id.clone(),
+            session_id: shared.session_id.clone(),
+            readers: Arc::clone(&shared.readers),
+            runtime: shared.runtime.clone(),
+            cancel: tokio_util::sync::CancellationToken::new(),
+            progress: Arc::new(|_| {}),
+            host: Arc::new(NoHost),
+        })?;
+        let unsent = engine.stats().unsent;
+        // What it held is about to be deleted, or stays as it was.
+        let _ = engine.close();
+        Ok(unsent)
+    };
+    let unknown = |error: LoadError| DeleteError::Unknown { store: name.clone(), source: Box::new(error) };
+    let unsent = open().map_err(unknown)?;
+    // Known from now on; if this cannot be written it is asked for again.
+    let _ = shared.catalog.set_unsent(name.definition(), name.id(), Some(unsent));
+    Ok(unsent)
+}
+
+/// Removes a store's files in an order in which a crash leaves a whole store or none.
+fn remove(file: &Path, mut lock: Lock) -> io::Result<()> {
+    if beside(file, "-wal").exists() {
+        // Moves what is in the `-wal` into the file, so that no `-wal` outlives it. A damaged store cannot, and goes as it is.
+        let access = Access::Writer { create: false, durability: Durability::Process };
+        let _ = Connection::open(&Place::File(file.to_owned()), access).and_then(Connection::close);
+    }
+    lock.mark(Marker { state: MarkerState::Fresh, suspect: false })?;
+    for ending in ["-wal", "", "-shm"] {
+        remove_if_there(&beside(file, ending))?;
+    }
+    // Elsewhere a locked file cannot be removed.
+    if cfg!(not(unix)) {
+        drop(lock);
+        return remove_if_there(&lock_path(file));
+    }
+    remove_if_there(&lock_path(file))?;
+    drop(lock);
+    Ok(())
+}
+
+fn remove_if_there(file: &Path) -> io::Result<()> {
+    match fs::remove_file(file) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,255 @@
+//! The catalog: which stores a data dir holds, what they have not sent yet, and whose each sync id is.
+
+use std::{
+    path::Path,
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use super::{
+    layout::{Layout, LayoutError, refuse_symlink},
+    sqlite::{Access, Connection, Place, SqliteError, SqliteErrorKind},
+};
+use crate::{
+    clock::pause,
+    id::StoreId,
+    options::Durability,
+    value::{Value, ValueRef},
+};
+
+mod rebuild;
+
+/// What a newer larder may change; an unknown format is read as lost and made anew.
+const FORMAT: i64 = 1;
+
+const DDL: &str = "
+CREATE TABLE stores (
+    definition TEXT NOT NULL, id TEXT NOT NULL, file TEXT NOT NULL, unsent INTEGER,
+    PRIMARY KEY (definition, id)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE sync_ids (
+    backend TEXT NOT NULL, sync_id TEXT NOT NULL, definition TEXT NOT NULL, id TEXT NOT NULL,
+    PRIMARY KEY (backend, sync_id)
+) STRICT, WITHOUT ROWID;
+";
+
+/// How long another process may hold the catalog, in tries of [`PAUSE`].
+const TRIES: u32 = 2_000;
+const PAUSE: Duration = Duration::from_millis(5);
+
+/// The catalog of a data dir, or of a registry in memory.
+pub(crate) struct Catalog {
+    connection: Mutex<Connection>,
+}
+
+/// One store of the catalog.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Entry {
+    pub(crate) id: StoreId,
+    /// Relative to the folder `stores`.
+    pub(crate) file: String,
+    /// Events that the backend does not have; `None` while that is not known: the store is open, or was when its process ended.
+    pub(crate) unsent: Option<u64>,
+}
+
+impl Catalog {
+    /// The catalog of a registry without a data dir.
+    pub(crate) fn in_memory() -> Result<Self, SqliteError> {
+        let mut connection = open(&Place::Memory)?;
+        create(&mut connection)?;
+        Ok(Self { connection: Mutex::new(connection) })
+    }
+
+    /// The catalog of a data dir; made, from the stores, when it is missing or cannot be read.
+    pub(crate) fn open(layout: &Layout) -> Result<Self, LayoutError> {
+        let path = layout.catalog();
+        refuse_symlink(&path)?;
+        match Self::open_file(&path) {
+            Ok((catalog, false)) => return Ok(catalog),
+            Ok((catalog, true)) => {
+                rebuild::fill(&catalog, layout);
+                return Ok(catalog);
+            }
+            Err(error) if !lost(&error) => return Err(LayoutError::new(&path, error)),
+            Err(error) => {
+                tracing::warn!(catalog = %path.display(), %error, "the catalog cannot be read, it is made anew from the stores");
+            }
+        }
+        rebuild::move_away(&path)?;
+        let (catalog, _) = Self::open_file(&path).map_err(|error| LayoutError::new(&path, error))?;
+        rebuild::fill(&catalog, layout);
+        Ok(catalog)
+    }
+
+    /// The catalog, and whether it is new.
+    fn open_file(path: &Path) -> Result<(Self, bool), SqliteError> {
+        let mut connection = retry(|| open(&Place::File(path.to_owned())))?;
+        let new = retry(|| transaction(&mut connection, create))?;
+        let format = connection.integer("PRAGMA user_version", &[])?;
+        if format != Some(FORMAT) {
+            return Err(SqliteError::new(SqliteErrorKind::NotADatabase, format!("it has format {format:?}")));
+        }
+        Ok((Self { connection: Mutex::new(connection) }, new))
+    }
+
+    /// Enters a store; to be called before its file is made. What is there stays.
+    pub(crate) fn add(&self, definition: &str, id: &StoreId, durability: Durability) -> Result<(), SqliteError> {
+        let file = Layout::relative(definition, id);
+        let mut connection = self.lock();
+        let key = [ValueRef::Text(definition), ValueRef::Text(id.as_str())];
+        let known = retry(|| connection.integer("SELECT 1 FROM stores WHERE definition = ? AND id = ?", &key))?;
+        if known.is_some() {
+            return Ok(());
+        }
+        let params = [key[0], key[1], ValueRef::Text(&file)];
+        let sql = "INSERT OR IGNORE INTO stores (definition, id, file, unsent) VALUES (?, ?, ?, 0)";
+        if durability == Durability::Power {
+            connection.batch("PRAGMA synchronous = FULL")?;
+        }
+        let added = retry(|| connection.execute(sql, &params));
+        if durability == Durability::Power {
+            connection.batch("PRAGMA synchronous = NORMAL")?;
+        }
+        added.map(drop)
+    }
+
+    /// Notes how many events of a store are unsent.
+    pub(crate) fn set_unsent(&self, definition: &str, id: &StoreId, unsent: Option<u64>) -> Result<(), SqliteError> {
+        let unsent =
+            unsent.map_or(ValueRef::Null, |events| ValueRef::Integer(i64::try_from(events).unwrap_or(i64::MAX)));
+        let params = [unsent, ValueRef::Text(definition), ValueRef::Text(id.as_str())];
+        let sql = "UPDATE stores SET unsent = ?1 WHERE definition = ?2 AND id = ?3 AND unsent IS NOT ?1";
+        self.write(sql, &params)
+    }
+
+    /// Takes a sync id of a backend for a store; `Err` names the owner when it is another's.
+    pub(crate) fn claim(
+        &self,
+        backend: &str,
+        sync_id: &str,
+        definition: &str,
+        id: &StoreId,
+    ) -> Result<Result<(), String>, SqliteError> {
+        let key = [ValueRef::Text(backend), ValueRef::Text(sync_id)];
+        let sql = "INSERT OR IGNORE INTO sync_ids (backend, sync_id, definition, id) VALUES (?, ?, ?, ?)";
+        self.write(sql, &[key[0], key[1], ValueRef::Text(definition), ValueRef::Text(id.as_str())])?;
+        let owner =
+            self.lock().row("SELECT definition, id FROM sync_ids WHERE backend = ? AND sync_id = ?", &key, |row| {
+                Ok::<_, SqliteError>((text(row.value(0)), text(row.value(1))))
+            })?;
+        Ok(match owner {
+            Some((owner, _)) if owner != definition => Err(owner),
+            Some((owner, store)) if store != id.as_str() => Err(format!("{owner} (store {store})")),
+            _ => Ok(()),
+        })
+    }
+
+    /// One store.
+    pub(crate) fn get(&self, definition: &str, id: &StoreId) -> Result<Option<Entry>, SqliteError> {
+        let sql = "SELECT id, file, unsent FROM stores WHERE definition = ? AND id = ?";
+        let params = [ValueRef::Text(definition), ValueRef::Text(id.as_str())];
+        Ok(self.entries(sql, &params)?.into_iter().next())
+    }
+
+    /// All stores of a definition, by id.
+    pub(crate) fn stored(&self, definition: &str) -> Result<Vec<Entry>, SqliteError> {
+        let sql = "SELECT id, file, unsent FROM stores WHERE definition = ? ORDER BY id";
+        self.entries(sql, &[ValueRef::Text(definition)])
+    }
+
+    /// The stores of a definition that have unsent events, or may have.
+    pub(crate) fn unsent(&self, definition: &str) -> Result<Vec<Entry>, SqliteError> {
+        let sql =
+            "SELECT id, file, unsent FROM stores WHERE definition = ? AND (unsent IS NULL OR unsent > 0) ORDER BY id";
+        self.entries(sql, &[ValueRef::Text(definition)])
+    }
+
+    /// Forgets a store; to be called after its file is gone.
+    pub(crate) fn remove(&self, definition: &str, id: &StoreId) -> Result<(), SqliteError> {
+        let params = [ValueRef::Text(definition), ValueRef::Text(id.as_str())];
+        self.write("DELETE FROM sync_ids WHERE definition = ? AND id = ?", &params)?;
+        self.write("DELETE FROM stores WHERE definition = ? AND id = ?", &params)
+    }
+
+    fn entries(&self, sql: &str, params: &[ValueRef<'_>]) -> Result<Vec<Entry>, SqliteError> {
+        let mut connection = self.lock();
+        retry(|| {
+            let mut entries = Vec::new();
+            connection.each_row(sql, params, |row| {
+                // An id that is none cannot have been written by larder; it cannot be opened either.
+                if let Ok(id) = text(row.value(0)).parse() {
+                    let unsent = match row.value(2) {
+                        ValueRef::Integer(events) => u64::try_from(events).ok(),
+                        _ => None,
+                    };
+                    entries.push(Entry { id, file: text(row.value(1)), unsent });
+                }
+                Ok::<_, SqliteError>(true)
+            })?;
+            Ok(entries)
+        })
+    }
+
+    fn write(&self, sql: &str, params: &[ValueRef<'_>]) -> Result<(), SqliteError> {
+        let mut connection = self.lock();
+        retry(|| connection.execute(sql, params)).map(drop)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Connection> {
+        self.connection.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn open(place: &Place) -> Result<Connection, SqliteError> {
+    Connection::open(place, Access::Writer { create: true, durability: Durability::Process })
+}
+
+/// Makes the tables if there are none; whether it did.
+fn create(connection: &mut Connection) -> Result<bool, SqliteError> {
+    let tables = connection.integer("SELECT count(*) FROM sqlite_schema", &[])?.unwrap_or(0);
+    if tables == 0 {
+        connection.batch(&format!("{DDL} PRAGMA user_version = {FORMAT};"))?;
+    }
+    Ok(tables == 0)
+}
+
+fn transaction<R>(
+    connection: &mut Connection,
+    work: impl FnOnce(&mut Connection) -> Result<R, SqliteError>,
+) -> Result<R, SqliteError> {
+    connection.execute("BEGIN IMMEDIATE", &[])?;
+    let result = work(connection);
+    match result {
+        Ok(value) => connection.execute("COMMIT", &[]).map(|_| value),
+        Err(error) => {
+            // The first error is the one to tell.
+            let _ = connection.execute("ROLLBACK", &[]);
+            Err(error)
+        }
+    }
+}
+
+/// Other processes may hold the catalog for the length of a small write.
+fn retry<R>(mut work: impl FnMut() -> Result<R, SqliteError>) -> Result<R, SqliteError> {
+    for _ in 1..TRIES {
+        match work() {
+            Err(error) if error.kind == SqliteErrorKind::Busy => pause(PAUSE),
+            done => return done,
+        }
+    }
+    work()
+}
+
+fn lost(error: &SqliteError) -> bool {
+    matches!(error.kind, SqliteErrorKind::Corrupt | SqliteErrorKind::NotADatabase)
+}
+
+fn text(value: ValueRef<'_>) -> String {
+    match value.to_owned() {
+        Value::Text(text) => text,
+        _ => String::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests;

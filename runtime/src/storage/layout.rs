@@ -1,0 +1,162 @@
+//! Where things lie in a data dir: `client`, `catalog.db`, `stores/<definition>/<slug>-<hash>.db`.
+
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+};
+
+use crate::id::StoreId;
+
+/// Longest readable part of a file name, in bytes.
+const SLUG_BYTES: usize = 40;
+
+/// Names that Windows keeps for devices.
+const DEVICES: &[&str] = &["con", "prn", "aux", "nul"];
+
+/// A data dir.
+#[derive(Clone, Debug)]
+pub(crate) struct Layout {
+    root: PathBuf,
+}
+
+/// A file or folder of a data dir that cannot be used, and why.
+#[derive(Clone, Debug)]
+pub(crate) struct LayoutError {
+    pub(crate) path: PathBuf,
+    pub(crate) reason: String,
+}
+
+impl LayoutError {
+    pub(crate) fn new(path: &Path, reason: impl ToString) -> Self {
+        Self { path: path.to_owned(), reason: reason.to_string() }
+    }
+}
+
+impl Layout {
+    /// The data dir at `path`, made if it is missing. The path to it may hold symlinks, what is inside may not.
+    pub(crate) fn open(path: &Path) -> Result<Self, LayoutError> {
+        make_folder(path)?;
+        let root = path.canonicalize().map_err(|error| LayoutError::new(path, error))?;
+        let layout = Self { root };
+        make_own_folder(&layout.stores())?;
+        Ok(layout)
+    }
+
+    pub(crate) fn root(&self) -> &Path {
+        &self.root
+    }
+
+    pub(crate) fn client(&self) -> PathBuf {
+        self.root.join("client")
+    }
+
+    pub(crate) fn catalog(&self) -> PathBuf {
+        self.root.join("catalog.db")
+    }
+
+    pub(crate) fn stores(&self) -> PathBuf {
+        self.root.join("stores")
+    }
+
+    /// A store's file, as the catalog has it: relative to [`stores`](Self::stores).
+    pub(crate) fn relative(definition: &str, id: &StoreId) -> String {
+        format!("{}/{}.db", folder_name(definition), file_stem(id))
+    }
+
+    pub(crate) fn store(&self, definition: &str, id: &StoreId) -> PathBuf {
+        self.stores().join(folder_name(definition)).join(format!("{}.db", file_stem(id)))
+    }
+
+    /// Makes the folder of a definition's stores.
+    pub(crate) fn make_definition_folder(&self, definition: &str) -> Result<(), LayoutError> {
+        make_own_folder(&self.stores().join(folder_name(definition)))
+    }
+}
+
+/// A definition's folder. Names that a file system may confuse with others, or not take, get a hash.
+fn folder_name(definition: &str) -> String {
+    let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'_' | b'-');
+    let device =
+        DEVICES.contains(&definition) || matches!(definition.as_bytes(), [b'c', b'o', b'm', _] | [b'l', b'p', b't', _]);
+    if definition.bytes().all(plain) && !device && !looks_hashed(definition) {
+        definition.to_owned()
+    } else {
+        format!("{}-{}", slug(definition), &hash(definition)[..16])
+    }
+}
+
+/// A plain name that ends like a hashed one could meet it.
+fn looks_hashed(name: &str) -> bool {
+    name.rsplit_once('-').is_some_and(|(_, tail)| tail.len() == 16 && tail.bytes().all(|byte| byte.is_ascii_hexdigit()))
+}
+
+/// The readable part is for people; the hash, of the whole id, makes the name.
+fn file_stem(id: &StoreId) -> String {
+    format!("{}-{}", slug(id.as_str()), &hash(id.as_str())[..32])
+}
+
+fn slug(text: &str) -> String {
+    let readable =
+        |byte: u8| if byte.is_ascii_alphanumeric() || byte == b'_' { byte.to_ascii_lowercase() } else { b'-' };
+    text.bytes().take(SLUG_BYTES).map(|byte| char::from(readable(byte))).collect()
+}
+
+fn hash(text: &str) -> String {
+    blake3::hash(text.as_bytes()).to_hex().to_string()
+}
+
+fn make_folder(path: &Path) -> Result<(), LayoutError> {
+    let mut builder = fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(path).map_err(|error| LayoutError::new(path, error))
+}
+
+/// Makes a folder inside the data dir; a symlink in its place is refused.
+fn make_own_folder(path: &Path) -> Result<(), LayoutError> {
+    match fs::symlink_metadata(path) {
+        Ok(found) if found.file_type().is_symlink() => Err(LayoutError::new(
+            path,
+            "it is a symlink; larder follows none inside its data dir, put the folder there itself",
+        )),
+        Ok(found) if found.is_dir() => Ok(()),
+        Ok(_) => Err(LayoutError::new(path, "it is not a folder; move it away")),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => make_folder(path),
+        Err(error) => Err(LayoutError::new(path, error)),
+    }
+}
+
+/// Refuses a symlink where a file of the data dir is expected.
+pub(crate) fn refuse_symlink(path: &Path) -> Result<(), LayoutError> {
+    match fs::symlink_metadata(path) {
+        Ok(found) if found.file_type().is_symlink() => Err(LayoutError::new(
+            path,
+            "it is a symlink; larder follows none inside its data dir, put the file there itself",
+        )),
+        _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_name_is_readable_and_never_the_id() {
+        let id: StoreId = "project:rusqlite~2Frusqlite:issue:7".parse().unwrap_or_else(|_| unreachable!());
+        let stem = file_stem(&id);
+        assert!(stem.starts_with("project-rusqlite-2frusqlite-issue-7-"), "{stem}");
+        assert_eq!(stem.len(), "project-rusqlite-2frusqlite-issue-7-".len() + 32);
+    }
+
+    #[test]
+    fn ids_and_names_that_differ_in_case_alone_have_different_files() {
+        let stem = |id: &str| id.parse().map(|id| file_stem(&id)).unwrap_or_default();
+        assert_ne!(stem("issue:A").to_lowercase(), stem("issue:a").to_lowercase());
+        assert_eq!(folder_name("workspace"), "workspace");
+        assert_ne!(folder_name("Workspace").to_lowercase(), folder_name("workspace"));
+        assert_ne!(folder_name("con"), "con");
+        assert_ne!(folder_name(&folder_name("Workspace")), folder_name("Workspace"));
+    }
+}

@@ -1,0 +1,8 @@
+//! The registry: one test per rule, per known defect of the proposal's draft, and per promise on options, ids and the data dir.
+
+mod support;
+
+mod draft;
+mod identity;
+mod options;
+mod rules;
