@@ -9,7 +9,7 @@ use super::{
 use crate::{
     error::MaterializeError,
     query::Text,
-    table::{Assignment, Column, Table, TableSchema, quote},
+    table::{Assignment, Column, Table, TableSchema},
     value::{ColumnValue, IntoValue},
 };
 
@@ -105,19 +105,23 @@ impl<'t, 'a, T: Table> Delete<'t, 'a, T> {
 
 fn update(change: Change<'_, '_>, assignments: &[Assignment], one: bool) -> Result<u64, MaterializeError> {
     let table = change.table;
+    let statements = table.statements();
     let mut text = Text::default();
-    text.push(&format!("UPDATE {} SET ", quote(table.name)));
+    text.push("UPDATE ");
+    text.push(&statements.name);
+    text.push(" SET ");
     if assignments.is_empty() {
         // Nothing is set, and yet the rows are counted.
         text.push(&format!("{0} = {0}", table.names(&table.primary_key[..1])));
     }
     for (index, Assignment { column, value }) in assignments.iter().enumerate() {
-        let name = table.columns[*column].name;
-        let failed =
-            |source: &_| MaterializeError::Value { table: table.name, column: name, source: Clone::clone(source) };
-        let value = value.as_ref().map_err(failed)?;
+        let value = value.as_ref().map_err(|source| MaterializeError::Value {
+            table: table.name,
+            column: table.columns[*column].name,
+            source: source.clone(),
+        })?;
         text.push(if index == 0 { "" } else { ", " });
-        text.push(&quote(name));
+        text.push(&statements.columns[*column]);
         text.push(" = ");
         text.value(value);
     }
@@ -126,7 +130,8 @@ fn update(change: Change<'_, '_>, assignments: &[Assignment], one: bool) -> Resu
 
 fn delete(change: Change<'_, '_>, one: bool) -> Result<u64, MaterializeError> {
     let mut text = Text::default();
-    text.push(&format!("DELETE FROM {}", quote(change.table.name)));
+    text.push("DELETE FROM ");
+    text.push(&change.table.statements().name);
     change.run(text, one)
 }
 

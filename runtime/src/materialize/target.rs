@@ -4,7 +4,7 @@ use crate::{
     error::QueryError,
     query::{ByKey, Select, SelectSpec, Text},
     schema::HasTable,
-    table::{Table, TableSchema, quote},
+    table::{Table, TableSchema},
     value::{Value, ValueError},
 };
 
@@ -79,7 +79,7 @@ impl Rows {
 /// ` WHERE (key) IN (SELECT key .. ORDER BY .. LIMIT ..)`: SQLite as it is built here has no UPDATE with LIMIT.
 fn push_key_in(text: &mut Text, table: &TableSchema, spec: &SelectSpec) {
     let key = table.names(table.primary_key);
-    text.push(&format!(" WHERE ({key}) IN (SELECT {key} FROM {}", quote(table.name)));
+    text.push(&format!(" WHERE ({key}) IN (SELECT {key} FROM {}", table.statements().name));
     spec.push_where(text, table);
     spec.push_order(text, table);
     spec.push_limit(text, None);

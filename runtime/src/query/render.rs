@@ -5,10 +5,7 @@ use super::{
     logic::{Logic, NodeKind},
     predicate::{Comparison, Condition, Step},
 };
-use crate::{
-    table::{TableSchema, quote},
-    value::Value,
-};
+use crate::{table::TableSchema, value::Value};
 
 /// SQLite takes 32,766 parameters. Beyond this many, values are written into the text.
 const MAX_PARAMS: usize = 30_000;
@@ -191,7 +188,7 @@ impl Writer<'_, '_> {
     }
 
     fn column(&mut self, column: usize) {
-        self.out.sql.push_str(&quote(self.table.columns[column].name));
+        self.out.sql.push_str(&self.table.statements().columns[column]);
     }
 
     fn push(&mut self, sql: &str) {

@@ -8,8 +8,17 @@ use crate::{
 };
 
 /// A statement of the builder and its parameters.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Text(Rendered);
+
+/// Most statements are no longer than this, in bytes.
+const USUAL_LENGTH: usize = 256;
+
+impl Default for Text {
+    fn default() -> Self {
+        Self(Rendered { sql: String::with_capacity(USUAL_LENGTH), params: Vec::new() })
+    }
+}
 
 impl Text {
     pub(crate) fn push(&mut self, sql: &str) {

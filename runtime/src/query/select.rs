@@ -109,7 +109,7 @@ impl SelectSpec {
     /// ` FROM .. WHERE ..`
     pub(crate) fn push_from(&self, text: &mut Text, table: &TableSchema) {
         text.push(" FROM ");
-        text.push(&crate::table::quote(table.name));
+        text.push(&table.statements().name);
         self.push_where(text, table);
     }
 
@@ -128,7 +128,7 @@ impl SelectSpec {
         let key = table.primary_key.iter().filter(|column| !given(column)).map(|column| (*column, last));
         for (index, (column, descending)) in self.order.iter().copied().chain(key).enumerate() {
             text.push(if index == 0 { " ORDER BY " } else { ", " });
-            text.push(&crate::table::quote(table.columns[column].name));
+            text.push(&table.statements().columns[column]);
             if descending {
                 text.push(" DESC");
             }

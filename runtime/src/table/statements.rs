@@ -21,6 +21,10 @@ pub(crate) struct Statements {
     pub(crate) delete_by_key: String,
     /// ` WHERE "k" = ?`
     pub(crate) by_key: String,
+    /// `"t"`
+    pub(crate) name: String,
+    /// `"a"` and `"b"`
+    pub(crate) columns: Vec<String>,
 }
 
 impl TableStatements {
@@ -82,6 +86,8 @@ impl Statements {
             select,
             delete_by_key: format!("DELETE FROM {name}{by_key}"),
             by_key,
+            name,
+            columns: table.columns.iter().map(|column| quote(column.name)).collect(),
         }
     }
 }
