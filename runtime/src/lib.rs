@@ -8,6 +8,7 @@ mod adapter;
 mod change;
 mod clock;
 mod definition;
+pub mod doctor;
 pub mod error;
 mod event;
 mod id;

@@ -60,6 +60,7 @@ pub(crate) struct Connection {
     place: Place,
     guard: guard::GuardState,
     capture: Option<capture::Capture>,
+    wal_pages: Option<std::sync::Arc<std::sync::atomic::AtomicU32>>,
 }
 
 /// Interrupts what its connection is doing, from any thread.
@@ -78,7 +79,7 @@ impl Connection {
         let mut sqlite = open_raw(place, access)?;
         set_up(&sqlite, place, access)?;
         let guard = guard::GuardState::install(&mut sqlite)?;
-        Ok(Self { sqlite, place: place.clone(), guard, capture: None })
+        Ok(Self { sqlite, place: place.clone(), guard, capture: None, wal_pages: None })
     }
 
     /// Runs one statement, which is kept prepared; the number of rows that it changed itself.

@@ -8,49 +8,62 @@ use crate::{
     storage::sqlite::{Access, Checkpoint, Connection, Place, SqliteError, SqliteErrorKind},
 };
 
-/// From this size on a passive checkpoint runs in the background.
-const BACKGROUND_BYTES: u64 = 4 << 20;
+/// From so many pages of `-wal` on (4 MiB) a passive checkpoint runs in the background.
+const BACKGROUND_PAGES: u32 = 1_024;
 
-/// From this size on a commit checkpoints by itself: the background does not keep up.
-const COMMIT_BYTES: u64 = 16 << 20;
+/// From so many on (16 MiB) a commit checkpoints by itself: the background does not keep up.
+const COMMIT_PAGES: u32 = 4_096;
 
-/// Commits between two looks at the size. A small commit writes about 12 KiB, so this is well below a megabyte.
-const COMMITS_BETWEEN_LOOKS: u32 = 64;
-
-/// When to look at the size of the `-wal`.
+/// What is known of the `-wal` between two commits.
 #[derive(Debug, Default)]
 pub(crate) struct WalWatch {
-    commits: u32,
-    pub(super) scheduled: bool,
+    scheduled: bool,
+    /// Pages when the last checkpoint was begun. Those stay counted until a commit starts the `-wal` over.
+    seen: u32,
+}
+
+/// What a commit is to do about the `-wal`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Due {
+    Nothing,
+    Background,
+    Now,
 }
 
 impl WalWatch {
-    /// Whether it is time to look. `heavy` commits are looked at at once.
-    fn due(&mut self, heavy: bool) -> bool {
-        self.commits += 1;
-        let due = heavy || self.commits >= COMMITS_BETWEEN_LOOKS;
-        if due {
-            self.commits = 0;
+    /// `pages` are in the `-wal` after a commit.
+    fn due(&mut self, pages: u32) -> Due {
+        if pages < self.seen {
+            self.seen = 0;
         }
-        due
+        match pages - self.seen {
+            new if new >= COMMIT_PAGES => {
+                self.seen = pages;
+                Due::Now
+            }
+            new if new >= BACKGROUND_PAGES && !self.scheduled => {
+                (self.seen, self.scheduled) = (pages, true);
+                Due::Background
+            }
+            _ => Due::Nothing,
+        }
     }
 }
 
 impl Engine {
-    /// After a group: looks at the size of the `-wal` now and then.
-    pub(super) fn after_commit(self: &Arc<Self>, writer: &mut Writer, events: usize) {
-        if self.shared.place == Place::Memory || !writer.wal.due(events >= 64) {
-            return;
-        }
-        let bytes = writer.connection.wal_bytes();
-        if bytes >= COMMIT_BYTES {
-            let done = writer.connection.checkpoint(Checkpoint::Passive);
-            self.look_at(done.err());
-        } else if bytes >= BACKGROUND_BYTES && !writer.wal.scheduled {
-            writer.wal.scheduled = true;
-            let engine = Arc::downgrade(self);
-            // Nobody waits for it: it runs by itself.
-            drop(self.shared.runtime.spawn_blocking(move || checkpoint_in_background(&engine)));
+    /// After a group: a checkpoint, if the `-wal` has grown.
+    pub(super) fn after_commit(self: &Arc<Self>, writer: &mut Writer) {
+        match writer.wal.due(writer.connection.wal_pages()) {
+            Due::Nothing => {}
+            Due::Now => {
+                let done = writer.connection.checkpoint(Checkpoint::Passive);
+                self.look_at(done.err());
+            }
+            Due::Background => {
+                let engine = Arc::downgrade(self);
+                // Nobody waits for it: it runs by itself.
+                drop(self.shared.runtime.spawn_blocking(move || checkpoint_in_background(&engine)));
+            }
         }
     }
 
@@ -124,11 +137,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_size_is_looked_at_now_and_then() {
+    fn checkpoints_are_due_after_what_was_written_since_the_last() {
         let mut watch = WalWatch::default();
-        assert!((1..COMMITS_BETWEEN_LOOKS).all(|_| !watch.due(false)));
-        assert!(watch.due(false));
-        assert!(watch.due(true));
-        assert!(!watch.due(false));
+        assert_eq!(watch.due(BACKGROUND_PAGES - 1), Due::Nothing);
+        assert_eq!(watch.due(BACKGROUND_PAGES), Due::Background);
+        assert_eq!(watch.due(2 * BACKGROUND_PAGES), Due::Nothing);
+        assert_eq!(watch.due(BACKGROUND_PAGES + COMMIT_PAGES), Due::Now);
+        watch.scheduled = false;
+        assert_eq!(watch.due(BACKGROUND_PAGES + COMMIT_PAGES + 1), Due::Nothing);
+        assert_eq!(watch.due(3), Due::Nothing);
+        assert_eq!(watch.due(BACKGROUND_PAGES), Due::Background);
     }
 }

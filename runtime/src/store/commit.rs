@@ -58,9 +58,7 @@ impl Engine {
     pub(super) fn lead(self: &Arc<Self>, own: Option<&dyn CommitWork>) -> Option<Outcome> {
         let mut lead = self.queue.lead();
         let mut slot = self.lock_writer();
-        let own_events = own.map_or(0, |work| work.events().len());
-        lead.take_group(own_events);
-        let events = own_events + lead.jobs().iter().map(|job| job.size()).sum::<usize>();
+        lead.take_group(own.map_or(0, |work| work.events().len()));
         let outcome = match (slot.as_mut(), own) {
             (None, own) => {
                 lead.refuse_all(&|| self.closed());
@@ -70,7 +68,7 @@ impl Engine {
             (Some(writer), own) => self.commit_group(writer, own, &mut lead),
         };
         if let Some(writer) = slot.as_mut() {
-            self.after_commit(writer, events);
+            self.after_commit(writer);
         }
         drop(slot);
         drop(lead);

@@ -129,7 +129,7 @@ fn prepare(request: &OpenRequest, path: &Path, lock: &mut Lock, connection: &mut
         Kind::Foreign => Err(wrong_file(request, path, "it belongs to another program").into()),
         Kind::Store(format) if format > meta::FORMAT => Err(files::newer(request, path, format).into()),
         Kind::Empty | Kind::Store(_) => {
-            connection.batch("PRAGMA wal_autocheckpoint = 0").map_err(failed)?;
+            set_up_writer(connection).map_err(failed)?;
             let marker = lock.marker();
             if kind == Kind::Empty {
                 mark_open(request, path, lock)?;
@@ -146,6 +146,12 @@ fn prepare(request: &OpenRequest, path: &Path, lock: &mut Lock, connection: &mut
             Ok((meta, key, head, report))
         }
     }
+}
+
+/// Checkpoints are larder's own, and a busy writer has a page cache; [`Engine::maintain`] takes it away when the store is idle.
+pub(super) fn set_up_writer(connection: &mut Connection) -> Result<(), SqliteError> {
+    connection.watch_wal()?;
+    connection.batch("PRAGMA cache_size = -2048")
 }
 
 /// From here on the `-wal`, which is there since the first read, may hold what the file does not.

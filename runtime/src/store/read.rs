@@ -71,7 +71,9 @@ impl Engine {
             Lease::Idle(reader) => Ok(Some(reader)),
             Lease::Exhausted => Ok(None),
             Lease::Open => match Connection::open(&self.shared.place, Access::Reader) {
-                Ok(connection) => {
+                Ok(mut connection) => {
+                    // Readers of an idle store are closed, so what they keep is for work.
+                    connection.batch("PRAGMA cache_size = -512").map_err(|error| self.refused("", error))?;
                     let interrupter = Arc::new(connection.interrupter());
                     Ok(Some(Reader { connection, interrupter }))
                 }

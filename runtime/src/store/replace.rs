@@ -6,7 +6,7 @@ use std::{fs, io, path::Path};
 use super::{
     Migration, MigrationsReport, OpenRequest, RebuildReason,
     files::sync_folder,
-    open::{Opened, Stop, create_with, identify, log_error, sqlite_error},
+    open::{Opened, Stop, create_with, identify, log_error, set_up_writer, sqlite_error},
     rebuild::{call_back, finish as finish_rebuild, observe, replay_error},
     replay::{Apart, Replayed, replay},
 };
@@ -36,7 +36,7 @@ pub(super) fn replace_tables(request: &OpenRequest, path: &Path, lock: &mut Lock
     let failed = |error| sqlite_error(request, error);
     let access = Access::Writer { create: false, durability: request.options.durability };
     let mut connection = Connection::open(&request.place, access).map_err(failed)?;
-    connection.batch("PRAGMA wal_autocheckpoint = 0").map_err(failed)?;
+    set_up_writer(&mut connection).map_err(failed)?;
     let (meta, key, head) = identify(request, path, &mut connection)?;
     Ok(Opened { connection, meta, key, head, report })
 }

@@ -75,7 +75,7 @@ struct Author {
 
 /// Rows in order; their text stands in one buffer, so that a batch makes no allocation per row.
 #[derive(Default)]
-pub(crate) struct LogBatch {
+struct LogBatch {
     text: String,
     rows: Vec<Raw>,
 }

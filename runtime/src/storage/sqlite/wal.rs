@@ -1,6 +1,13 @@
 //! The write-ahead log of a file: checkpoints and size.
 
-use std::{ffi::OsString, path::PathBuf};
+use std::{
+    ffi::OsString,
+    path::PathBuf,
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
+};
 
 use rusqlite::{config::DbConfig, wal::CheckpointMode};
 
@@ -40,6 +47,24 @@ impl Connection {
     pub(crate) fn keep_wal_at_close(&mut self, keep: bool) -> Result<(), SqliteError> {
         self.sqlite.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, keep)?;
         Ok(())
+    }
+
+    /// Counts the pages of the `-wal` from now on, in place of SQLite's own checkpoints in the middle of a commit.
+    pub(crate) fn watch_wal(&mut self) -> Result<(), SqliteError> {
+        let pages = Arc::new(AtomicU32::new(0));
+        let seen = Arc::clone(&pages);
+        self.sqlite.wal_hook(Some(move |_: &mut rusqlite::hooks::Wal, count: std::ffi::c_int| {
+            seen.store(u32::try_from(count).unwrap_or(0), Ordering::Relaxed);
+            Ok(())
+        }))?;
+        self.wal_pages = Some(pages);
+        Ok(())
+    }
+
+    /// Pages in the `-wal` after the last commit of this connection, also those that are in the file already and will be
+    /// overwritten next; 0 unless it is watched.
+    pub(crate) fn wal_pages(&self) -> u32 {
+        self.wal_pages.as_ref().map_or(0, |pages| pages.load(Ordering::Relaxed))
     }
 
     /// The size of the `-wal` in bytes; 0 when there is none.

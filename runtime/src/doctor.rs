@@ -1,0 +1,249 @@
+//! Looking at a store's file without loading the store: what is wrong with it, and what of its eventlog can still be read.
+//!
+//! ```no_run
+//! let file = std::path::Path::new("data/stores/workspace/ws-1-0a1b2c3d.db");
+//! let report = larder::doctor::check(file)?;
+//! if !report.is_sound() {
+//!     let mut out = std::fs::File::create_new("ws-1.jsonl")?;
+//!     let exported = larder::doctor::export(file, &mut out)?;
+//!     println!("{} events, {} of them damaged", exported.events, exported.damaged);
+//! }
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! Both take the store's lock, so the store must not be open. They change nothing in the file.
+
+use std::{
+    fs,
+    io::{self, Write},
+    path::{Path, PathBuf},
+};
+
+use crate::{
+    event::EventNumber,
+    storage::{
+        eventlog::{ChainKey, LogCursor, LogError, LogHead},
+        lock::{Lock, LockError, MarkerState, beside},
+        meta::{self, Header, Meta},
+        sqlite::{Access, Connection, Place, SqliteError},
+    },
+    value::ValueRef,
+};
+
+mod line;
+mod salvage;
+
+/// Most problems that SQLite's own check reports.
+const SHOWN_PROBLEMS: usize = 20;
+
+/// What [`check`] found in a store's file.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct CheckReport {
+    /// The definition's name, if the file says one.
+    pub definition: Option<String>,
+    /// The store's id, if the file says one.
+    pub store_id: Option<String>,
+    /// Whether the last opener closed the store. If not, its `-wal` belongs to the file and is needed.
+    pub closed_cleanly: bool,
+    /// Events from the first one on whose checksums fit.
+    pub sound_events: u64,
+    /// What is wrong, one line each; empty when nothing is.
+    pub problems: Vec<String>,
+}
+
+impl CheckReport {
+    /// Whether nothing is wrong.
+    pub fn is_sound(&self) -> bool {
+        self.problems.is_empty()
+    }
+}
+
+/// What [`export`] wrote.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ExportReport {
+    /// Events written.
+    pub events: u64,
+    /// How many of them do not fit their checksum, or follow a row that cannot be read.
+    pub damaged: u64,
+    /// Stretches of the log that SQLite cannot read: the number before and the number after, where these are known.
+    pub unreadable: Vec<(EventNumber, Option<EventNumber>)>,
+}
+
+/// Why a file cannot be looked at.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum DoctorError {
+    /// The store is open.
+    #[error("{file} is open in {holder}; close it there")]
+    Locked {
+        /// The store's file.
+        file: PathBuf,
+        /// `process 123`, or `this process`.
+        holder: String,
+    },
+    /// There is no such file, or it is not one of larder's.
+    #[error("{file} is not the file of a store: {reason}")]
+    NotAStore {
+        /// The file.
+        file: PathBuf,
+        /// What was found.
+        reason: String,
+    },
+    /// So much is damaged that SQLite reads nothing.
+    #[error("{file} cannot be read at all: {reason}; restore it from a backup")]
+    Unreadable {
+        /// The file.
+        file: PathBuf,
+        /// SQLite's words.
+        reason: String,
+    },
+    /// Reading the file's folder, or writing the export, failed.
+    #[error("{file}: {source}")]
+    Io {
+        /// The store's file.
+        file: PathBuf,
+        /// What the operating system said.
+        source: io::Error,
+    },
+}
+
+/// Checks the whole file: SQLite's own check, what the file says of itself, and every row of the eventlog. Whether the tables are
+/// what the log makes only the store's app can tell ([`Store::verify`](crate::Store::verify)).
+///
+/// # Errors
+/// When the file cannot be looked at; damage is in the report.
+pub fn check(file: impl AsRef<Path>) -> Result<CheckReport, DoctorError> {
+    let mut patient = Patient::admit(file.as_ref())?;
+    let mut report = CheckReport { closed_cleanly: patient.closed_cleanly, ..CheckReport::default() };
+    report.problems.extend(patient.left_behind());
+    report.problems.extend(patient.sqlite_problems());
+    match patient.meta() {
+        Ok(meta) => {
+            report.sound_events = patient.sound_events(&meta, &mut report.problems);
+            (report.definition, report.store_id) = (Some(meta.definition), Some(meta.store_id));
+        }
+        Err(problem) => report.problems.push(problem),
+    }
+    Ok(report)
+}
+
+/// Writes every event that can be read, oldest first, one JSON object a line: `number`, `name`, `args`, `client_id`, `session_id`, `id`,
+/// and `sound` (whether the checksum fits; `null` where that cannot be told).
+///
+/// # Errors
+/// When the file cannot be looked at, or `out` cannot be written.
+pub fn export(file: impl AsRef<Path>, mut out: impl Write) -> Result<ExportReport, DoctorError> {
+    let mut patient = Patient::admit(file.as_ref())?;
+    let key = patient.meta().ok().and_then(|meta| meta.key());
+    let failed = |source| DoctorError::Io { file: file.as_ref().to_owned(), source };
+    let mut report = ExportReport::default();
+    let salvaged = salvage::salvage(&mut patient.connection, &mut |row| {
+        report.events += 1;
+        let sound = key.as_ref().map(|key| row.is_sound(key));
+        report.damaged += u64::from(sound != Some(true));
+        line::write(&mut out, &row, sound)
+    });
+    report.unreadable = salvaged.map_err(failed)?;
+    out.flush().map_err(failed)?;
+    Ok(report)
+}
+
+/// A store's file, locked and open for reading.
+struct Patient {
+    file: PathBuf,
+    connection: Connection,
+    closed_cleanly: bool,
+    // Held until the end.
+    _lock: Lock,
+}
+
+impl Patient {
+    fn admit(file: &Path) -> Result<Self, DoctorError> {
+        let not_a_store = |reason: &str| DoctorError::NotAStore { file: file.to_owned(), reason: reason.to_owned() };
+        let io = |source| DoctorError::Io { file: file.to_owned(), source };
+        match fs::symlink_metadata(file) {
+            Ok(found) if !found.is_file() => return Err(not_a_store("it is a symlink or no file")),
+            Ok(_) => {}
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(not_a_store("there is no file")),
+            Err(error) => return Err(io(error)),
+        }
+        let lock = Lock::acquire(file).map_err(|error| match error {
+            LockError::Held(holder) => DoctorError::Locked { file: file.to_owned(), holder },
+            LockError::Symlink => not_a_store("its lock file is a symlink"),
+            LockError::Io(error) => io(error),
+        })?;
+        match meta::read_header(file).map_err(io)? {
+            Header::Sqlite { application_id, .. } if application_id == meta::APPLICATION_ID || application_id == 0 => {}
+            Header::Sqlite { .. } => return Err(not_a_store("it belongs to another program")),
+            Header::Missing | Header::Empty => return Err(not_a_store("it is empty")),
+            Header::Other => {
+                let reason = "its first page is not that of an SQLite database".to_owned();
+                return Err(DoctorError::Unreadable { file: file.to_owned(), reason });
+            }
+        }
+        let unreadable =
+            |error: SqliteError| DoctorError::Unreadable { file: file.to_owned(), reason: error.to_string() };
+        let connection = Connection::open(&Place::File(file.to_owned()), Access::Reader).map_err(unreadable)?;
+        let closed_cleanly = lock.marker().state != MarkerState::Open;
+        Ok(Self { file: file.to_owned(), connection, closed_cleanly, _lock: lock })
+    }
+
+    fn left_behind(&self) -> Option<String> {
+        let has_wal = fs::metadata(beside(&self.file, "-wal")).is_ok();
+        (!self.closed_cleanly && !has_wal)
+            .then(|| "it was not closed cleanly and its `-wal` is missing, so commits may be lost".to_owned())
+    }
+
+    fn sqlite_problems(&mut self) -> Vec<String> {
+        let mut problems = Vec::new();
+        let checked = self.connection.each_row(&format!("PRAGMA integrity_check({SHOWN_PROBLEMS})"), &[], |row| {
+            match row.value(0) {
+                ValueRef::Text("ok") => {}
+                ValueRef::Text(problem) => problems.push(problem.to_owned()),
+                _ => problems.push("SQLite's check says nothing that can be read".to_owned()),
+            }
+            Ok::<_, SqliteError>(true)
+        });
+        problems.extend(checked.err().map(|error| format!("SQLite's check failed: {error}")));
+        problems
+    }
+
+    fn meta(&mut self) -> Result<Meta, String> {
+        match Meta::load(&mut self.connection) {
+            Ok(Some(meta)) => Ok(meta),
+            Ok(None) => Err("it does not say whose it is".to_owned()),
+            Err(error) => Err(format!("what it says of itself cannot be read: {error}")),
+        }
+    }
+
+    /// Reads the log from its first row on, up to the first that does not check.
+    fn sound_events(&mut self, meta: &Meta, problems: &mut Vec<String>) -> u64 {
+        let Some(key) = meta.key() else {
+            problems.push(format!("`{}` is no store id", meta.store_id.escape_debug()));
+            return 0;
+        };
+        let mut cursor = LogCursor::at(key, LogHead::EMPTY);
+        loop {
+            match cursor.read(&mut self.connection, 256) {
+                Ok(0) => return cursor.head().ordinal,
+                Ok(_) => {}
+                Err(error) => {
+                    problems.push(match error {
+                        LogError::Sqlite(error) => format!("the eventlog cannot be read: {error}"),
+                        damaged => format!("the eventlog is damaged: {damaged}"),
+                    });
+                    return cursor.head().ordinal;
+                }
+            }
+        }
+    }
+}
+
+impl Meta {
+    /// The key of the file's eventlog.
+    fn key(&self) -> Option<ChainKey> {
+        Some(ChainKey::new(&self.file_id, &self.definition, &self.store_id.parse().ok()?))
+    }
+}
