@@ -175,6 +175,7 @@ pub(crate) fn definition(draft: &Draft) -> TokenStream {
             const __TYPE_NAME: &'static ::core::primitive::str = "";
             fn __adapter() -> impl #private::Adapter { #private::SqliteAdapter::persisted() }
         }
+        impl #private::DefinedOn<#schema> for #ident {}
         #singleton
     });
     quote!(#item #body)

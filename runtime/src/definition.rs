@@ -53,6 +53,15 @@ pub trait StoreDefinition: Send + Sync + Sized + 'static {
     }
 }
 
+/// A definition whose schema is `S`. Generated beside the definition: a query of another store is then told so by name.
+#[doc(hidden)]
+#[diagnostic::on_unimplemented(
+    message = "this query belongs to `{Self}`, and the schema here is `{S}`",
+    label = "declared in the `queries {{ .. }}` of `{Self}`",
+    note = "ask a `Store<{Self}>`, or declare the query in this store's own `define_store!`"
+)]
+pub trait DefinedOn<S>: StoreDefinition {}
+
 /// What an `on_load` returns.
 #[doc(hidden)]
 #[diagnostic::on_unimplemented(

@@ -2,7 +2,7 @@
 
 pub use crate::{
     adapter::{Adapter, SqliteAdapter},
-    definition::{BoxFuture, Singleton, SingletonDefinition, StoreDefinition, hook_done},
+    definition::{BoxFuture, DefinedOn, Singleton, SingletonDefinition, StoreDefinition, hook_done},
     error::{BoxError, QueryError},
     event::{
         Event, EventDecodeError, EventEncodeError, EventField, EventInfo, decode_newtype, decode_struct, decode_unit,
@@ -11,7 +11,8 @@ pub use crate::{
     id::{KeyPart, KeyPattern, KeySegment, StoreId, StoreIdError, StoreKey, key_field, same_id},
     options::StoreOptions,
     query::{
-        EachRow, ExactlyOne, Fits, FitsSchema, Origin, Params, Query, Reads, Row, RowRef, SqlQuery, SqlShape, Statement,
+        EachRow, ExactlyOne, Fits, FitsSchema, Origin, Params, Query, Reads, Row, RowRef, SqlQuery, SqlShape,
+        Statement, assert_row,
     },
     registry::LoadContext,
     schema::{HasTable, Materializer, StoreSchema},
@@ -21,7 +22,7 @@ pub use crate::{
         TableStatements, assert_default, assert_key_column, assert_new_table, assert_nullable, assert_reference,
     },
     value::{
-        ColumnType, ColumnValue, Encoded, IntoValue, NotNull, Value, ValueError, ValueRef, assert_newtype,
+        ColumnType, ColumnValue, Encoded, IntoValue, NotNull, Value, ValueError, ValueRef, assert_newtype, bind,
         not_a_variant, text,
     },
 };

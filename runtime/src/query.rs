@@ -16,7 +16,7 @@ mod tuple;
 pub use by_key::{ByKey, OneByKey};
 pub use fits::{Fits, FitsSchema};
 pub use predicate::{Comparison, Predicate};
-pub use row::{Row, RowRef, RowSource};
+pub use row::{Row, RowRef, RowSource, assert_row};
 pub(crate) use run::Text;
 pub(crate) use select::SelectSpec;
 pub use select::{Count, Exists, First, One, Select};

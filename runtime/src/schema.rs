@@ -32,6 +32,7 @@ pub trait StoreSchema: Sized + Send + Sync + 'static {
 /// The schema has table `T`. One implementation per table in `#[schema(tables(..))]`.
 #[diagnostic::on_unimplemented(
     message = "table `{T}` is not in `{Self}`",
+    label = "`{Self}` does not have this table",
     note = "add `{T}` to `#[schema(tables(..))]` of `{Self}`, or ask a store that has it"
 )]
 pub trait HasTable<T> {}

@@ -8,7 +8,7 @@ mod into;
 mod json;
 
 #[doc(hidden)]
-pub use derived::{assert_newtype, not_a_variant, text};
+pub use derived::{assert_newtype, bind, not_a_variant, text};
 pub use into::IntoValue;
 pub use json::Json;
 

@@ -38,6 +38,10 @@ pub(crate) fn definition(definition: &Definition) -> TokenStream {
             #on_load
         }
 
+        #[automatically_derived]
+        #[diagnostic::do_not_recommend]
+        impl #private::DefinedOn<#schema> for #ident {}
+
         #singleton
     });
     quote! {

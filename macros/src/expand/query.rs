@@ -25,32 +25,34 @@ fn function(krate: &Crate, store: &Ident, query: &QueryFn) -> TokenStream {
     let QueryFn { attributes, vis, ident, sql, .. } = query;
     let arguments = query.parameters.iter().map(|(name, ty)| quote!(#name: #ty));
     let values = query.parameters.iter().map(|(name, ty)| {
-        let text = name.unraw().to_string();
-        let column = column_type(ty);
-        let here = krate.private_at(ty.span());
-        let value = quote_spanned!(ty.span()=> #here::IntoValue::<#column>::into_value(#name));
+        let (text, value) = (name.unraw().to_string(), value(krate, name, ty));
         quote!((#text, #value))
     });
-    let shape = match &query.shape {
-        Shape::Many(row) => quote_spanned!(row.span()=> ::std::vec::Vec<#row>),
-        Shape::Optional(row) => quote_spanned!(row.span()=> ::core::option::Option<#row>),
-        Shape::One(row) => quote_spanned!(row.span()=> #private::ExactlyOne<#row>),
+    let (shape, row) = match &query.shape {
+        Shape::Many(row) => (quote!(::std::vec::Vec<#row>), row),
+        Shape::Optional(row) => (quote!(::core::option::Option<#row>), row),
+        Shape::One(row) => (quote!(#private::ExactlyOne<#row>), row),
     };
+    let here = krate.private_at(row.span());
+    let row_fits = quote_spanned!(row.span()=> #here::assert_row::<#row>(););
     quote! {
         #(#attributes)*
         #vis fn #ident(#(#arguments),*) -> #private::SqlQuery<#store, #shape> {
+            #row_fits
             #private::SqlQuery::__new(#sql, ::std::vec![#(#values),*])
         }
     }
 }
 
-/// The column type that a parameter is stored as: `&str` as `String`, `&T` as `T`.
-fn column_type(ty: &Type) -> TokenStream {
-    match ty {
-        Type::Reference(reference) => match &*reference.elem {
-            Type::Path(TypePath { qself: None, path, .. }) if path.is_ident("str") => quote!(::std::string::String),
-            other => quote!(#other),
-        },
-        other => quote!(#other),
+/// A parameter in its stored form: `&str` as a `String` column's value, `&T` as that of a column of `T`.
+fn value(krate: &Crate, name: &Ident, ty: &Type) -> TokenStream {
+    let (column, reference) = match ty {
+        Type::Reference(reference) => (&*reference.elem, quote!(#name)),
+        other => (other, quote!(&#name)),
+    };
+    let here = krate.private_at(column.span());
+    if matches!(column, Type::Path(TypePath { qself: None, path, .. }) if path.is_ident("str")) {
+        return quote!(#here::IntoValue::<::std::string::String>::into_value(#name));
     }
+    quote_spanned!(column.span()=> #here::bind(<#column as #here::ColumnValue>::encode(#reference)))
 }

@@ -25,7 +25,7 @@ pub(crate) enum Identity {
     /// Any valid `StoreId`.
     StoreId,
     /// A typed id.
-    Key(Type),
+    Key(Box<Type>),
     /// Nothing: there is one store.
     Singleton(LitStr),
 }

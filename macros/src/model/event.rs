@@ -37,7 +37,7 @@ pub(crate) enum Payload {
     /// Nothing.
     Unit,
     /// One value.
-    Newtype(PayloadField),
+    Newtype(Box<PayloadField>),
     /// Named fields.
     Struct(Vec<PayloadField>),
 }
@@ -47,7 +47,7 @@ impl Payload {
     pub(crate) fn fields(&self) -> &[PayloadField] {
         match self {
             Self::Unit => &[],
-            Self::Newtype(field) => std::slice::from_ref(field),
+            Self::Newtype(field) => std::slice::from_ref(&**field),
             Self::Struct(fields) => fields,
         }
     }

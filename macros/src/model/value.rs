@@ -16,7 +16,7 @@ pub(crate) enum ValueKind {
     /// A unit enum, stored as text.
     Enum(Vec<ValueVariant>),
     /// A struct with one field, stored as that field.
-    Newtype { member: Member, ty: Type },
+    Newtype { member: Member, ty: Box<Type> },
 }
 
 /// A variant and its stored name.

@@ -171,7 +171,7 @@ fn complete(draft: &Draft, errors: &mut Errors) -> Option<Definition> {
             errors.at(id, message::singleton_with_id());
             Identity::StoreId
         }
-        (Some(id), None) => Identity::Key(id.clone()),
+        (Some(id), None) => Identity::Key(Box::new(id.clone())),
         (None, Some(singleton)) => Identity::Singleton(singleton.clone()),
         (None, None) => Identity::StoreId,
     };

@@ -96,7 +96,7 @@ fn payload(variant: &Variant, errors: &mut Errors) -> Option<Payload> {
         Fields::Unit => Some(Payload::Unit),
         Fields::Named(fields) => Some(Payload::Struct(fields.named.iter().map(|found| field(found, errors)).collect())),
         Fields::Unnamed(fields) if fields.unnamed.len() == 1 => {
-            Some(Payload::Newtype(field(&fields.unnamed[0], errors)))
+            Some(Payload::Newtype(Box::new(field(&fields.unnamed[0], errors))))
         }
         Fields::Unnamed(fields) if fields.unnamed.is_empty() => {
             errors.at(&variant.ident, message::empty_event_tuple(&variant.ident));

@@ -54,5 +54,5 @@ fn newtype(data: &DataStruct, errors: &mut Errors) -> Option<ValueKind> {
     let (Some(field), None) = (fields.next(), fields.next()) else { return None };
     refuse_attributes(&field.attrs, "column", "the field of a newtype", errors);
     let member = field.ident.clone().map_or(Member::Unnamed(0.into()), Member::Named);
-    Some(ValueKind::Newtype { member, ty: field.ty.clone() })
+    Some(ValueKind::Newtype { member, ty: Box::new(field.ty.clone()) })
 }

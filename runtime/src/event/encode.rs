@@ -115,7 +115,7 @@ pub fn encode_payload<T: Serialize>(payload: &T) -> Result<Option<String>, Event
         return Err(EventEncodeError::NotFinite);
     }
     written?;
-    let text = String::from_utf8(text).map_err(|error| <serde_json::Error as serde::ser::Error>::custom(error))?;
+    let text = String::from_utf8(text).map_err(<serde_json::Error as serde::ser::Error>::custom)?;
     Ok(Some(text))
 }
 

@@ -33,8 +33,14 @@ pub(super) enum Rows {
 
 /// A table that schema `S` has. Unlike `S: HasTable<T>` this never guesses `T` because `S` has one table only.
 #[doc(hidden)]
+#[diagnostic::on_unimplemented(
+    message = "table `{Self}` is not in `{S}`",
+    label = "`{S}` does not have this table",
+    note = "add `{Self}`, a struct with `#[derive(Table)]`, to `#[schema(tables(..))]` of `{S}`"
+)]
 pub trait TableOf<S>: Table {}
 
+#[diagnostic::do_not_recommend]
 impl<S: HasTable<T>, T: Table> TableOf<S> for T {}
 
 impl<T: Table> Target for ByKey<T> {

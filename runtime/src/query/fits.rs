@@ -1,7 +1,11 @@
 //! Which queries may be asked of which stores.
 
 use super::{ByKey, Count, Exists, First, One, OneByKey, Query, Select, SqlQuery, SqlShape};
-use crate::{definition::StoreDefinition, schema::HasTable, table::Table};
+use crate::{
+    definition::{DefinedOn, StoreDefinition},
+    schema::HasTable,
+    table::Table,
+};
 
 /// A query that may be asked of store definition `D`: all its tables are in `D`'s schema.
 #[diagnostic::on_unimplemented(
@@ -29,4 +33,4 @@ impl<S: HasTable<T>, T: Table> FitsSchema<S> for One<T> {}
 impl<S: HasTable<T>, T: Table> FitsSchema<S> for ByKey<T> {}
 impl<S: HasTable<T>, T: Table> FitsSchema<S> for OneByKey<T> {}
 
-impl<D: StoreDefinition, R: SqlShape> FitsSchema<D::Schema> for SqlQuery<D, R> {}
+impl<S, D: DefinedOn<S>, R: SqlShape> FitsSchema<S> for SqlQuery<D, R> {}

@@ -27,6 +27,10 @@ pub trait Row: Sized + Send + Sync + 'static {
     fn decode(row: &RowRef<'_>) -> Result<Self, QueryError>;
 }
 
+/// For generated code.
+#[doc(hidden)]
+pub const fn assert_row<T: Row>() {}
+
 /// Where a row's values come from.
 #[doc(hidden)]
 pub trait RowSource {

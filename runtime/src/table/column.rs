@@ -109,22 +109,25 @@ impl<T: Table, V: ColumnValue, To> Column<T, V, To> {
         Predicate::any_of(self.index, values.into_iter().map(IntoValue::into_value).collect())
     }
 
+    /// SQL `LIKE`, for columns of text: `%` is any text, `_` any one character, ASCII letters match in either case.
+    pub fn like(self, pattern: impl Into<String>) -> Predicate<T>
+    where
+        V: TextColumn,
+    {
+        Predicate::compare(self.index, Comparison::Like, Ok(Value::Text(pattern.into())))
+    }
+
     /// What an update writes: this column becomes `value`.
     pub(crate) fn assign(self, value: impl IntoValue<V>) -> Assignment {
         Assignment { column: self.index, value: value.into_value() }
     }
 }
 
-/// Columns of text, `LIKE` may be asked of.
-impl<T: Table, V: TextColumn, To> Column<T, V, To> {
-    /// SQL `LIKE`: `%` is any text, `_` any one character, ASCII letters match in either case.
-    pub fn like(self, pattern: impl Into<String>) -> Predicate<T> {
-        Predicate::compare(self.index, Comparison::Like, Ok(Value::Text(pattern.into())))
-    }
-}
-
 /// `String` and `Option<String>`: the columns that have `like`.
-#[diagnostic::on_unimplemented(message = "`like` needs a column of text, and this one is of `{Self}`")]
+#[diagnostic::on_unimplemented(
+    message = "`like` needs a column of text, and this one is of `{Self}`",
+    label = "expected a column of type `String` or `Option<String>`"
+)]
 pub trait TextColumn: ColumnValue {}
 
 impl TextColumn for String {}

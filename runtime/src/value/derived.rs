@@ -1,6 +1,6 @@
 //! What the derived column types share.
 
-use super::{ColumnType, Encoded, ValueError, ValueRef};
+use super::{ColumnType, Encoded, Value, ValueError, ValueRef};
 
 /// For generated code; runs while compiling.
 #[track_caller]
@@ -9,6 +9,14 @@ pub const fn assert_newtype(ty: &ColumnType) {
         !ty.nullable,
         "a derived column type is never `NULL`; derive it for the type inside the `Option`, and make the column an `Option` of it"
     );
+}
+
+/// For generated code: a parameter of a query, owned.
+///
+/// # Errors
+/// When the value has no stored form.
+pub fn bind(value: Result<Encoded<'_>, ValueError>) -> Result<Value, ValueError> {
+    value.map(Encoded::into_owned)
 }
 
 /// For generated code.

@@ -4,29 +4,29 @@ use larder::prelude::*;
 
 #[derive(Table, Clone, Debug, PartialEq)]
 #[table(name = "issues", index(status, opened_at))]
-pub struct Issue {
+pub(crate) struct Issue {
     #[table(primary_key)]
-    pub number: i64,
+    pub(crate) number: i64,
     #[table(unique)]
-    pub title: String,
+    pub(crate) title: String,
     #[table(default = "Open")]
-    pub status: Status,
-    pub assignee: Option<String>,
-    pub opened_at: Timestamp,
+    pub(crate) status: Status,
+    pub(crate) assignee: Option<String>,
+    pub(crate) opened_at: Timestamp,
 }
 
 #[derive(ColumnValue, Clone, Copy, Debug, PartialEq)]
-pub enum Status {
+pub(crate) enum Status {
     Open,
     #[column(name = "closed")]
     Closed,
 }
 
 #[derive(ColumnValue, Clone, Debug, PartialEq)]
-pub struct Author(String);
+pub(crate) struct Author(String);
 
 #[derive(Table, Clone, Debug, PartialEq)]
-pub struct IssueComment {
+pub(crate) struct IssueComment {
     #[table(primary_key)]
     id: Uuid,
     #[table(references(Issue, on_delete = cascade), index)]
@@ -36,7 +36,7 @@ pub struct IssueComment {
 }
 
 #[derive(Event, Clone, Debug, PartialEq)]
-pub enum IssueEvent {
+pub(crate) enum IssueEvent {
     #[event(name = "v2.IssueOpened", from("v1.IssueOpened" = upgrade))]
     Opened {
         number: i64,
@@ -62,7 +62,7 @@ fn upgrade(old: OldOpened) -> Result<IssueEvent, std::convert::Infallible> {
 
 #[derive(StoreSchema)]
 #[schema(events = IssueEvent, tables(Issue, IssueComment), version = 3)]
-pub struct WorkspaceSchema;
+pub(crate) struct WorkspaceSchema;
 
 #[larder::materializer]
 impl Materializer for WorkspaceSchema {
@@ -73,14 +73,14 @@ impl Materializer for WorkspaceSchema {
 
 #[derive(StoreKey, Clone, Debug, PartialEq)]
 #[store_key("project:{project}:issue:{issue}")]
-pub struct IssueKey {
+pub(crate) struct IssueKey {
     issue: i64,
     project: String,
 }
 
 define_store! {
     /// The issues of one workspace.
-    pub WorkspaceStore {
+    pub(crate) WorkspaceStore {
         name: "workspace",
         id: IssueKey,
         schema: WorkspaceSchema,

@@ -104,11 +104,14 @@ fn own_struct(events: &EventEnum, variant: &EventVariant) -> TokenStream {
                 struct #name<#(#parameters),*> { #(#fields),* }
             }
         }
-        Payload::Newtype(PayloadField { serde: attributes, ty, blind: false, .. }) => quote! {
-            #[derive(#serde::Deserialize)]
-            #[serde(crate = #serde_path, transparent)]
-            struct #name(#(#attributes)* #ty);
-        },
+        Payload::Newtype(field) if !field.blind => {
+            let PayloadField { serde: attributes, ty, .. } = &**field;
+            quote! {
+                #[derive(#serde::Deserialize)]
+                #[serde(crate = #serde_path, transparent)]
+                struct #name(#(#attributes)* #ty);
+            }
+        }
         _ => TokenStream::new(),
     }
 }
@@ -134,7 +137,10 @@ fn mirror(events: &EventEnum) -> TokenStream {
                 let skipped = skipped(payload);
                 quote!(#[serde(skip)] #name #skipped)
             }
-            Payload::Newtype(PayloadField { serde, ty, .. }) => quote!(#name(#(#serde)* #ty)),
+            Payload::Newtype(field) => {
+                let PayloadField { serde, ty, .. } = &**field;
+                quote!(#name(#(#serde)* #ty))
+            }
             payload => {
                 let fields =
                     payload.fields().iter().map(|PayloadField { ident, serde, ty, .. }| quote!(#(#serde)* #ident: #ty));
@@ -164,7 +170,10 @@ fn mirror(events: &EventEnum) -> TokenStream {
 fn skipped(payload: &Payload) -> TokenStream {
     match payload {
         Payload::Unit => TokenStream::new(),
-        Payload::Newtype(PayloadField { ty, .. }) => quote!((#ty)),
+        Payload::Newtype(field) => {
+            let ty = &field.ty;
+            quote!((#ty))
+        }
         Payload::Struct(fields) => {
             let fields = fields.iter().map(|PayloadField { ident, ty, .. }| quote!(#ident: #ty));
             quote!({ #(#fields),* })

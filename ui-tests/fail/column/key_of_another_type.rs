@@ -1,0 +1,46 @@
+//! A row is named by a key of the table's own type.
+
+use larder::prelude::*;
+
+fn misuse() {
+    let _ = Issue::by_key("seven");
+}
+
+#[derive(Table)]
+struct Issue {
+    #[table(primary_key)]
+    number: i64,
+    title: String,
+    status: Status,
+    assignee: Option<String>,
+}
+
+#[derive(ColumnValue)]
+enum Status {
+    Open,
+    Closed,
+}
+
+#[derive(Table)]
+struct Setting {
+    #[table(primary_key)]
+    name: String,
+}
+
+#[derive(Event)]
+enum IssueEvent {
+    #[event(name = "v1.IssueOpened")]
+    Opened { number: i64 },
+}
+
+#[derive(Event)]
+enum SettingEvent {
+    #[event(name = "v1.SettingSet")]
+    Set { name: String },
+}
+
+#[derive(StoreSchema)]
+#[schema(events = IssueEvent, tables(Issue))]
+struct WorkspaceSchema;
+
+fn main() {}

@@ -1,0 +1,40 @@
+//! A parameter is a column value.
+
+use larder::prelude::*;
+
+define_store! {
+    WorkspaceStore {
+        name: "workspace",
+        schema: WorkspaceSchema,
+        adapter: SqliteAdapter::persisted(),
+
+        queries {
+            fn issues(number: u64) -> Vec<i64> = "SELECT number FROM issue WHERE number = :number";
+        }
+    }
+}
+
+#[larder::materializer]
+impl Materializer for WorkspaceSchema {
+    fn materialize(_: &IssueEvent, _: &EventContext, _: &mut Tables<'_, Self>) -> MaterializeResult {
+        Ok(())
+    }
+}
+
+#[derive(StoreSchema)]
+#[schema(events = IssueEvent, tables(Issue))]
+struct WorkspaceSchema;
+
+#[derive(Table)]
+struct Issue {
+    #[table(primary_key)]
+    number: i64,
+}
+
+#[derive(Event)]
+enum IssueEvent {
+    #[event(name = "v1.IssueOpened")]
+    Opened { number: i64 },
+}
+
+fn main() {}

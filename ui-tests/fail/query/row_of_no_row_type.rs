@@ -1,0 +1,44 @@
+//! A row becomes a row type.
+
+use larder::prelude::*;
+
+define_store! {
+    WorkspaceStore {
+        name: "workspace",
+        schema: WorkspaceSchema,
+        adapter: SqliteAdapter::persisted(),
+
+        queries {
+            fn issues() -> Vec<IssueRow> = "SELECT number FROM issue";
+        }
+    }
+}
+
+struct IssueRow {
+    number: i64,
+}
+
+#[larder::materializer]
+impl Materializer for WorkspaceSchema {
+    fn materialize(_: &IssueEvent, _: &EventContext, _: &mut Tables<'_, Self>) -> MaterializeResult {
+        Ok(())
+    }
+}
+
+#[derive(StoreSchema)]
+#[schema(events = IssueEvent, tables(Issue))]
+struct WorkspaceSchema;
+
+#[derive(Table)]
+struct Issue {
+    #[table(primary_key)]
+    number: i64,
+}
+
+#[derive(Event)]
+enum IssueEvent {
+    #[event(name = "v1.IssueOpened")]
+    Opened { number: i64 },
+}
+
+fn main() {}
