@@ -1,6 +1,6 @@
 //! An event as the log holds it.
 
-use super::{ClientId, EventNumber, SessionId};
+use super::{ClientId, Event, EventDecodeError, EventNumber, SessionId};
 
 /// 128 bits that name a synced event for ever, whatever its number becomes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -21,4 +21,14 @@ pub struct StoredEvent {
     pub session_id: SessionId,
     /// Its id; client-only events have none.
     pub id: Option<EventId>,
+}
+
+impl StoredEvent {
+    /// The typed event, through its upcaster if the name is an old one; `None` when `E` does not know the name.
+    ///
+    /// # Errors
+    /// When the arguments do not fit, or the upcaster refuses them.
+    pub fn decode<E: Event>(&self) -> Result<Option<E>, EventDecodeError> {
+        E::decode(&self.name, self.args.as_deref())
+    }
 }

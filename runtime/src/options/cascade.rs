@@ -160,7 +160,6 @@ impl Layers<'_> {
     pub(crate) fn resolve(self) -> ResolvedOptions {
         let limits = Limits::default();
         ResolvedOptions {
-
             durability: self.scalar(|layer| layer.durability).unwrap_or_default(),
             unknown_events: self.scalar(|layer| layer.unknown_events).unwrap_or_default(),
             limits: Limits {

@@ -1,0 +1,122 @@
+//! Registries that come and go over one data dir, and the files below them.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use larder::{LoadError, StoreDefinition, StoreHandle, StoreId, StoreOptions, StoreRegistry};
+
+/// A registry, and the data dir that outlives it. In memory nothing outlives it.
+pub struct Lab {
+    dir: tempfile::TempDir,
+    in_memory: bool,
+    defaults: StoreOptions,
+    registry: Option<StoreRegistry>,
+}
+
+impl Lab {
+    /// Stores in files.
+    pub fn on_disk() -> Self {
+        Self::new(false, StoreOptions::default())
+    }
+
+    /// Stores in files, with options.
+    pub fn on_disk_with(defaults: StoreOptions) -> Self {
+        Self::new(false, defaults)
+    }
+
+    /// Stores in memory.
+    pub fn in_memory() -> Self {
+        Self::new(true, StoreOptions::default())
+    }
+
+    /// Both shapes of storage.
+    pub fn both() -> [Self; 2] {
+        [Self::on_disk(), Self::in_memory()]
+    }
+
+    /// Both shapes of storage, with options.
+    pub fn both_with(defaults: &StoreOptions) -> [Self; 2] {
+        [Self::new(false, defaults.clone()), Self::new(true, defaults.clone())]
+    }
+
+    fn new(in_memory: bool, defaults: StoreOptions) -> Self {
+        let dir = tempfile::tempdir().expect("a folder for the test");
+        Self { dir, in_memory, defaults, registry: None }
+    }
+
+    /// Options of registries made from now on.
+    pub fn set_defaults(&mut self, defaults: StoreOptions) {
+        self.defaults = defaults;
+    }
+
+    /// The registry, built at the first use.
+    pub fn registry(&mut self) -> &StoreRegistry {
+        let (dir, in_memory, defaults) = (self.data_dir(), self.in_memory, self.defaults.clone());
+        self.registry.get_or_insert_with(|| {
+            let builder = StoreRegistry::builder().defaults(defaults);
+            let builder = if in_memory { builder.in_memory() } else { builder.data_dir(dir) };
+            builder.build().expect("a registry")
+        })
+    }
+
+    /// Opens the store that most tests use.
+    pub async fn open<D: StoreDefinition<Id = StoreId>>(&mut self) -> StoreHandle<D> {
+        self.try_open().await.expect("the store opens")
+    }
+
+    /// Opens it, or says why not.
+    pub async fn try_open<D: StoreDefinition<Id = StoreId>>(&mut self) -> Result<StoreHandle<D>, LoadError> {
+        self.registry().get::<D>("book:1").await
+    }
+
+    /// Closes all stores.
+    pub async fn close(&mut self) {
+        if let Some(registry) = self.registry.take() {
+            registry.shutdown(Duration::from_secs(30)).await;
+        }
+    }
+
+    /// The folder of all data.
+    pub fn data_dir(&self) -> PathBuf {
+        self.dir.path().join("data")
+    }
+
+    /// A path outside of the data dir.
+    pub fn beside(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    /// The file of the one store of the definition that is stored.
+    pub fn store_file(&self, definition: &str) -> PathBuf {
+        let folder = self.data_dir().join("stores").join(definition);
+        let files = fs::read_dir(&folder).expect("the folder of the stores");
+        let mut paths = files.map(|file| file.expect("a file").path());
+        paths.find(|path| path.extension().is_some_and(|ending| ending == "db")).expect("the store's file")
+    }
+
+    /// The store's file, by plain SQLite. The store must be closed.
+    pub fn sqlite(&self, definition: &str) -> rusqlite::Connection {
+        rusqlite::Connection::open(self.store_file(definition)).expect("an SQLite file")
+    }
+}
+
+/// The file with an ending after a store file's name.
+pub fn with_ending(file: &Path, ending: &str) -> PathBuf {
+    let mut name = file.as_os_str().to_owned();
+    name.push(ending);
+    name.into()
+}
+
+/// Polls a future once.
+pub async fn poll_once<F: Future + Unpin>(future: &mut F) -> Option<F::Output> {
+    std::future::poll_fn(|context| {
+        std::task::Poll::Ready(match std::pin::Pin::new(&mut *future).poll(context) {
+            std::task::Poll::Ready(output) => Some(output),
+            std::task::Poll::Pending => None,
+        })
+    })
+    .await
+}

@@ -1,0 +1,39 @@
+//! Durabilities and checkpoints, as far as they show without a crash.
+
+use std::fs;
+
+use larder::{Durability, StoreOptions, prelude::*};
+use larder_tests::{
+    lab::{Lab, with_ending},
+    notebook::{Note, NoteEvent, Notebook, written},
+};
+
+#[tokio::test]
+async fn both_durabilities_commit_and_reopen() {
+    for durability in [Durability::Process, Durability::Power] {
+        let mut lab = Lab::on_disk_with(StoreOptions::default().durability(durability));
+        let store = lab.open::<Notebook>().await;
+        store.commit([written(1), written(2)]).unwrap();
+        drop(store);
+        lab.close().await;
+        assert_eq!(lab.open::<Notebook>().await.query(Note::all().count()).unwrap(), 2);
+    }
+}
+
+#[tokio::test]
+async fn the_wal_stays_bounded_under_a_steady_flow_of_commits() {
+    let mut lab = Lab::on_disk();
+    let store = lab.open::<Notebook>().await;
+    let text = "x".repeat(20_000);
+    for number in 1..=3_000 {
+        store.commit(NoteEvent::Written { number, text: text.clone() }).unwrap();
+    }
+    let file = lab.store_file("notebook");
+    let bytes = |ending: &str| fs::metadata(with_ending(&file, ending)).map_or(0, |found| found.len());
+    // 120 MB were written; a commit checkpoints when 16 MiB are behind.
+    assert!(bytes("-wal") < 64 << 20, "{}", bytes("-wal"));
+    drop(store);
+    lab.close().await;
+    assert_eq!(bytes("-wal"), 0);
+    assert_eq!(lab.open::<Notebook>().await.query(Note::all().count()).unwrap(), 3_000);
+}

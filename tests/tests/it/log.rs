@@ -1,0 +1,79 @@
+//! The eventlog on disk: what is stored, exactly, and how it is numbered.
+
+use larder::EventNumber;
+use larder_tests::{
+    lab::Lab,
+    notebook::{NoteEvent, Notebook, written},
+};
+
+#[tokio::test]
+async fn one_file_holds_log_tables_and_what_the_store_says_of_itself() {
+    let mut lab = Lab::on_disk();
+    let store = lab.open::<Notebook>().await;
+    store.commit([written(1), NoteEvent::LookedAt(1), NoteEvent::AllErased]).unwrap();
+    drop(store);
+    lab.close().await;
+    let sqlite = lab.sqlite("notebook");
+    let text = |sql: &str| {
+        let mut statement = sqlite.prepare(sql).unwrap();
+        let rows = statement.query_map([], |row| row.get::<_, String>(0)).unwrap();
+        rows.collect::<Result<Vec<_>, _>>().unwrap()
+    };
+    assert_eq!(
+        text("SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY name"),
+        ["larder_authors", "larder_events", "larder_failed", "larder_meta", "larder_unknown", "lines", "notes"]
+    );
+    assert_eq!(
+        text(
+            "SELECT format('%d %d %d %s %s', place, ordinal, generation, name, coalesce(args, 'absent')) FROM larder_events"
+        ),
+        [
+            r#"16777216 1 0 v1.NoteWritten {"number":1,"text":"note 1"}"#,
+            "16777217 2 0 v1.NoteLookedAt 1",
+            "33554432 3 0 v1.AllErased absent",
+        ]
+    );
+    assert_eq!(
+        text("SELECT format('%d %d', length(checksum), length(id)) FROM larder_events"),
+        ["16 16", "16 ", "16 16"]
+    );
+    assert_eq!(
+        text("SELECT value FROM larder_meta WHERE key IN ('definition', 'store_id') ORDER BY key"),
+        ["notebook", "book:1"]
+    );
+    let pragma = |name: &str| sqlite.query_row(&format!("PRAGMA {name}"), [], |row| row.get::<_, i64>(0)).unwrap();
+    assert_eq!((pragma("application_id"), pragma("user_version")), (0x6c61_7264, 1));
+}
+
+#[tokio::test]
+async fn numbers_go_on_after_a_restart_and_ids_never_repeat() {
+    let mut lab = Lab::on_disk();
+    let mut seen = std::collections::HashSet::new();
+    for round in 1..=4 {
+        let store = lab.open::<Notebook>().await;
+        let receipt = store.commit([written(round * 2), written(round * 2 + 1)]).unwrap();
+        assert_eq!(receipt.last(), Some(EventNumber::synced(round.unsigned_abs() * 2)));
+        drop(store);
+        lab.close().await;
+    }
+    let store = lab.open::<Notebook>().await;
+    let mut events = store.events(EventNumber::ZERO);
+    for _ in 0..8 {
+        assert!(seen.insert(events.next().await.unwrap().unwrap().id.unwrap()));
+    }
+}
+
+#[tokio::test]
+async fn an_event_keeps_the_client_and_session_it_was_committed_with() {
+    let mut lab = Lab::on_disk();
+    for number in 1..=2 {
+        let store = lab.open::<Notebook>().await;
+        store.commit(written(number)).unwrap();
+        drop(store);
+        lab.close().await;
+    }
+    let store = lab.open::<Notebook>().await;
+    let mut events = store.events(EventNumber::ZERO);
+    let (first, second) = (events.next().await.unwrap().unwrap(), events.next().await.unwrap().unwrap());
+    assert_eq!(first.client_id, second.client_id);
+}

@@ -1,0 +1,142 @@
+//! Reads: what was committed is there, several on one state, never behind the writer.
+
+use std::{sync::mpsc, time::Duration};
+
+use larder::{EventNumber, QueryError, StoreError, prelude::*};
+use larder_tests::{
+    lab::Lab,
+    notebook::{Line, Note, NoteEvent, Notebook, in_materializer, note, written},
+};
+
+#[tokio::test]
+async fn a_read_sees_every_commit_that_has_returned() {
+    for mut lab in Lab::both() {
+        let store = lab.open::<Notebook>().await;
+        for number in 1..=50 {
+            store.commit(written(number)).unwrap();
+            assert_eq!(store.query(Note::by_key(number)).unwrap(), Some(note(number)));
+        }
+    }
+}
+
+#[tokio::test]
+async fn read_runs_several_queries_on_one_consistent_state() {
+    let mut lab = Lab::on_disk();
+    let store = lab.open::<Notebook>().await;
+    store.commit(written(1)).unwrap();
+    let other = store.clone();
+    store
+        .read(|snapshot| {
+            assert_eq!((snapshot.query(Note::all())?, snapshot.head()?), (vec![note(1)], EventNumber::synced(1)));
+            std::thread::scope(|scope| scope.spawn(|| other.commit(written(2)).map(drop)).join().unwrap()).unwrap();
+            assert_eq!((snapshot.query(Note::all())?, snapshot.head()?), (vec![note(1)], EventNumber::synced(1)));
+            Ok(())
+        })
+        .unwrap();
+    assert_eq!(store.query(Note::all().count()).unwrap(), 2);
+}
+
+#[tokio::test]
+async fn a_tuple_of_queries_is_one_state() {
+    for mut lab in Lab::both() {
+        let store = lab.open::<Notebook>().await;
+        store.commit([written(1), NoteEvent::LineAdded { note: 1, at: 0 }]).unwrap();
+        let (notes, lines) = store.query((Note::all().count(), Line::all().count())).unwrap();
+        assert_eq!((notes, lines), (1, 1));
+    }
+}
+
+#[tokio::test]
+async fn a_commit_from_inside_read_is_an_error_never_a_deadlock() {
+    for mut lab in Lab::both() {
+        let store = lab.open::<Notebook>().await;
+        let inner = store.clone();
+        let kind = store.read(|_| Ok(inner.commit(written(1)).unwrap_err().to_string())).unwrap();
+        assert!(kind.contains("from inside"), "{kind}");
+        assert_eq!(store.head(), EventNumber::ZERO);
+    }
+}
+
+#[tokio::test]
+async fn in_memory_a_query_beside_the_snapshot_is_an_error_never_a_deadlock() {
+    let mut lab = Lab::in_memory();
+    let store = lab.open::<Notebook>().await;
+    let inner = store.clone();
+    store
+        .read(|_| {
+            assert!(matches!(inner.query(Note::all()), Err(QueryError::Reentrant { .. })));
+            Ok(())
+        })
+        .unwrap();
+    store.query(Note::all()).unwrap();
+}
+
+#[tokio::test]
+async fn a_panic_inside_read_leaves_the_store_usable() {
+    for mut lab in Lab::both() {
+        let store = lab.open::<Notebook>().await;
+        let panicking = std::panic::AssertUnwindSafe(|| store.read(|_| -> Result<(), QueryError> { panic!("inside") }));
+        assert!(std::panic::catch_unwind(panicking).is_err());
+        store.commit(written(1)).unwrap();
+        assert_eq!(store.query(Note::all()).unwrap(), [note(1)]);
+    }
+}
+
+#[tokio::test]
+async fn reads_never_wait_for_the_writer() {
+    let mut lab = Lab::on_disk();
+    let store = lab.open::<Notebook>().await;
+    store.commit(written(1)).unwrap();
+    let (entered, at_entry) = mpsc::channel();
+    let (release, at_release) = mpsc::channel::<()>();
+    std::thread::scope(|scope| {
+        let writer = store.clone();
+        scope.spawn(move || {
+            let hook = move || {
+                entered.send(()).unwrap();
+                at_release.recv().unwrap();
+            };
+            in_materializer(hook, || writer.commit([written(2), NoteEvent::Hooked])).unwrap();
+        });
+        at_entry.recv().unwrap();
+        // The commit is in the middle: its rows are written and not committed.
+        assert_eq!(store.query(Note::all()).unwrap(), [note(1)]);
+        assert_eq!(store.head(), EventNumber::synced(1));
+        release.send(()).unwrap();
+    });
+    assert_eq!(store.query(Note::all().count()).unwrap(), 2);
+}
+
+#[tokio::test]
+async fn an_eviction_interrupts_running_reads() {
+    for mut lab in Lab::both() {
+        let store = lab.open::<Notebook>().await;
+        store.commit((1..=400).map(written).collect::<Vec<_>>()).unwrap();
+        let registry = lab.registry().clone();
+        let (started, at_start) = mpsc::channel();
+        let reader = store.clone();
+        let reading = std::thread::spawn(move || {
+            reader.read(|snapshot| {
+                started.send(()).unwrap();
+                // Each is short; together they would go on for ever.
+                loop {
+                    snapshot.query(Note::all())?;
+                }
+                #[expect(unreachable_code)]
+                Ok(())
+            })
+        });
+        at_start.recv().unwrap();
+        tokio::time::timeout(Duration::from_secs(30), registry.evict::<Notebook>("book:1")).await.unwrap();
+        let error = reading.join().unwrap().unwrap_err();
+        assert!(
+            matches!(error, QueryError::Interrupted { .. } | QueryError::Store(StoreError::Evicted { .. })),
+            "{error}"
+        );
+        assert!(matches!(store.query(Note::all()), Err(QueryError::Store(StoreError::Evicted { .. }))));
+        assert!(matches!(
+            store.commit(written(1)).unwrap_err().kind(),
+            larder::CommitErrorKind::Store(StoreError::Evicted { .. })
+        ));
+    }
+}

@@ -1,0 +1,136 @@
+//! Rebuilding tables from the log: when, with progress, wholly or not at all; and opening without one.
+
+use std::{
+    fs,
+    sync::{Arc, Mutex},
+};
+
+use larder::{LoadError, Migration, prelude::*};
+use larder_tests::{
+    lab::Lab,
+    notebook::{Note, NoteEvent, Notebook, written},
+};
+
+async fn with_events(lab: &mut Lab, count: i64) {
+    let store = lab.open::<Notebook>().await;
+    let all = (1..=count).map(written).collect::<Vec<_>>();
+    all.chunks(1_000).for_each(|events| drop(store.commit(events).unwrap()));
+    drop(store);
+    lab.close().await;
+}
+
+/// As an app of another version would leave it: the fingerprint is another one, and tables are those of that version.
+fn as_by_another_version(lab: &Lab) {
+    let sqlite = lab.sqlite("notebook");
+    sqlite
+        .execute_batch(
+            "UPDATE larder_meta SET value = zeroblob(16) WHERE key = 'fingerprint';
+             DROP TABLE lines; DROP TABLE notes;
+             CREATE TABLE notes (number TEXT PRIMARY KEY, other REAL) STRICT;
+             CREATE TABLE gone (x INTEGER REFERENCES notes) STRICT; INSERT INTO notes VALUES ('x', 1.5);",
+        )
+        .unwrap();
+    sqlite.close().unwrap();
+}
+
+#[tokio::test]
+async fn a_new_store_is_created_and_an_unchanged_one_is_not_rebuilt() {
+    let mut lab = Lab::on_disk();
+    let store = lab.open::<Notebook>().await;
+    assert_eq!(store.migrations_report().migration, Migration::Created);
+    store.commit(written(1)).unwrap();
+    drop(store);
+    lab.close().await;
+    let store = lab.open::<Notebook>().await;
+    assert_eq!((store.migrations_report().migration, store.migrations_report().applied), (Migration::Unchanged, 0));
+}
+
+#[tokio::test]
+async fn a_rebuild_reports_progress_from_nothing_to_all() {
+    let mut lab = Lab::on_disk();
+    with_events(&mut lab, 1_000).await;
+    as_by_another_version(&lab);
+    let seen = Arc::new(Mutex::new(Vec::new()));
+    let log = Arc::clone(&seen);
+    let get = lab.registry().get::<Notebook>("book:1").progress(move |progress| log.lock().unwrap().push(progress));
+    let store = get.await.unwrap();
+    assert_eq!(store.query(Note::all().count()).unwrap(), 1_000);
+    let seen = seen.lock().unwrap();
+    assert!(seen.len() >= 4 && seen.is_sorted_by_key(|progress| progress.done));
+    assert_eq!((seen[0].done, seen[0].total, seen.last().unwrap().done), (0, 1_000, 1_000));
+    assert!(store.verify().unwrap().is_sound());
+}
+
+#[tokio::test]
+async fn events_that_fail_in_a_rebuild_take_nothing_else_of_their_batch_along() {
+    let mut lab = Lab::on_disk();
+    let store = lab.open::<Notebook>().await;
+    store.commit((70_001..=70_600).map(written).collect::<Vec<_>>()).unwrap();
+    drop(store);
+    lab.close().await;
+    // Events that were never committed here, as a pull could bring them.
+    let sqlite = lab.sqlite("notebook");
+    sqlite.execute("UPDATE larder_meta SET value = zeroblob(16) WHERE key = 'fingerprint'", []).unwrap();
+    sqlite.close().unwrap();
+    larder_tests::notebook::failing_numbers(&[70_005, 70_300, 70_301, 70_599]);
+    let store = lab.open::<Notebook>().await;
+    larder_tests::notebook::failing_numbers(&[]);
+    assert_eq!((store.migrations_report().applied, store.migrations_report().failed), (596, 4));
+    let failed = store.failed_events().unwrap();
+    let numbers: Vec<_> = failed.iter().map(|failed| failed.event.number.global()).collect();
+    assert_eq!(numbers, [5, 300, 301, 599]);
+    assert!(failed[0].reason.contains("panicked") && failed[1].reason.contains("not today"), "{failed:?}");
+    assert_eq!(store.query(Note::all().count()).unwrap(), 596);
+}
+
+#[tokio::test]
+async fn a_cancelled_rebuild_leaves_the_tables_as_they_were_and_the_file_closed() {
+    let mut lab = Lab::on_disk();
+    with_events(&mut lab, 3_000).await;
+    as_by_another_version(&lab);
+    let registry = lab.registry().clone();
+    let evicting = registry.clone();
+    let get = registry.get::<Notebook>("book:1").progress(move |progress| {
+        if progress.done > 0 {
+            drop(evicting.evict::<Notebook>("book:1"));
+        }
+    });
+    let error = get.await.unwrap_err();
+    assert!(matches!(error, LoadError::Cancelled { .. }), "{error}");
+    lab.close().await;
+    let sqlite = lab.sqlite("notebook");
+    let tables = |name: &str| {
+        let sql = "SELECT count(*) FROM sqlite_schema WHERE name = ?";
+        sqlite.query_row(sql, [name], |row| row.get::<_, i64>(0)).unwrap()
+    };
+    assert_eq!((tables("gone"), tables("lines")), (1, 0));
+    drop(sqlite);
+    assert_eq!(lab.open::<Notebook>().await.query(Note::all().count()).unwrap(), 3_000);
+}
+
+#[tokio::test]
+async fn a_file_of_a_newer_format_is_left_alone() {
+    let mut lab = Lab::on_disk();
+    with_events(&mut lab, 3).await;
+    let sqlite = lab.sqlite("notebook");
+    sqlite.execute_batch("PRAGMA user_version = 99").unwrap();
+    sqlite.close().unwrap();
+    let before = fs::read(lab.store_file("notebook")).unwrap();
+    let error = lab.try_open::<Notebook>().await.unwrap_err();
+    assert!(matches!(error, LoadError::NewerFormat { found: 99, known: 1, .. }), "{error}");
+    lab.close().await;
+    assert_eq!(fs::read(lab.store_file("notebook")).unwrap(), before);
+}
+
+#[tokio::test]
+async fn opening_reads_the_end_of_the_log_and_not_the_rest() {
+    let mut lab = Lab::on_disk();
+    with_events(&mut lab, 2_000).await;
+    let sqlite = lab.sqlite("notebook");
+    sqlite.execute("UPDATE larder_events SET args = '{}' WHERE place = 1000 << 24", []).unwrap();
+    sqlite.close().unwrap();
+    // The damage in the middle is not touched by opening, by commits, or by reading tables.
+    let store = lab.open::<Notebook>().await;
+    store.commit(NoteEvent::Erased(1)).unwrap();
+    assert_eq!(store.query(Note::all().count()).unwrap(), 1_999);
+}

@@ -1,0 +1,132 @@
+//! The eventlog and the changes as streams.
+
+use larder::{Change, EventNumber, LogChange, RowChange, StoreError, prelude::*};
+use larder_tests::{
+    lab::{Lab, poll_once},
+    notebook::{NoteEvent, Notebook, written},
+};
+
+fn value(number: i64) -> larder::Value {
+    larder::Value::Integer(number)
+}
+
+#[tokio::test]
+async fn events_streams_all_committed_ones_and_then_waits_for_more() {
+    for mut lab in Lab::both() {
+        let store = lab.open::<Notebook>().await;
+        store.commit([written(1), NoteEvent::LookedAt(1), NoteEvent::AllErased]).unwrap();
+        let mut events = store.events(EventNumber::ZERO);
+        let mut next = async || events.next().await.unwrap().unwrap();
+        let first = next().await;
+        assert_eq!((first.number.to_string().as_str(), first.name.as_str()), ("e1", "v1.NoteWritten"));
+        assert_eq!(first.args.as_deref(), Some(r#"{"number":1,"text":"note 1"}"#));
+        assert!(first.id.is_some());
+        assert_eq!(first.decode::<NoteEvent>().unwrap(), Some(written(1)));
+        let second = next().await;
+        assert_eq!((second.number.to_string().as_str(), second.args.as_deref(), second.id), ("e1.1", Some("1"), None));
+        let third = next().await;
+        assert_eq!((third.number.to_string().as_str(), third.args), ("e2", None));
+        let (fourth, committed) = tokio::join!(next(), store.commit_async(written(2)));
+        assert_eq!(fourth.number, committed.unwrap().numbers()[0]);
+    }
+}
+
+#[tokio::test]
+async fn events_continues_after_a_number_and_reads_long_logs_in_parts() {
+    for mut lab in Lab::both() {
+        let store = lab.open::<Notebook>().await;
+        store.commit((1..=500).map(written).collect::<Vec<_>>()).unwrap();
+        let mut events = store.events("e3".parse().unwrap());
+        for global in 4..=500 {
+            assert_eq!(events.next().await.unwrap().unwrap().number, EventNumber::synced(global));
+        }
+        assert!(poll_once(&mut std::pin::pin!(events.next())).await.is_none());
+    }
+}
+
+#[tokio::test]
+async fn with_pending_without_a_backend_is_the_same() {
+    let mut lab = Lab::in_memory();
+    let store = lab.open::<Notebook>().await;
+    store.commit(written(1)).unwrap();
+    let mut events = store.events(EventNumber::ZERO).with_pending();
+    let LogChange::Event(event) = events.next().await.unwrap().unwrap() else { panic!("nothing was undone") };
+    assert_eq!(event.number, EventNumber::synced(1));
+}
+
+#[tokio::test]
+async fn streams_end_with_one_error_when_the_store_is_evicted() {
+    for mut lab in Lab::both() {
+        let store = lab.open::<Notebook>().await;
+        store.commit(written(1)).unwrap();
+        let (mut events, mut changes) = (store.events(store.head()), store.changes());
+        lab.registry().evict::<Notebook>("book:1").await;
+        assert!(matches!(events.next().await, Some(Err(StoreError::Evicted { .. }))));
+        assert!(events.next().await.is_none());
+        assert!(matches!(changes.next().await, Some(Err(StoreError::Evicted { .. }))));
+        assert!(changes.next().await.is_none());
+    }
+}
+
+#[tokio::test]
+async fn a_change_record_sees_every_kind_of_write_and_nothing_that_was_rolled_back() {
+    for mut lab in Lab::both() {
+        let store = lab.open::<Notebook>().await;
+        let mut changes = store.changes();
+        store.commit([written(1), NoteEvent::LineAdded { note: 1, at: 2 }]).unwrap();
+        store.commit(NoteEvent::Refused(5)).unwrap_err();
+        store.commit(NoteEvent::AllErased).unwrap();
+        let mut next = async || match changes.next().await.unwrap().unwrap() {
+            Change::Committed(record) => record,
+            other => panic!("{other:?}"),
+        };
+        let text = larder::Value::Text("note 1".to_owned());
+        let (note, line) = (vec![value(1), text], vec![value(1), value(2), larder::Value::Real(1.0)]);
+        let first = next().await;
+        assert_eq!(first.numbers, [EventNumber::synced(1), EventNumber::synced(2)]);
+        assert_eq!(
+            first.rows,
+            [
+                RowChange { table: "notes", old: None, new: Some(note.clone()) },
+                RowChange { table: "lines", old: None, new: Some(line.clone()) },
+            ]
+        );
+        let second = next().await;
+        assert_eq!(
+            second.rows,
+            [
+                RowChange { table: "lines", old: Some(line), new: None },
+                RowChange { table: "notes", old: Some(note), new: None },
+            ]
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_change_stream_that_is_not_polled_keeps_a_bounded_number_and_says_what_it_missed() {
+    let mut lab = Lab::in_memory();
+    let store = lab.open::<Notebook>().await;
+    let mut changes = store.changes();
+    for number in 1..=1_030 {
+        store.commit(written(number)).unwrap();
+    }
+    for _ in 0..1_024 {
+        assert!(matches!(changes.next().await, Some(Ok(Change::Committed(_)))));
+    }
+    assert_eq!(changes.next().await, Some(Ok(Change::Missed { commits: 6 })));
+    store.commit(written(2_000)).unwrap();
+    assert!(matches!(changes.next().await, Some(Ok(Change::Committed(_)))));
+}
+
+#[tokio::test]
+async fn a_commit_without_listeners_records_nothing_and_a_later_listener_hears_what_follows() {
+    for mut lab in Lab::both() {
+        let store = lab.open::<Notebook>().await;
+        drop(store.changes());
+        store.commit(written(1)).unwrap();
+        let mut changes = store.changes();
+        store.commit(written(2)).unwrap();
+        let Some(Ok(Change::Committed(record))) = changes.next().await else { panic!("a change") };
+        assert_eq!(record.numbers, [EventNumber::synced(2)]);
+    }
+}
