@@ -1,1 +1,134 @@
-//! x
+//! Options: the three layers, what a loaded store takes on, environments.
+
+use std::time::Duration;
+
+use larder::{
+    Attributes, Durability, Environment, InitialSync, LoadError, Payload, StoreOptions, UnknownEvents, prelude::*,
+};
+
+use super::support::*;
+
+larder::define_store! {
+    /// Every option that a definition may set.
+    pub FullStore {
+        name: "full",
+        schema: NoteSchema,
+        adapter: SqliteAdapter::persisted(),
+        gc_time: GcTime::seconds(20),
+        durability: Durability::Power,
+        unknown_events: UnknownEvents::Ignore,
+        max_event_bytes: 1_000,
+        max_commit_events: 2,
+        sync_payload: Payload::new().with("tenant", "acme"),
+        attributes: Attributes::new().with("team", "core"),
+        initial_sync: InitialSync::Skip,
+    }
+}
+
+#[tokio::test]
+async fn scalars_of_a_later_layer_win() {
+    let bench = Bench::with(|builder| {
+        let defaults = StoreOptions::new().gc_time(GcTime::seconds(5)).max_commit_events(100);
+        builder.in_memory().defaults(defaults)
+    });
+    drop(bench.registry.get::<NoteStore>("n").await.unwrap());
+    assert_eq!(bench.deadline("note", "n"), Some(5));
+    drop(bench.registry.get::<FullStore>("n").await.unwrap());
+    assert_eq!(bench.deadline("full", "n"), Some(20));
+    drop(bench.registry.get::<FullStore>("m").gc_time(GcTime::seconds(40)).await.unwrap());
+    assert_eq!(bench.deadline("full", "m"), Some(40));
+
+    let full = bench.registry.get::<FullStore>("n").await.unwrap();
+    assert!(full.commit([written(1), written(2), written(3)]).is_err());
+    let call = StoreOptions::new().max_commit_events(3);
+    let full = bench.registry.get::<FullStore>("o").options(call).await.unwrap();
+    assert!(full.commit([written(1), written(2), written(3)]).is_ok());
+    let note = bench.registry.get::<NoteStore>("n").await.unwrap();
+    assert!(note.commit((0..100).map(written).collect::<Vec<_>>()).is_ok());
+    assert!(note.commit((100..201).map(written).collect::<Vec<_>>()).is_err());
+}
+
+#[tokio::test]
+async fn the_same_options_again_are_no_conflict_and_others_are_named() {
+    let bench = Bench::new();
+    let _loaded = bench.registry.get::<FullStore>("n").await.unwrap();
+    let same = StoreOptions::new()
+        .durability(Durability::Power)
+        .unknown_events(UnknownEvents::Ignore)
+        .max_event_bytes(1_000)
+        .max_commit_events(2)
+        .initial_sync(InitialSync::Skip)
+        .attributes(Attributes::new().with("team", "core"));
+    assert!(bench.registry.get::<FullStore>("n").options(same).await.is_ok());
+    let conflicts = [
+        ("durability", StoreOptions::new().durability(Durability::Process)),
+        ("unknown_events", StoreOptions::new().unknown_events(UnknownEvents::Fail)),
+        ("max_event_bytes", StoreOptions::new().max_event_bytes(1)),
+        ("max_commit_events", StoreOptions::new().max_commit_events(1)),
+        ("initial_sync", StoreOptions::new().initial_sync(InitialSync::Blocking { timeout: Duration::ZERO })),
+        ("sync_id", StoreOptions::new().sync_id(|_| "other".to_owned())),
+        ("attributes", StoreOptions::new().attributes(Attributes::new().with("team", "other"))),
+    ];
+    for (option, options) in conflicts {
+        match bench.registry.get::<FullStore>("n").options(options).await {
+            Err(LoadError::OptionsConflict { option: named, .. }) => assert_eq!(named, option),
+            other => panic!("{option}: {other:?}"),
+        }
+    }
+    assert_eq!(bench.stats("full", "n").observers, 1);
+}
+
+#[tokio::test]
+async fn a_conflict_with_a_store_that_is_loading_is_found_too() {
+    let bench = Bench::new();
+    let gate = hold("options-loading");
+    let mut get = bench.registry.get::<HookedStore>("options-loading");
+    assert!(poll_once(&mut get).is_pending());
+    let other = StoreOptions::new().durability(Durability::Power);
+    let conflict = bench.registry.get::<HookedStore>("options-loading").options(other).await;
+    assert!(matches!(conflict, Err(LoadError::OptionsConflict { option: "durability", .. })));
+    gate.add_permits(1);
+    assert!(get.await.is_ok());
+}
+
+#[tokio::test]
+async fn on_a_server_stores_stay_unless_a_layer_says_otherwise() {
+    let bench = Bench::with(|builder| builder.in_memory().environment(Environment::Server));
+    drop(bench.registry.get::<NoteStore>("n").await.unwrap());
+    drop(bench.registry.get::<PatientStore>("p").await.unwrap());
+    bench.advance(1_000_000).await;
+    assert!(bench.registry.has::<NoteStore>("n"));
+    assert!(!bench.registry.has::<PatientStore>("p"));
+}
+
+#[tokio::test]
+async fn payloads_and_attributes_merge_per_key_and_null_removes() {
+    let defaults = Payload::new().with("authToken", "a").with("apiVersion", "v2").with("region", "eu");
+    let merged = defaults.merge(Payload::new().with("authToken", "b").without("apiVersion"));
+    let entries: Vec<_> = merged.resolve().await.unwrap().into_iter().collect();
+    assert_eq!(entries, [("authToken".to_owned(), "b".into()), ("region".to_owned(), "eu".into())]);
+    let attributes = Attributes::new().with("a", 1).with("b", 2).merge(Attributes::new().with("b", 3).without("a"));
+    assert_eq!(attributes.to_string(), r#"{"b":3}"#);
+}
+
+#[tokio::test]
+async fn a_payload_may_be_asked_for_each_time_and_its_values_are_never_shown() {
+    let asked = std::sync::Arc::new(std::sync::atomic::AtomicU32::new(0));
+    let counter = std::sync::Arc::clone(&asked);
+    let provider = Payload::provider(move || {
+        let turn = counter.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        async move { Ok(Payload::new().with("token", turn).without("region")) }
+    });
+    let payload = Payload::new().with("region", "eu").with("canary", "secret-value").merge(provider);
+    assert_eq!(payload.resolve().await.unwrap().get("token"), Some(&0.into()));
+    let second = payload.resolve().await.unwrap();
+    assert_eq!((second.get("token"), second.get("region")), (Some(&1.into()), None));
+    let options = StoreOptions::new().sync_payload(payload);
+    assert!(!format!("{options:?}").contains("secret-value"));
+}
+
+#[tokio::test]
+async fn a_persisted_store_needs_a_data_dir() {
+    let registry = StoreRegistry::builder().build().unwrap();
+    assert!(matches!(registry.get::<NoteStore>("n").await, Err(LoadError::NoDataDir { .. })));
+}
