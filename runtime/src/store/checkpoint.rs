@@ -8,10 +8,11 @@ use crate::{
     storage::sqlite::{Access, Checkpoint, Connection, Place, SqliteError, SqliteErrorKind},
 };
 
-/// From so many pages of `-wal` on (4 MiB) a passive checkpoint runs in the background.
+/// After so many pages of `-wal` (4 MiB) a passive checkpoint runs in the background.
 const BACKGROUND_PAGES: u32 = 1_024;
 
-/// From so many on (16 MiB) a commit checkpoints by itself: the background does not keep up.
+/// From so many on (16 MiB) a commit checkpoints by itself. While commits go on the background is always some pages behind, and
+/// SQLite starts the `-wal` over only when none is left; so this one is mostly short.
 const COMMIT_PAGES: u32 = 4_096;
 
 /// What is known of the `-wal` between two commits.
@@ -20,6 +21,8 @@ pub(crate) struct WalWatch {
     scheduled: bool,
     /// Pages when the last checkpoint was begun. Those stay counted until a commit starts the `-wal` over.
     seen: u32,
+    /// Pages when a commit last checkpointed; not again at once, when a reader or the background kept it from all of them.
+    tried: u32,
 }
 
 /// What a commit is to do about the `-wal`.
@@ -33,12 +36,12 @@ enum Due {
 impl WalWatch {
     /// `pages` are in the `-wal` after a commit.
     fn due(&mut self, pages: u32) -> Due {
-        if pages < self.seen {
-            self.seen = 0;
+        if pages < self.seen.max(self.tried) {
+            (self.seen, self.tried) = (0, 0);
         }
         match pages - self.seen {
-            new if new >= COMMIT_PAGES => {
-                self.seen = pages;
+            _ if pages >= COMMIT_PAGES && (self.tried == 0 || pages - self.tried >= BACKGROUND_PAGES) => {
+                (self.seen, self.tried) = (pages, pages);
                 Due::Now
             }
             new if new >= BACKGROUND_PAGES && !self.scheduled => {
@@ -142,9 +145,13 @@ mod tests {
         assert_eq!(watch.due(BACKGROUND_PAGES - 1), Due::Nothing);
         assert_eq!(watch.due(BACKGROUND_PAGES), Due::Background);
         assert_eq!(watch.due(2 * BACKGROUND_PAGES), Due::Nothing);
-        assert_eq!(watch.due(BACKGROUND_PAGES + COMMIT_PAGES), Due::Now);
         watch.scheduled = false;
-        assert_eq!(watch.due(BACKGROUND_PAGES + COMMIT_PAGES + 1), Due::Nothing);
+        assert_eq!(watch.due(2 * BACKGROUND_PAGES), Due::Background);
+        assert_eq!(watch.due(COMMIT_PAGES), Due::Now);
+        watch.scheduled = false;
+        // A reader keeps the log from being started over.
+        assert_eq!(watch.due(COMMIT_PAGES + 1), Due::Nothing);
+        assert_eq!(watch.due(COMMIT_PAGES + BACKGROUND_PAGES), Due::Now);
         assert_eq!(watch.due(3), Due::Nothing);
         assert_eq!(watch.due(BACKGROUND_PAGES), Due::Background);
     }

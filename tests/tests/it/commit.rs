@@ -106,7 +106,7 @@ async fn limits_have_typed_errors() {
         assert!(
             matches!(
                 error.kind(),
-                CommitErrorKind::EventTooLarge { bytes: 123, limit: 64, event: "v1.NoteWritten", .. }
+                CommitErrorKind::EventTooLarge { bytes: 122, limit: 64, event: "v1.NoteWritten", .. }
             ),
             "{error}"
         );

@@ -34,8 +34,8 @@ async fn one_file_holds_log_tables_and_what_the_store_says_of_itself() {
         ]
     );
     assert_eq!(
-        text("SELECT format('%d %d', length(checksum), length(id)) FROM larder_events"),
-        ["16 16", "16 ", "16 16"]
+        text("SELECT format('%d %d', length(checksum), coalesce(length(id), 0)) FROM larder_events"),
+        ["16 16", "16 0", "16 16"]
     );
     assert_eq!(
         text("SELECT value FROM larder_meta WHERE key IN ('definition', 'store_id') ORDER BY key"),
