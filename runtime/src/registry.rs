@@ -16,6 +16,7 @@ mod evict;
 mod get;
 mod handle;
 mod host;
+mod idle;
 mod join;
 mod kind;
 mod load;
@@ -250,12 +251,11 @@ impl fmt::Debug for StoreRegistry {
 impl state::State {
     /// Payloads again from all layers; what is loaded and has another one now.
     fn replace_payloads(&mut self) -> Vec<(Arc<dyn kind::AnyLoaded>, crate::options::Payload)> {
-        let (defaults, environment) = (Arc::clone(&self.defaults), self.environment);
+        let defaults = Arc::clone(&self.defaults);
         let mut changed = Vec::new();
         for at in self.slots.all() {
             let Some(slot) = self.slots.get_mut(at) else { continue };
-            let layers =
-                Layers { environment, registry: &defaults, definition: &slot.plan.definition, call: &slot.plan.call };
+            let layers = Layers { registry: &defaults, definition: &slot.plan.definition, call: &slot.plan.call };
             let payload = layers.payload();
             if payload.same(&slot.plan.resolved.sync_payload) {
                 continue;

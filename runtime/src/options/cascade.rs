@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Attributes, Durability, Environment, GcTime, InitialSync, Limits, Payload, UnknownEvents};
+use super::{Attributes, Durability, GcTime, InitialSync, Limits, Payload, UnknownEvents};
 use crate::{id::StoreId, sync::SyncBackend};
 
 /// Maps a store id to the id on the wire.
@@ -150,7 +150,6 @@ impl std::fmt::Debug for StoreOptions {
 /// The layers, lowest first.
 #[derive(Clone, Copy)]
 pub(crate) struct Layers<'a> {
-    pub(crate) environment: Environment,
     pub(crate) registry: &'a StoreOptions,
     pub(crate) definition: &'a StoreOptions,
     pub(crate) call: &'a StoreOptions,

@@ -148,7 +148,7 @@ impl Core {
         kept: Kept,
         options: &ResolvedOptions,
     ) -> Self {
-        let sync_id = options.sync.is_some().then(|| options.wire_id(engine.name().id())).unwrap_or_default();
+        let sync_id = options.sync.as_ref().map(|_| options.wire_id(engine.name().id())).unwrap_or_default();
         Self {
             load,
             engine,

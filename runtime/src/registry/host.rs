@@ -7,17 +7,31 @@ use super::{
     shared::Shared,
     state::Reason,
 };
-use crate::{error::StoreError, store::EngineHost};
+use crate::{
+    error::StoreError,
+    store::{EngineHost, StoreName},
+    telemetry::Happened,
+};
 
 pub(super) struct Host {
     pub(super) load: LoadRef,
     pub(super) shared: Weak<Shared>,
+    /// The store's name, when commits are noted for a test.
+    pub(super) logged: Option<StoreName>,
 }
 
 impl EngineHost for Host {
     fn busy(&self) {
         if let Some(shared) = self.shared.upgrade() {
             shared.busy(self.load);
+        }
+    }
+
+    fn committed(&self, events: usize) {
+        if let Some(name) = &self.logged
+            && let Some(shared) = self.shared.upgrade()
+        {
+            shared.happened(|| Happened::Committed(name.clone(), events));
         }
     }
 

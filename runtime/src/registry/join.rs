@@ -157,12 +157,11 @@ impl State {
     fn merge_payload(&mut self, at: u32, call: &Call) -> Option<Payload> {
         let later = call.options.sync_payload.clone()?;
         let defaults = Arc::clone(&self.defaults);
-        let environment = self.environment;
         let slot = self.slots.get_mut(at)?;
         let mut plan = Plan::clone(&slot.plan);
         let earlier = plan.call.sync_payload.take().unwrap_or_default();
         plan.call.sync_payload = Some(earlier.merge(later));
-        let layers = Layers { environment, registry: &defaults, definition: &plan.definition, call: &plan.call };
+        let layers = Layers { registry: &defaults, definition: &plan.definition, call: &plan.call };
         let payload = layers.payload();
         plan.resolved.sync_payload = payload.clone();
         slot.plan = Arc::new(plan);

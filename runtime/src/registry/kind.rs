@@ -17,6 +17,9 @@ use crate::{
     schema::SchemaModel,
 };
 
+/// A running `on_load`.
+pub(crate) type OnLoad = BoxFuture<'static, Result<(), BoxError>>;
+
 /// A definition without its type.
 pub(crate) struct Kind {
     pub(crate) type_id: TypeId,
@@ -26,7 +29,7 @@ pub(crate) struct Kind {
     pub(crate) options: fn() -> StoreOptions,
     pub(crate) adapter: fn() -> SqliteAdapter,
     pub(crate) wrap: fn(Core) -> Arc<dyn AnyLoaded>,
-    pub(crate) on_load: fn(Arc<dyn AnyLoaded>, LoadContext) -> BoxFuture<'static, Result<(), BoxError>>,
+    pub(crate) on_load: fn(Arc<dyn AnyLoaded>, LoadContext) -> OnLoad,
 }
 
 /// The kind of definition `D`.

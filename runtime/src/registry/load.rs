@@ -171,7 +171,8 @@ impl Opening {
         let Self { shared, kind, name, plan, cell, cancel, load } = self;
         let model = (kind.model)()?;
         let place = prepare(&shared, &name, &plan)?;
-        let host = Arc::new(Host { load, shared: Arc::downgrade(&shared) });
+        let logged = shared.is_logged().then(|| name.clone());
+        let host = Arc::new(Host { load, shared: Arc::downgrade(&shared), logged });
         Engine::open(OpenRequest {
             model,
             name,

@@ -138,6 +138,10 @@ impl Shared {
         }
     }
 
+    pub(super) fn is_logged(&self) -> bool {
+        self.recorder.is_some()
+    }
+
     /// The last observer of a load left, or thought that it was the last.
     pub(super) fn release_last(self: &Arc<Self>, core: &Core) {
         // Asks the backend, which is the app's code, so it comes before the lock.
@@ -217,13 +221,10 @@ impl Shared {
 
     /// Options of a new load; runs the definition's code, so not under the lock.
     pub(super) fn plan(self: &Arc<Self>, kind: &'static Kind, call: &Call) -> Plan {
-        let (defaults, environment) = {
-            let state = self.lock();
-            (Arc::clone(&state.defaults), state.environment)
-        };
+        let defaults = Arc::clone(&self.lock().defaults);
         let definition = (kind.options)();
         self.know(kind, &definition);
-        let layers = Layers { environment, registry: &defaults, definition: &definition, call: &call.options };
+        let layers = Layers { registry: &defaults, definition: &definition, call: &call.options };
         let resolved = layers.resolve();
         Plan {
             resolved,

@@ -11,14 +11,13 @@ use tokio_util::sync::CancellationToken;
 use super::{
     capacity::Capacity,
     cycle::Waits,
-    entry::{Ended, Evicted, Joined, Left, Phase, Released},
+    entry::{Ended, Evicted, Joined, Left, Phase},
     handle::LoadRef,
     kind::{AnyLoaded, Kind},
     slot::{CloseCell, LoadCell, Plan, Slot, Slots},
     timers::Timers,
 };
 use crate::{
-    clock::Tick,
     error::{LoadError, StoreError},
     options::{Environment, GcTime, StoreOptions},
     store::StoreName,
@@ -251,7 +250,7 @@ impl State {
     }
 
     /// The entry says that its store is to be closed.
-    fn close(&mut self, at: u32, reason: &Reason, actions: &mut Vec<Action>) {
+    pub(super) fn close(&mut self, at: u32, reason: &Reason, actions: &mut Vec<Action>) {
         let Some(slot) = self.slots.get_mut(at) else { return };
         slot.closing = Some(Arc::default());
         slot.maintain_at = None;
@@ -339,65 +338,6 @@ impl State {
             actions.push(Action::Closed(cell));
         }
         self.again_or_forget(at, None, actions);
-    }
-
-    /// The last observer of a load left.
-    pub(super) fn unobserved(&mut self, load: LoadRef, now: Tick, actions: &mut Vec<Action>) {
-        let inherited = self.inherited_gc_time(load);
-        let Some(slot) = self.slots.of(load) else { return };
-        if slot.entry.phase() != Phase::Active {
-            return;
-        }
-        match slot.entry.unobserved(now, inherited) {
-            Released::Clock(deadline) => {
-                if self.timers.set(load.slot, deadline) {
-                    actions.push(Action::Timer);
-                }
-            }
-            Released::Close => self.close(load.slot, &Reason::Gc, actions),
-        }
-    }
-
-    /// The gc time of an observer without its own: definition, then registry, then environment.
-    fn inherited_gc_time(&mut self, load: LoadRef) -> GcTime {
-        let (defaults, environment) = (self.defaults.gc_time, self.environment.gc_time());
-        let definition = self.slots.of(load).and_then(|slot| slot.plan.definition.gc_time);
-        definition.or(defaults).unwrap_or(environment)
-    }
-
-    /// Timers that are due: stores whose clock ran out are closed; the others to look at for idleness are returned.
-    pub(super) fn tick(&mut self, now: Tick, actions: &mut Vec<Action>) -> Vec<Arc<dyn AnyLoaded>> {
-        let mut quiet = Vec::new();
-        while let Some(at) = self.timers.pop(now) {
-            let Some(slot) = self.slots.get_mut(at) else { continue };
-            if slot.entry.tick(now) {
-                self.close(at, &Reason::Gc, actions);
-                continue;
-            }
-            if slot.maintain_at.is_some_and(|due| due <= now) {
-                slot.maintain_at = None;
-                quiet.extend(slot.loaded.clone());
-            }
-            let deadline = match slot.entry.phase() {
-                Phase::Inactive { deadline, .. } => Some(deadline),
-                _ => None,
-            };
-            if let Some(next) = [deadline, slot.maintain_at].into_iter().flatten().min() {
-                self.timers.set(at, next);
-            }
-        }
-        quiet
-    }
-
-    /// Looks at a store for idleness at `due`.
-    pub(super) fn maintain_at(&mut self, load: LoadRef, due: Tick, actions: &mut Vec<Action>) {
-        let Some(slot) = self.slots.of(load) else { return };
-        if slot.maintain_at.is_none() && slot.loaded.is_some() {
-            slot.maintain_at = Some(due);
-            if self.timers.set(load.slot, due) {
-                actions.push(Action::Timer);
-            }
-        }
     }
 
     /// Somebody asks for the store in a slot that has a load or waits for one.

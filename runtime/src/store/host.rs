@@ -9,6 +9,9 @@ pub(crate) trait EngineHost: Send + Sync {
     /// The first call after a quiet time. About a second later [`Engine::maintain`](super::Engine::maintain) is due.
     fn busy(&self);
 
+    /// So many events were committed.
+    fn committed(&self, _events: usize) {}
+
     /// The store stopped for good and answers this error from now on.
     fn stopped(&self, error: StoreError);
 

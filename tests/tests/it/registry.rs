@@ -6,3 +6,4 @@ mod draft;
 mod identity;
 mod options;
 mod rules;
+mod unsent;

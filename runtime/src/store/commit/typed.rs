@@ -81,7 +81,10 @@ pub(crate) fn commit<D: StoreDefinition>(
     let work = TypedWork::<D::Schema> { events, encoded };
     let (outcome, events) = run(engine, work);
     match outcome {
-        Ok(numbers) => Ok(Receipt::new(engine, numbers)),
+        Ok(numbers) => {
+            engine.shared.host.committed(numbers.len());
+            Ok(Receipt::new(engine, numbers))
+        }
         Err(kind) => Err(CommitError::new(kind, events)),
     }
 }

@@ -1,0 +1,254 @@
+//! Rule 13, and what shutdown and delete do with unsent events, against a fake backend.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use larder::{
+    BoxError, BoxFuture, DeleteError, LoadError, PushRequest, StoreOptions, StoreState, StoreSync, SyncBackend,
+    prelude::*,
+};
+use tokio::sync::watch;
+
+use super::support::*;
+
+/// A backend that the test connects and disconnects, and whose pushes it may refuse.
+struct Fake {
+    identity: String,
+    connected: watch::Sender<bool>,
+    state: Mutex<FakeState>,
+}
+
+#[derive(Default)]
+struct FakeState {
+    received: HashMap<String, Vec<String>>,
+    refuses: bool,
+    running: usize,
+    most: usize,
+}
+
+impl Fake {
+    fn new(identity: &str, connected: bool) -> Arc<Self> {
+        let state = Mutex::default();
+        Arc::new(Self { identity: identity.to_owned(), connected: watch::Sender::new(connected), state })
+    }
+
+    fn connect(&self, connected: bool) {
+        self.connected.send_replace(connected);
+    }
+
+    fn received(&self, sync_id: &str) -> usize {
+        self.state.lock().unwrap().received.get(sync_id).map_or(0, Vec::len)
+    }
+}
+
+impl SyncBackend for Fake {
+    fn identity(&self) -> &str {
+        &self.identity
+    }
+
+    fn connected(&self) -> bool {
+        *self.connected.borrow()
+    }
+
+    fn connection_changed(&self) -> BoxFuture<'static, ()> {
+        let mut connected = self.connected.subscribe();
+        Box::pin(async move {
+            let _ = connected.changed().await;
+        })
+    }
+
+    fn push<'a>(&'a self, request: PushRequest<'a>) -> BoxFuture<'a, Result<(), BoxError>> {
+        Box::pin(async move {
+            {
+                let mut state = self.state.lock().unwrap();
+                state.running += 1;
+                state.most = state.most.max(state.running);
+            }
+            for _ in 0..5 {
+                tokio::task::yield_now().await;
+            }
+            let mut state = self.state.lock().unwrap();
+            state.running -= 1;
+            if state.refuses || !self.connected() {
+                return Err("the backend says no".into());
+            }
+            let received = state.received.entry(request.sync_id.to_owned()).or_default();
+            assert_eq!(received.len() as u64, request.expected_head, "a gap or an overlap");
+            received.extend(request.events.iter().map(|event| event.name.clone()));
+            Ok(())
+        })
+    }
+}
+
+fn synced(fake: &Arc<Fake>) -> StoreOptions {
+    StoreOptions::new().sync(Arc::clone(fake) as Arc<dyn SyncBackend>)
+}
+
+#[tokio::test]
+async fn rule_13_a_store_with_unsent_events_counts_as_observed_while_its_backend_is_connected() {
+    let fake = Fake::new("wss://one", true);
+    fake.state.lock().unwrap().refuses = true;
+    let bench = Bench::with(|builder| builder.in_memory().defaults(synced(&fake)));
+    let handle = bench.registry.get::<NoteStore>("n").await.unwrap();
+    handle.commit([written(1), written(2)]).unwrap();
+    assert_eq!(bench.stats("note", "n").sync, StoreSync::Connected { unsent: 2 });
+    drop(handle);
+    bench.advance(600).await;
+    assert_eq!((bench.stats("note", "n").state, bench.stats("note", "n").observers), (StoreState::Active, 1));
+    fake.state.lock().unwrap().refuses = false;
+    bench.advance(30).await;
+    assert_eq!(fake.received("n"), 2);
+    assert_eq!(bench.stats("note", "n").state, StoreState::Inactive);
+    bench.advance(60).await;
+    assert!(!bench.registry.has::<NoteStore>("n"));
+}
+
+#[tokio::test]
+async fn rule_13_without_a_connection_it_is_collected_as_any_other() {
+    let fake = Fake::new("wss://one", false);
+    let bench = Bench::with(|builder| builder.in_memory().defaults(synced(&fake)));
+    let handle = bench.registry.get::<NoteStore>("n").await.unwrap();
+    handle.commit(written(1)).unwrap();
+    drop(handle);
+    assert_eq!(bench.stats("note", "n").sync, StoreSync::Disconnected { unsent: 1 });
+    assert_eq!(bench.deadline("note", "n"), Some(60));
+    bench.advance(60).await;
+    assert!(!bench.registry.has::<NoteStore>("n"));
+}
+
+#[tokio::test]
+async fn rule_13_a_connection_that_comes_or_goes_stops_and_starts_the_clock() {
+    let fake = Fake::new("wss://one", false);
+    fake.state.lock().unwrap().refuses = true;
+    let bench = Bench::with(|builder| builder.in_memory().defaults(synced(&fake)));
+    let handle = bench.registry.get::<NoteStore>("n").await.unwrap();
+    handle.commit(written(1)).unwrap();
+    drop(handle);
+    bench.advance(10).await;
+    fake.connect(true);
+    bench.settle().await;
+    assert_eq!((bench.stats("note", "n").state, bench.stats("note", "n").observers), (StoreState::Active, 1));
+    bench.advance(100).await;
+    fake.connect(false);
+    bench.settle().await;
+    assert_eq!(bench.stats("note", "n").state, StoreState::Inactive);
+    bench.advance(60).await;
+    assert!(!bench.registry.has::<NoteStore>("n"));
+}
+
+#[tokio::test]
+async fn rule_13_closed_with_unsent_events_it_is_opened_without_on_load_when_the_network_is_back() {
+    let dir = tempfile::tempdir().unwrap();
+    let fake = Fake::new("wss://one", false);
+    let bench = Bench::with(|builder| builder.data_dir(dir.path()).defaults(synced(&fake)));
+    let calls = Arc::default();
+    for turn in 0..12 {
+        let id = format!("r13-{turn}");
+        on_load(&id, Hook::Count(Arc::clone(&calls)));
+        bench.registry.get::<HookedStore>(&id).await.unwrap().commit([written(1), written(2)]).unwrap();
+    }
+    bench.registry.clear().await.unwrap();
+    let stored = bench.registry.stored::<HookedStore>().await.unwrap();
+    assert!(stored.iter().all(|store| store.unsent == Some(2)), "{stored:?}");
+    assert_eq!(calls.lock().unwrap().len(), 12);
+    fake.connect(true);
+    bench.settle().await;
+    assert!((0..12).all(|turn| fake.received(&format!("r13-{turn}")) == 2));
+    assert!(fake.state.lock().unwrap().most <= 4, "{} at the same time", fake.state.lock().unwrap().most);
+    assert_eq!(calls.lock().unwrap().len(), 12, "on_load ran for a store that nobody asked for");
+    assert!(bench.registry.stats().stores.is_empty());
+    let stored = bench.registry.stored::<HookedStore>().await.unwrap();
+    assert!(stored.iter().all(|store| store.unsent == Some(0)), "{stored:?}");
+}
+
+#[tokio::test]
+async fn rule_13_closed_with_unsent_events_it_is_opened_when_the_registry_starts() {
+    let dir = tempfile::tempdir().unwrap();
+    let offline = Fake::new("wss://one", false);
+    let first = Bench::with(|builder| builder.data_dir(dir.path()).defaults(synced(&offline)));
+    first.registry.get::<NoteStore>("n").await.unwrap().commit(written(1)).unwrap();
+    let report = first.registry.shutdown(Duration::from_secs(1)).await;
+    assert_eq!((report.unsent(), report.stores.len()), (1, 1));
+
+    let online = Fake::new("wss://one", true);
+    let second =
+        Bench::with(|builder| builder.data_dir(dir.path()).defaults(synced(&online)).definition::<NoteStore>());
+    second.settle().await;
+    assert_eq!(online.received("n"), 1);
+    assert!(second.registry.stats().stores.is_empty());
+}
+
+#[tokio::test]
+async fn rule_13_who_asks_for_a_store_that_is_only_being_sent_gets_it_with_on_load() {
+    let dir = tempfile::tempdir().unwrap();
+    let fake = Fake::new("wss://one", false);
+    let bench = Bench::with(|builder| builder.data_dir(dir.path()).defaults(synced(&fake)));
+    let calls = Arc::default();
+    on_load("r13-asked", Hook::Count(Arc::clone(&calls)));
+    for turn in 0..30 {
+        bench.registry.get::<HookedStore>("r13-asked").await.unwrap().commit(written(turn)).unwrap();
+        bench.registry.clear().await.unwrap();
+        fake.connect(true);
+        for _ in 0..turn {
+            tokio::task::yield_now().await;
+        }
+        let handle = bench.registry.get::<HookedStore>("r13-asked").await.unwrap();
+        assert_eq!(calls.lock().unwrap().len(), 2 * (usize::try_from(turn).unwrap() + 1));
+        drop(handle);
+        bench.settle().await;
+        fake.connect(false);
+        bench.settle().await;
+        bench.registry.clear().await.unwrap();
+    }
+    assert_eq!(fake.received("r13-asked"), 30);
+}
+
+#[tokio::test]
+async fn shutdown_sends_what_it_can_until_the_deadline() {
+    let fake = Fake::new("wss://one", true);
+    let bench = Bench::with(|builder| builder.in_memory().defaults(synced(&fake)));
+    let handle = bench.registry.get::<NoteStore>("n").await.unwrap();
+    handle.commit((0..250).map(written).collect::<Vec<_>>()).unwrap();
+    let report = bench.registry.shutdown(Duration::from_secs(5)).await;
+    assert!(report.is_clean());
+    assert_eq!((report.unsent(), fake.received("n")), (0, 250));
+}
+
+#[tokio::test]
+async fn one_backend_and_sync_id_belong_to_one_definition() {
+    let dir = tempfile::tempdir().unwrap();
+    let fake = Fake::new("wss://one", false);
+    let options = synced(&fake).sync_id(|id| id.as_str().replace(':', "_"));
+    let bench = Bench::with(|builder| builder.data_dir(dir.path()).defaults(options.clone()));
+    drop(bench.registry.get::<NoteStore>("a:1").await.unwrap());
+    match bench.registry.get::<PatientStore>("a:1").await {
+        Err(LoadError::SyncIdConflict { sync_id, owner, .. }) => {
+            assert_eq!((sync_id.as_str(), owner.as_str()), ("a_1", "note"))
+        }
+        other => panic!("{other:?}"),
+    }
+    assert!(matches!(bench.registry.get::<NoteStore>("a_1").await, Err(LoadError::SyncIdConflict { .. })));
+    let other = Fake::new("wss://two", false);
+    assert!(bench.registry.get::<PatientStore>("a:1").options(synced(&other)).await.is_ok());
+    assert!(bench.registry.get::<NoteStore>("a:1").await.is_ok());
+}
+
+#[tokio::test]
+async fn delete_is_refused_with_unsent_events_unless_forced() {
+    let dir = tempfile::tempdir().unwrap();
+    let fake = Fake::new("wss://one", false);
+    let bench = Bench::with(|builder| builder.data_dir(dir.path()).defaults(synced(&fake)));
+    bench.registry.get::<NoteStore>("n").await.unwrap().commit(written(1)).unwrap();
+    assert!(matches!(bench.registry.delete::<NoteStore>("n").await, Err(DeleteError::Unsent { events: 1, .. })));
+    // A catalog that does not know opens the store to find out.
+    bench.registry.shutdown(Duration::from_secs(1)).await;
+    std::fs::remove_file(dir.path().join("catalog.db")).unwrap();
+    let again = Bench::with(|builder| builder.data_dir(dir.path()).defaults(synced(&fake)));
+    assert_eq!(again.registry.stored::<NoteStore>().await.unwrap()[0].unsent, None);
+    assert!(matches!(again.registry.delete::<NoteStore>("n").await, Err(DeleteError::Unsent { events: 1, .. })));
+    assert!(again.registry.delete::<NoteStore>("n").forced().await.unwrap());
+    assert!(again.registry.stored::<NoteStore>().await.unwrap().is_empty());
+}
