@@ -1,7 +1,115 @@
 //! Typed, local-first stores.
+//!
+//! An app opens many independent **stores** (a workspace, each of its issues, a user's settings) through one **registry**. Every store
+//! is an append-only **eventlog** plus the SQLite **tables** that its events build, in one file. The compiler checks the rest: which
+//! events a store takes, which tables a query may read, which id opens which store.
+//!
+//! ```text
+//!   your code                    larder                                        disk
+//!
+//!   registry.get(id) ────────▶ StoreRegistry ── loads once, shares,
+//!        │                        │             keeps for its gc time ───▶ stores/workspace/…db
+//!        ▼                        ▼                                            │
+//!   StoreHandle ── commit ──▶ event ─▶ eventlog ─▶ materializer ─▶ tables      │ one file,
+//!        │                              └──────── one transaction ────┘        │ one transaction
+//!        └──────── query ───▶ typed rows, on one consistent state ◀────────────┘
+//! ```
+//!
+//! # A first store
+//!
+//! ```
+//! use larder::{define_store, prelude::*};
+//!
+//! #[derive(Table, Clone, Debug, PartialEq)]
+//! #[table(name = "todos")]
+//! pub struct Todo {
+//!     #[table(primary_key)]
+//!     pub id: i64,
+//!     pub text: String,
+//!     pub done: bool,
+//! }
+//!
+//! #[derive(Event, Clone, Debug, PartialEq)]
+//! pub enum TodoEvent {
+//!     #[event(name = "v1.TodoAdded")]
+//!     Added { id: i64, text: String },
+//!     #[event(name = "v1.TodoDone")]
+//!     Done { id: i64 },
+//! }
+//!
+//! #[derive(StoreSchema)]
+//! #[schema(events = TodoEvent, tables(Todo), version = 1)]
+//! pub struct TodoSchema;
+//!
+//! #[larder::materializer]
+//! impl Materializer for TodoSchema {
+//!     fn materialize(event: &TodoEvent, _about: &EventContext, tables: &mut Tables<'_, Self>) -> MaterializeResult {
+//!         match event {
+//!             TodoEvent::Added { id, text } => tables.insert(Todo { id: *id, text: text.clone(), done: false }),
+//!             TodoEvent::Done { id } => tables.update(Todo::by_key(*id)).set(Todo::DONE, true).run_one(),
+//!         }
+//!     }
+//! }
+//!
+//! define_store! {
+//!     /// The todos of one list.
+//!     pub TodoStore {
+//!         name: "todo",
+//!         schema: TodoSchema,
+//!         adapter: SqliteAdapter::persisted(),
+//!     }
+//! }
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let registry = StoreRegistry::builder().in_memory().build()?; // `.data_dir("…")` to keep the data
+//! let todos = registry.get::<TodoStore>("list:groceries").await?;
+//! todos.commit([
+//!     TodoEvent::Added { id: 1, text: "milk".into() },
+//!     TodoEvent::Added { id: 2, text: "flour".into() },
+//!     TodoEvent::Done { id: 1 },
+//! ])?;
+//! let open = todos.query(Todo::filter(Todo::DONE.eq(false)))?;
+//! assert_eq!(open, [Todo { id: 2, text: "flour".into(), done: false }]);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Where to read on
+//!
+//! | you want to | look at |
+//! |---|---|
+//! | describe tables and columns | [`derive(Table)`](derive@Table), [`ColumnValue`], [`Json`] |
+//! | describe events, rename them, upgrade old ones | [`derive(Event)`](derive@Event) |
+//! | say how events change tables | [`Materializer`], [`Tables`] |
+//! | define a kind of store and its policies | [`define_store!`], [`StoreOptions`], [`GcTime`] |
+//! | name stores safely | [`StoreId`], [`derive(StoreKey)`](derive@StoreKey) |
+//! | open, preload, evict, count and shut down stores | [`StoreRegistry`], [`StoreHandle`] |
+//! | read | [`Store::query`], [`Store::read`], [`Table::filter`], [`Select`] |
+//! | write | [`Store::commit`], [`Receipt`] |
+//! | follow what happens | [`Store::events`], [`Store::changes`] |
+//! | check, back up and rescue data | [`Store::verify`], [`Store::backup`], [`doctor`] |
+//! | understand an error | [`error`] |
+//! | test your own stores | the `testing` feature: a manual clock, given/when/then |
+//!
+//! # What is promised
+//!
+//! * When [`commit`](Store::commit) returns, the events are in the eventlog and in the tables, in one transaction; a crash of the process loses
+//!   nothing that was acknowledged. Against power loss ask for [`Durability::Power`].
+//! * Tables are disposable: they can be rebuilt from the eventlog at any time, and are when the schema or the materializer changes.
+//! * At most one live store per definition and id in a data dir; a second process gets [`LoadError::Locked`](error::LoadError::Locked).
+//! * A store that nobody observes is closed after its gc time; handles that outlive an [`evict`](StoreRegistry::evict) say so.
+//! * Damage is reported, never silently cut away. What SQLite itself does not notice in a table, [`Store::verify`] finds.
+//!
+//! # What is not there yet
+//!
+//! Live queries, joins, aggregates and checks of SQL while compiling; sync with other clients (its options are typed and can be
+//! set, there is no backend to set them to); a build for `wasm32-unknown-unknown`.
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+// Generated code and doc tests name the crate from the outside.
+#[allow(unused_extern_crates)]
 extern crate self as larder;
 
 mod adapter;

@@ -1,4 +1,5 @@
-//! What the tests of larder share: small stores, and registries that come and go over one data dir.
+//! What the tests of larder share: small stores, registries that come and go over one data dir, and a process to kill.
 
 pub mod lab;
+pub mod ledger;
 pub mod notebook;

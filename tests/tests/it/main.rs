@@ -3,6 +3,7 @@
 mod backup;
 mod commit;
 mod corruption;
+mod crash;
 mod deps;
 mod doctor;
 mod durability;
