@@ -16,7 +16,9 @@ mod target;
 pub use change::{Delete, Update};
 pub use params::{SqlParam, SqlParams};
 pub(crate) use raw::RawTables;
-pub use target::{TableOf, Target};
+pub use target::Target;
+#[doc(hidden)]
+pub use target::{TableOf, Which};
 
 /// What a materializer returns.
 pub type MaterializeResult = Result<(), MaterializeError>;

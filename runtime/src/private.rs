@@ -9,6 +9,7 @@ pub use crate::{
         encode_payload, upcast,
     },
     id::{KeyPart, KeyPattern, KeySegment, StoreId, StoreIdError, StoreKey, key_field, same_id},
+    materialize::{TableOf, Which},
     options::StoreOptions,
     query::{
         EachRow, ExactlyOne, Fits, FitsSchema, Origin, Params, Query, Reads, Row, RowRef, SqlQuery, SqlShape,

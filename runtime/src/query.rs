@@ -14,9 +14,14 @@ mod statement;
 mod tuple;
 
 pub use by_key::{ByKey, OneByKey};
+pub(crate) use by_key::{MAX_KEY, key_params};
 pub use fits::{Fits, FitsSchema};
-pub use predicate::{Comparison, Predicate};
-pub use row::{Row, RowRef, RowSource, assert_row};
+pub(crate) use predicate::Comparison;
+pub use predicate::Predicate;
+pub(crate) use row::RowSource;
+#[doc(hidden)]
+pub use row::assert_row;
+pub use row::{Row, RowRef};
 pub(crate) use run::Text;
 pub(crate) use select::SelectSpec;
 pub use select::{Count, Exists, First, One, Select};

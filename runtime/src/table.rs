@@ -12,7 +12,8 @@ mod statements;
 pub use bounds::{
     DefaultKind, TableIn, assert_default, assert_key_column, assert_new_table, assert_nullable, assert_reference,
 };
-pub use column::{Assignment, Column};
+pub(crate) use column::Assignment;
+pub use column::Column;
 pub(crate) use ddl::quote;
 pub use key::{IntoKey, KeyColumns};
 pub use order::{IntoOrder, Order};

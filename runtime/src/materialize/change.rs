@@ -8,9 +8,9 @@ use super::{
 };
 use crate::{
     error::MaterializeError,
-    query::Text,
+    query::{MAX_KEY, Text, key_params},
     table::{Assignment, Column, Table, TableSchema},
-    value::{ColumnValue, IntoValue},
+    value::{ColumnValue, IntoValue, ValueRef},
 };
 
 /// Rows to change, and what to. Nothing happens before [`run`](Self::run) or [`run_one`](Self::run_one).
@@ -129,6 +129,12 @@ fn update(change: Change<'_, '_>, assignments: &[Assignment], one: bool) -> Resu
 }
 
 fn delete(change: Change<'_, '_>, one: bool) -> Result<u64, MaterializeError> {
+    if let Rows::Key(Ok(key)) = &change.rows {
+        let mut params = [ValueRef::Null; MAX_KEY];
+        let sql = &change.table.statements().delete_by_key;
+        let deleted = change.raw.write_sql(change.table, sql, key_params(key, &mut params))?;
+        return change.counted(deleted, one);
+    }
     let mut text = Text::default();
     text.push("DELETE FROM ");
     text.push(&change.table.statements().name);
@@ -141,19 +147,20 @@ impl<'t, 'a> Change<'t, 'a> {
     }
 
     fn run(self, mut text: Text, one: bool) -> Result<u64, MaterializeError> {
-        let Self { raw, table, rows } = self;
-        let not_one = |matched| Err(MaterializeError::NotOne { table: table.name, matched });
-        if let (true, Rows::Select(spec)) = (one, &rows) {
+        if let (true, Rows::Select(spec)) = (one, &self.rows) {
             // Several rows must not have changed when this fails.
-            let matched = raw.count(&spec.count(table)?)?;
-            if matched != 1 {
-                return not_one(matched);
-            }
+            let matched = self.raw.count(&spec.count(self.table)?)?;
+            self.counted(matched, one)?;
         }
-        rows.push_where(&mut text, table)?;
-        match raw.write(table, &text)? {
-            matched if one && matched != 1 => not_one(matched),
-            matched => Ok(matched),
+        self.rows.push_where(&mut text, self.table)?;
+        let changed = self.raw.write_sql(self.table, text.sql(), &text.params())?;
+        self.counted(changed, one)
+    }
+
+    fn counted(&self, matched: u64, one: bool) -> Result<u64, MaterializeError> {
+        if one && matched != 1 {
+            return Err(MaterializeError::NotOne { table: self.table.name, matched });
         }
+        Ok(matched)
     }
 }

@@ -13,8 +13,8 @@ impl SqliteError {
             (SqliteErrorKind::Constraint(Constraint::PrimaryKey | Constraint::Unique), Some(table)) => {
                 MaterializeError::Exists { table, message }
             }
-            (SqliteErrorKind::Constraint(Constraint::Reference), _) => {
-                MaterializeError::Reference { table: table.unwrap_or("of SQL").to_owned(), message }
+            (SqliteErrorKind::Constraint(Constraint::Reference), Some(table)) => {
+                MaterializeError::Reference { table: table.to_owned(), message }
             }
             (SqliteErrorKind::Constraint(_) | SqliteErrorKind::TooBig | SqliteErrorKind::Other, _) => {
                 MaterializeError::Sql { message }

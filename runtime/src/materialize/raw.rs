@@ -44,9 +44,14 @@ impl<'a> RawTables<'a> {
         self.noted(result, Some(table.name)).map(drop)
     }
 
-    pub(super) fn write(&mut self, table: &'static TableSchema, text: &Text) -> Result<u64, MaterializeError> {
+    pub(super) fn write_sql(
+        &mut self,
+        table: &'static TableSchema,
+        sql: &str,
+        params: &[ValueRef<'_>],
+    ) -> Result<u64, MaterializeError> {
         self.alive()?;
-        let result = self.connection.execute(text.sql(), &text.params());
+        let result = self.connection.execute(sql, params);
         self.noted(result, Some(table.name))
     }
 

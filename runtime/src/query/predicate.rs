@@ -17,7 +17,7 @@ pub struct Predicate<T> {
 
 /// How a column is compared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Comparison {
+pub(crate) enum Comparison {
     /// `=`, where `NULL` equals `NULL`
     Eq,
     /// `<>`, where `NULL` differs from every value

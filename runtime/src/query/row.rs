@@ -32,8 +32,7 @@ pub trait Row: Sized + Send + Sync + 'static {
 pub const fn assert_row<T: Row>() {}
 
 /// Where a row's values come from.
-#[doc(hidden)]
-pub trait RowSource {
+pub(crate) trait RowSource {
     /// How many columns there are.
     fn len(&self) -> usize;
 

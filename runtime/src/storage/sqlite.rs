@@ -25,8 +25,7 @@ mod wal;
 
 pub(crate) use error::{Constraint, SqliteError, SqliteErrorKind};
 pub(crate) use guard::Guard;
-pub(crate) use read::ReadError;
-pub(crate) use wal::{Checkpoint, CheckpointState};
+pub(crate) use wal::Checkpoint;
 
 /// Prepared statements kept by a connection that works.
 const CACHED_STATEMENTS: usize = 32;
@@ -123,11 +122,6 @@ impl Connection {
     pub(crate) fn set_foreign_keys(&mut self, on: bool) -> Result<(), SqliteError> {
         self.sqlite.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_FKEY, on)?;
         Ok(())
-    }
-
-    /// The reference actions and checks of the running connection, switched on or off.
-    pub(crate) fn foreign_keys(&self) -> Result<bool, SqliteError> {
-        Ok(self.sqlite.db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_FKEY)?)
     }
 
     /// A handle that interrupts this connection.

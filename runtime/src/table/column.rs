@@ -11,8 +11,10 @@ use crate::{
 /// A column of table `T` with values of type `V`. `To` is the table it references, if it references one.
 pub struct Column<T, V, To = ()> {
     index: usize,
-    types: PhantomData<fn() -> (T, V, To)>,
+    types: Types<T, V, To>,
 }
+
+type Types<T, V, To> = PhantomData<fn() -> (T, V, To)>;
 
 impl<T, V, To> Clone for Column<T, V, To> {
     fn clone(&self) -> Self {
@@ -135,7 +137,7 @@ impl TextColumn for Option<String> {}
 
 /// One column of an update and its new value.
 #[derive(Clone, Debug)]
-pub struct Assignment {
+pub(crate) struct Assignment {
     pub(crate) column: usize,
     pub(crate) value: Result<Value, ValueError>,
 }

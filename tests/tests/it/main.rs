@@ -1,6 +1,8 @@
 //! Behaviour of larder through its public API, one module per topic.
 
 mod backup;
+mod board;
+mod change_record;
 mod commit;
 mod corruption;
 mod crash;
@@ -12,6 +14,8 @@ mod evolution;
 mod lock;
 mod log;
 mod macros;
+mod materialize;
+mod query;
 mod reads;
 mod rebuild;
 mod registry;

@@ -151,7 +151,7 @@ fn updated(table: &'static TableSchema, mut old: Vec<Value>) -> Option<RowChange
         (old, new) => old == new,
     };
     let unchanged = old.iter().zip(&new).all(same);
-    (!unchanged).then(|| RowChange { table: table.name, old: Some(old), new: Some(new) })
+    if unchanged { None } else { Some(RowChange { table: table.name, old: Some(old), new: Some(new) }) }
 }
 
 fn trigger(sql: &mut String, name: &str, kind: Kind, table: &TableSchema, tag: i64) {

@@ -133,7 +133,10 @@ fn refusal(mode: Guard, context: &AuthContext<'_>) -> Option<String> {
         AuthAction::Insert { table_name }
         | AuthAction::Update { table_name, .. }
         | AuthAction::Delete { table_name } => {
-            if mode == Guard::Materializer {
+            if table_name.starts_with("sqlite_") {
+                // How DDL begins.
+                Some(OTHER_STATEMENT.to_owned())
+            } else if mode == Guard::Materializer {
                 hidden(table_name)
             } else {
                 Some(format!("a query reads, it cannot change table `{table_name}`; commit an event instead"))
@@ -146,13 +149,12 @@ fn refusal(mode: Guard, context: &AuthContext<'_>) -> Option<String> {
         AuthAction::Pragma { pragma_name, .. } => {
             Some(format!("`PRAGMA {pragma_name}` is not allowed, SQL of an app reads and writes the schema's tables"))
         }
-        _ => Some(
-            "only SELECT, INSERT, UPDATE and DELETE on the schema's tables are allowed; tables are declared with \
-             `#[derive(Table)]`"
-                .to_owned(),
-        ),
+        _ => Some(OTHER_STATEMENT.to_owned()),
     }
 }
+
+const OTHER_STATEMENT: &str =
+    "only SELECT, INSERT, UPDATE and DELETE on the schema's tables are allowed; declare tables with `#[derive(Table)]`";
 
 /// Tables that are not the schema's. All others in a store's file are: names with these beginnings are refused in schemas.
 fn hidden(table: &str) -> Option<String> {
