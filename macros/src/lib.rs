@@ -3,7 +3,8 @@
 //! Each macro goes the same way: `parse` reads tokens into a `model`, `check` looks at what no single token can tell, `expand` prints.
 //! Errors are collected on the way. If there are any, `stub` prints implementations that keep the rest of the user's code compiling.
 
-#![allow(unreachable_pub)]
+// Documented where `larder` exports them: docs here would be printed behind those.
+#![allow(missing_docs)]
 
 mod check;
 mod errors;
@@ -22,49 +23,42 @@ use syn::{DeriveInput, parse_macro_input};
 
 use crate::errors::Errors;
 
-/// Documented where `larder` exports it.
 #[proc_macro_derive(Table, attributes(table))]
 pub fn derive_table(input: TokenStream) -> TokenStream {
     let input = parse_macro_input!(input as DeriveInput);
     derive(&input, parse::table::table, check::table::table, expand::table::table, stub::table)
 }
 
-/// Documented where `larder` exports it.
 #[proc_macro_derive(Row, attributes(row))]
 pub fn derive_row(input: TokenStream) -> TokenStream {
     let input = parse_macro_input!(input as DeriveInput);
     derive(&input, parse::table::row, check::table::row, expand::table::row, stub::row)
 }
 
-/// Documented where `larder` exports it.
 #[proc_macro_derive(ColumnValue, attributes(column))]
 pub fn derive_column_value(input: TokenStream) -> TokenStream {
     let input = parse_macro_input!(input as DeriveInput);
     derive(&input, parse::value::value, check::value::value, expand::value::value, stub::value)
 }
 
-/// Documented where `larder` exports it.
 #[proc_macro_derive(Event, attributes(event, serde))]
 pub fn derive_event(input: TokenStream) -> TokenStream {
     let input = parse_macro_input!(input as DeriveInput);
     derive(&input, parse::event::event, check::event::event, expand::event::event, stub::event)
 }
 
-/// Documented where `larder` exports it.
 #[proc_macro_derive(StoreSchema, attributes(schema))]
 pub fn derive_store_schema(input: TokenStream) -> TokenStream {
     let input = parse_macro_input!(input as DeriveInput);
     derive(&input, parse::schema::schema, check::schema::schema, expand::schema::schema, stub::schema)
 }
 
-/// Documented where `larder` exports it.
 #[proc_macro_derive(StoreKey, attributes(store_key))]
 pub fn derive_store_key(input: TokenStream) -> TokenStream {
     let input = parse_macro_input!(input as DeriveInput);
     derive(&input, parse::key::key, check::key::key, expand::key::key, stub::key)
 }
 
-/// Documented where `larder` exports it.
 #[proc_macro]
 pub fn define_store(input: TokenStream) -> TokenStream {
     let mut errors = Errors::default();
@@ -76,7 +70,6 @@ pub fn define_store(input: TokenStream) -> TokenStream {
     finish(errors, definition.as_ref().map(expand::definition::definition), stub)
 }
 
-/// Documented where `larder` exports it.
 #[proc_macro_attribute]
 pub fn materializer(arguments: TokenStream, item: TokenStream) -> TokenStream {
     let mut errors = Errors::default();

@@ -47,7 +47,8 @@ impl StoreKey for Singleton {
 /// What opens a store of definition `D` with ids of type `K`: `&K`; for plain `StoreId`s also `&str`, `String`, `&String` and `StoreId`.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not an id of `{D}`",
-    label = "`{D}` is opened with a `{K}`, or a reference to one"
+    label = "`{D}` is opened with a `{K}`, or a reference to one",
+    note = "a definition marked `singleton` has no ids to say: `get_singleton::<{D}>()`"
 )]
 pub trait IntoStoreId<D, K> {
     /// The id.

@@ -1,10 +1,23 @@
-//! Only a table has rows.
+//! A typed id is lent: one is used for many calls.
 
 use larder::prelude::*;
 
-fn misuse() {
-    let _ = Status::all();
+fn misuse(registry: &StoreRegistry) {
+    let _ = registry.get::<WorkspaceStore>(WorkspaceId(7));
 }
+
+define_store! {
+    WorkspaceStore {
+        name: "workspace",
+        id: WorkspaceId,
+        schema: WorkspaceSchema,
+        adapter: SqliteAdapter::persisted(),
+    }
+}
+
+#[derive(StoreKey)]
+#[store_key("workspace:{0}")]
+struct WorkspaceId(i64);
 
 #[derive(Table)]
 struct Issue {
@@ -42,5 +55,12 @@ enum SettingEvent {
 #[derive(StoreSchema)]
 #[schema(events = IssueEvent, tables(Issue))]
 struct WorkspaceSchema;
+
+#[larder::materializer]
+impl Materializer for WorkspaceSchema {
+    fn materialize(_: &IssueEvent, _: &EventContext, _: &mut Tables<'_, Self>) -> MaterializeResult {
+        Ok(())
+    }
+}
 
 fn main() {}

@@ -1,0 +1,53 @@
+//! A registry opens what `define_store!` made.
+
+use larder::prelude::*;
+
+fn misuse(registry: &StoreRegistry) {
+    let _ = registry.get::<Issue>("issue:7");
+}
+
+#[derive(Table)]
+struct Issue {
+    #[table(primary_key)]
+    number: i64,
+    title: String,
+    status: Status,
+    assignee: Option<String>,
+}
+
+#[derive(ColumnValue)]
+enum Status {
+    Open,
+    Closed,
+}
+
+#[derive(Table)]
+struct Setting {
+    #[table(primary_key)]
+    name: String,
+}
+
+#[derive(Event)]
+enum IssueEvent {
+    #[event(name = "v1.IssueOpened")]
+    Opened { number: i64 },
+}
+
+#[derive(Event)]
+enum SettingEvent {
+    #[event(name = "v1.SettingSet")]
+    Set { name: String },
+}
+
+#[derive(StoreSchema)]
+#[schema(events = IssueEvent, tables(Issue))]
+struct WorkspaceSchema;
+
+#[larder::materializer]
+impl Materializer for WorkspaceSchema {
+    fn materialize(_: &IssueEvent, _: &EventContext, _: &mut Tables<'_, Self>) -> MaterializeResult {
+        Ok(())
+    }
+}
+
+fn main() {}

@@ -1,0 +1,66 @@
+//! Every call that takes an id takes the definition's own.
+
+use larder::prelude::*;
+
+fn misuse(registry: &StoreRegistry) {
+    let _ = registry.preload::<WorkspaceStore>(7);
+}
+
+define_store! {
+    WorkspaceStore {
+        name: "workspace",
+        id: WorkspaceId,
+        schema: WorkspaceSchema,
+        adapter: SqliteAdapter::persisted(),
+    }
+}
+
+#[derive(StoreKey)]
+#[store_key("workspace:{0}")]
+struct WorkspaceId(i64);
+
+#[derive(Table)]
+struct Issue {
+    #[table(primary_key)]
+    number: i64,
+    title: String,
+    status: Status,
+    assignee: Option<String>,
+}
+
+#[derive(ColumnValue)]
+enum Status {
+    Open,
+    Closed,
+}
+
+#[derive(Table)]
+struct Setting {
+    #[table(primary_key)]
+    name: String,
+}
+
+#[derive(Event)]
+enum IssueEvent {
+    #[event(name = "v1.IssueOpened")]
+    Opened { number: i64 },
+}
+
+#[derive(Event)]
+enum SettingEvent {
+    #[event(name = "v1.SettingSet")]
+    Set { name: String },
+}
+
+#[derive(StoreSchema)]
+#[schema(events = IssueEvent, tables(Issue))]
+struct WorkspaceSchema;
+
+#[larder::materializer]
+impl Materializer for WorkspaceSchema {
+    fn materialize(_: &IssueEvent, _: &EventContext, _: &mut Tables<'_, Self>) -> MaterializeResult {
+        Ok(())
+    }
+}
+
+fn main() {}
