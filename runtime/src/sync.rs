@@ -1,6 +1,6 @@
 //! Where a store's events go: the seam that sync backends implement.
 
-use crate::{definition::BoxFuture, error::BoxError, event::StoredEvent};
+use crate::{definition::BoxFuture, error::BoxError, event::StoredEvent, options::Payload};
 
 /// A sync backend, as far as the registry needs it: who it is, whether it can be reached, and where unsent events go.
 pub trait SyncBackend: Send + Sync + 'static {
@@ -30,4 +30,6 @@ pub struct PushRequest<'a> {
     pub expected_head: u64,
     /// The events, oldest first.
     pub events: &'a [StoredEvent],
+    /// What the backend is told of who asks, as it stands now.
+    pub payload: &'a Payload,
 }

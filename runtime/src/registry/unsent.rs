@@ -246,7 +246,9 @@ pub(super) async fn send_all(loaded: &Arc<dyn AnyLoaded>) -> Result<(), BoxError
             runtime.spawn_blocking(move || reading.unsent(BATCH)).await.map_err(|panic| panic.into_message())??;
         let Some(last) = unsent.events.last() else { return Ok(()) };
         let global = last.number.global();
-        let request = PushRequest { sync_id, expected_head: unsent.expected_head, events: &unsent.events };
+        let payload = core.engine.payload();
+        let request =
+            PushRequest { sync_id, expected_head: unsent.expected_head, events: &unsent.events, payload: &payload };
         backend.push(request).await?;
         let noting = Arc::clone(&core.engine);
         runtime.spawn_blocking(move || noting.confirm(global)).await.map_err(|panic| panic.into_message())??;

@@ -17,7 +17,6 @@ pub(crate) struct SchemaModel {
     definition: &'static str,
     type_name: &'static str,
     tables: Vec<&'static TableSchema>,
-    events: &'static [EventInfo],
     fingerprint: Fingerprint,
     apply: ApplyStored,
 }
@@ -38,7 +37,6 @@ impl SchemaModel {
             definition: D::NAME,
             type_name: D::__TYPE_NAME,
             tables,
-            events,
             fingerprint: Fingerprint::of(&canonical),
             apply: apply_stored::<D::Schema>,
         }))
@@ -57,11 +55,6 @@ impl SchemaModel {
     /// The tables, parents before the tables that reference them.
     pub(crate) fn tables(&self) -> &[&'static TableSchema] {
         &self.tables
-    }
-
-    /// The events, in the order of the enum's variants.
-    pub(crate) fn events(&self) -> &'static [EventInfo] {
-        self.events
     }
 
     /// Applies one stored event to the tables.

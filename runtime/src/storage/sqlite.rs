@@ -56,7 +56,6 @@ pub(crate) enum Access {
 /// One connection. Its calls take `&mut self`, so that there is never a second one at the same time.
 pub(crate) struct Connection {
     sqlite: rusqlite::Connection,
-    place: Place,
     guard: guard::GuardState,
     capture: Option<capture::Capture>,
     wal_pages: Option<std::sync::Arc<std::sync::atomic::AtomicU32>>,
@@ -78,7 +77,7 @@ impl Connection {
         let mut sqlite = open_raw(place, access)?;
         set_up(&sqlite, place, access)?;
         let guard = guard::GuardState::install(&mut sqlite)?;
-        Ok(Self { sqlite, place: place.clone(), guard, capture: None, wal_pages: None })
+        Ok(Self { sqlite, guard, capture: None, wal_pages: None })
     }
 
     /// Runs one statement, which is kept prepared; the number of rows that it changed itself.
@@ -135,11 +134,6 @@ impl Connection {
         // A connection that cannot release is only larger than it could be.
         let _ = self.sqlite.release_memory();
         self.guard.release_memory();
-    }
-
-    /// Where the database is.
-    pub(crate) fn place(&self) -> &Place {
-        &self.place
     }
 
     /// Calls `each` for every row until it answers `false`.

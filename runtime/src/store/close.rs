@@ -44,7 +44,7 @@ impl Engine {
         if self.suspect.load(Ordering::Relaxed) {
             ignore(lock.mark_suspect());
         }
-        let moved = connection.checkpoint(Checkpoint::Truncate).map(drop);
+        let moved = connection.checkpoint(Checkpoint::Truncate);
         if moved.is_ok() {
             // From here on nothing is in the `-wal`, and nothing will be: a crash before the end of closing is a clean close.
             ignore(lock.mark_state(MarkerState::Closed));

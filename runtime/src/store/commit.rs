@@ -43,12 +43,12 @@ pub(crate) struct EncodedEvent {
     pub(crate) args: Option<String>,
 }
 
-/// What a commit came to.
-pub(crate) type Outcome = Result<Vec<EventNumber>, CommitErrorKind>;
+/// What a commit came to; the error is boxed because it is large and rare.
+pub(crate) type Outcome = Result<Vec<EventNumber>, Box<CommitErrorKind>>;
 
 /// Why a commit stopped in the middle, and what it leaves behind.
 pub(super) struct Failed {
-    pub(super) kind: CommitErrorKind,
+    pub(super) kind: Box<CommitErrorKind>,
     /// Of SQLite or the file system: the store must look at it.
     pub(super) sqlite: Option<SqliteError>,
 }
@@ -78,7 +78,7 @@ impl Engine {
 
     /// One commit in a transaction of its own: the common case, without a savepoint.
     pub(super) fn commit_alone(&self, writer: &mut Writer, work: &dyn CommitWork) -> Outcome {
-        self.gate.check_write()?;
+        self.check_write()?;
         self.follow_listeners(writer);
         let mut numbers = Vec::with_capacity(work.events().len());
         let committed = writer
@@ -104,14 +104,18 @@ impl Engine {
     }
 
     /// The error that the caller gets; damage stops the store, a failed sync poisons it.
-    pub(super) fn explain(&self, failure: Failed) -> CommitErrorKind {
+    pub(super) fn explain(&self, failure: Failed) -> Box<CommitErrorKind> {
         let Some(error) = failure.sqlite else { return failure.kind };
         if is_sync_failure(&error) {
             self.gate.poison(StoreError::Poisoned { store: self.store(), reason: error.message });
         } else {
             self.notice(&error);
         }
-        self.gate.check_write().err().map_or(failure.kind, CommitErrorKind::Store)
+        self.gate.check_write().err().map_or(failure.kind, |error| Box::new(error.into()))
+    }
+
+    pub(super) fn check_write(&self) -> Result<(), Box<CommitErrorKind>> {
+        self.gate.check_write().map_err(|error| Box::new(error.into()))
     }
 
     /// What marks this store for [`inside`]: its address, which no other store has while this one lives.
@@ -119,9 +123,9 @@ impl Engine {
         std::ptr::from_ref(self).addr()
     }
 
-    pub(super) fn closed(&self) -> CommitErrorKind {
+    pub(super) fn closed(&self) -> Box<CommitErrorKind> {
         let error = self.gate.check_write().err();
-        CommitErrorKind::Store(error.unwrap_or_else(|| StoreError::Closed { store: self.store() }))
+        Box::new(error.unwrap_or_else(|| StoreError::Closed { store: self.store() }).into())
     }
 }
 
@@ -177,11 +181,11 @@ pub(super) fn failed(shared: &Shared, error: SqliteError) -> Failed {
         SqliteErrorKind::DiskFull => CommitErrorKind::DiskFull { store },
         _ => CommitErrorKind::Storage { store, message: error.message.clone() },
     };
-    Failed { kind, sqlite: Some(error) }
+    Failed { kind: Box::new(kind), sqlite: Some(error) }
 }
 
 impl From<CommitErrorKind> for Failed {
     fn from(kind: CommitErrorKind) -> Self {
-        Self { kind, sqlite: None }
+        Self { kind: Box::new(kind), sqlite: None }
     }
 }

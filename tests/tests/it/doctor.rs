@@ -5,10 +5,7 @@ use std::{
     io::{Seek, SeekFrom, Write},
 };
 
-use larder::{
-    doctor::{self, DoctorError},
-    prelude::*,
-};
+use larder::doctor::{self, DoctorError};
 use larder_tests::{
     lab::Lab,
     notebook::{NoteEvent, Notebook, written},

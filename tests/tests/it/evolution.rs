@@ -11,21 +11,21 @@ mod v1 {
 
     #[derive(Table, Clone, Debug, PartialEq)]
     #[table(name = "tasks")]
-    pub struct Task {
+    pub(crate) struct Task {
         #[table(primary_key)]
-        pub number: i64,
-        pub title: String,
+        pub(crate) number: i64,
+        pub(crate) title: String,
     }
 
     #[derive(Event, Clone, Debug, PartialEq)]
-    pub enum TaskEvent {
+    pub(crate) enum TaskEvent {
         #[event(name = "v1.TaskAdded")]
         Added { number: i64, title: String },
     }
 
     #[derive(StoreSchema)]
     #[schema(events = TaskEvent, tables(Task), version = 1)]
-    pub struct TaskSchema;
+    pub(crate) struct TaskSchema;
 
     #[larder::materializer]
     impl Materializer for TaskSchema {
@@ -36,10 +36,10 @@ mod v1 {
     }
 
     larder::define_store! {
-        pub Tasks { name: "tasks", schema: TaskSchema, adapter: SqliteAdapter::persisted() }
+        pub(crate) Tasks { name: "tasks", schema: TaskSchema, adapter: SqliteAdapter::persisted() }
     }
 
-    pub fn added(number: i64, title: &str) -> TaskEvent {
+    pub(crate) fn added(number: i64, title: &str) -> TaskEvent {
         TaskEvent::Added { number, title: title.to_owned() }
     }
 }
@@ -50,23 +50,23 @@ mod v2 {
 
     #[derive(Table, Clone, Debug, PartialEq)]
     #[table(name = "tasks")]
-    pub struct Task {
+    pub(crate) struct Task {
         #[table(primary_key)]
-        pub number: i64,
-        pub title: String,
-        pub urgent: bool,
+        pub(crate) number: i64,
+        pub(crate) title: String,
+        pub(crate) urgent: bool,
     }
 
     #[derive(Table, Clone, Debug, PartialEq)]
     #[table(name = "counts")]
-    pub struct Tally {
+    pub(crate) struct Tally {
         #[table(primary_key)]
-        pub id: i64,
-        pub added: i64,
+        pub(crate) id: i64,
+        pub(crate) added: i64,
     }
 
     #[derive(Event, Clone, Debug, PartialEq)]
-    pub enum TaskEvent {
+    pub(crate) enum TaskEvent {
         #[event(name = "v2.TaskAdded", from("v1.TaskAdded" = upgrade))]
         Added {
             number: i64,
@@ -80,7 +80,7 @@ mod v2 {
 
     #[derive(serde::Deserialize)]
     #[serde(crate = "larder::serde")]
-    pub struct OldAdded {
+    pub(crate) struct OldAdded {
         number: i64,
         title: String,
     }
@@ -94,7 +94,7 @@ mod v2 {
 
     #[derive(StoreSchema)]
     #[schema(events = TaskEvent, tables(Task, Tally), version = 1)]
-    pub struct TaskSchema;
+    pub(crate) struct TaskSchema;
 
     #[larder::materializer]
     impl Materializer for TaskSchema {
@@ -111,7 +111,7 @@ mod v2 {
     }
 
     larder::define_store! {
-        pub Tasks { name: "tasks", schema: TaskSchema, adapter: SqliteAdapter::persisted() }
+        pub(crate) Tasks { name: "tasks", schema: TaskSchema, adapter: SqliteAdapter::persisted() }
     }
 }
 
@@ -121,20 +121,20 @@ mod other {
 
     #[derive(Table, Clone, Debug, PartialEq)]
     #[table(name = "songs")]
-    pub struct Song {
+    pub(crate) struct Song {
         #[table(primary_key)]
-        pub number: i64,
+        pub(crate) number: i64,
     }
 
     #[derive(Event, Clone, Debug, PartialEq)]
-    pub enum SongEvent {
+    pub(crate) enum SongEvent {
         #[event(name = "v1.SongSung")]
         Sung(i64),
     }
 
     #[derive(StoreSchema)]
     #[schema(events = SongEvent, tables(Song), version = 1)]
-    pub struct SongSchema;
+    pub(crate) struct SongSchema;
 
     #[larder::materializer]
     impl Materializer for SongSchema {
@@ -144,7 +144,7 @@ mod other {
     }
 
     larder::define_store! {
-        pub Tasks { name: "tasks", schema: SongSchema, adapter: SqliteAdapter::persisted() }
+        pub(crate) Tasks { name: "tasks", schema: SongSchema, adapter: SqliteAdapter::persisted() }
     }
 }
 
@@ -251,7 +251,7 @@ async fn unknown_events_may_be_shown_to_the_app() {
     lab.set_defaults(StoreOptions::default().unknown_events(UnknownEvents::Callback(|event| {
         SEEN.lock().unwrap().push(event.clone());
     })));
-    lab.open::<v1::Tasks>().await;
+    let _store = lab.open::<v1::Tasks>().await;
     let seen = SEEN.lock().unwrap();
     assert_eq!(
         (seen.len(), seen[0].name.as_str(), seen[0].args.as_deref()),

@@ -127,7 +127,7 @@ async fn an_eviction_interrupts_running_reads() {
             })
         });
         at_start.recv().unwrap();
-        tokio::time::timeout(Duration::from_secs(30), registry.evict::<Notebook>("book:1")).await.unwrap();
+        tokio::time::timeout(Duration::from_secs(30), registry.evict::<Notebook>("book:1")).await.unwrap().unwrap();
         let error = reading.join().unwrap().unwrap_err();
         assert!(
             matches!(error, QueryError::Interrupted { .. } | QueryError::Store(StoreError::Evicted { .. })),

@@ -1,6 +1,6 @@
 //! The eventlog and the changes as streams.
 
-use larder::{Change, EventNumber, LogChange, RowChange, StoreError, prelude::*};
+use larder::{Change, EventNumber, LogChange, RowChange, StoreError};
 use larder_tests::{
     lab::{Lab, poll_once},
     notebook::{NoteEvent, Notebook, written},
@@ -60,7 +60,7 @@ async fn streams_end_with_one_error_when_the_store_is_evicted() {
         let store = lab.open::<Notebook>().await;
         store.commit(written(1)).unwrap();
         let (mut events, mut changes) = (store.events(store.head()), store.changes());
-        lab.registry().evict::<Notebook>("book:1").await;
+        lab.registry().evict::<Notebook>("book:1").await.unwrap();
         assert!(matches!(events.next().await, Some(Err(StoreError::Evicted { .. }))));
         assert!(events.next().await.is_none());
         assert!(matches!(changes.next().await, Some(Err(StoreError::Evicted { .. }))));

@@ -4,7 +4,6 @@ use super::*;
 use crate::{
     change::RowChange,
     query::{Origin, Params, Reads, Statement},
-    storage::sqlite::wal::CheckpointState,
     table::{ColumnSchema, ReferenceAction, ReferenceSchema, TableSchema, TableStatements},
     value::{ColumnType, Storage},
 };
@@ -80,11 +79,11 @@ fn a_writer_uses_wal_and_a_reader_sees_what_is_committed() {
     assert_eq!(reader.integer("SELECT a FROM t", &[]).expect("reads"), Some(7));
     let refused = reader.execute("DELETE FROM t", &[]).expect_err("refuses");
     assert_eq!(refused.kind, SqliteErrorKind::ReadOnly);
-    assert!(writer.wal_bytes() > 0);
+    let wal_bytes = || folder.path().join("a.db-wal").metadata().expect("reads").len();
+    assert!(wal_bytes() > 0);
     drop(reader);
-    let state = writer.checkpoint(Checkpoint::Truncate).expect("checkpoints");
-    assert_eq!(state, CheckpointState { pages: 0, done: 0 });
-    assert_eq!(writer.wal_bytes(), 0);
+    writer.checkpoint(Checkpoint::Truncate).expect("checkpoints");
+    assert_eq!(wal_bytes(), 0);
     writer.close().expect("closes");
 }
 

@@ -7,13 +7,16 @@ use super::{
 };
 use crate::{change::ChangeRecord, event::EventNumber};
 
+/// Shows a commit's work to whoever looks: it may stand behind a lock.
+type Show<'a> = dyn Fn(&mut dyn FnMut(&dyn CommitWork)) + 'a;
+
 /// One commit of a group.
 struct Member<'a> {
-    work: &'a dyn Fn(&mut dyn FnMut(&dyn CommitWork)),
+    work: &'a Show<'a>,
     numbers: Vec<EventNumber>,
     /// How many rows had changed when its savepoint was released.
     changes_end: usize,
-    error: Option<CommitErrorKind>,
+    error: Option<Box<CommitErrorKind>>,
 }
 
 impl Engine {
@@ -24,9 +27,9 @@ impl Engine {
         own: Option<&dyn CommitWork>,
         lead: &mut Lead<'_>,
     ) -> Option<Outcome> {
-        if let Err(error) = self.gate.check_write() {
-            lead.refuse_all(&|| CommitErrorKind::Store(error.clone()));
-            return own.map(|_| Err(CommitErrorKind::Store(error.clone())));
+        if self.gate.check_write().is_err() {
+            lead.refuse_all(&|| self.closed());
+            return own.map(|_| Err(self.closed()));
         }
         let show_own = |look: &mut dyn FnMut(&dyn CommitWork)| {
             if let Some(work) = own {
@@ -107,7 +110,8 @@ impl Engine {
         let mark = writer.connection.changes_mark();
         let sqlite = |error| failed(&self.shared, error);
         writer.connection.execute("SAVEPOINT larder_commit", &[]).map_err(sqlite)?;
-        let mut applied = Err(CommitErrorKind::Store(self.gone()).into());
+        // Nobody takes back the events of a commit that waits, so the work is there.
+        let mut applied = Err(Failed { kind: self.closed(), sqlite: None });
         (member.work)(&mut |work| {
             applied = apply(writer, &self.shared, self.address(), tip, work, &mut member.numbers);
         });
@@ -131,7 +135,7 @@ impl Engine {
                 (Fate::Applied, _) => Ok(std::mem::take(&mut member.numbers)),
                 (Fate::Failed, Some(error)) => Err(error),
                 _ => {
-                    let mut outcome = Err(CommitErrorKind::Store(self.gone()));
+                    let mut outcome = Err(self.closed());
                     (member.work)(&mut |work| outcome = self.commit_alone(writer, work));
                     outcome
                 }
@@ -139,15 +143,10 @@ impl Engine {
         }
         outcomes
     }
-
-    /// The answer for a commit whose caller has taken its events back; no caller waits for it.
-    fn gone(&self) -> crate::error::StoreError {
-        crate::error::StoreError::Closed { store: self.store() }
-    }
 }
 
 impl<'a> Member<'a> {
-    fn new(work: &'a dyn Fn(&mut dyn FnMut(&dyn CommitWork))) -> Self {
+    fn new(work: &'a Show<'a>) -> Self {
         Self { work, numbers: Vec::new(), changes_end: 0, error: None }
     }
 }

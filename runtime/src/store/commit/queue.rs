@@ -124,7 +124,7 @@ impl Lead<'_> {
     }
 
     /// Answers all with an error.
-    pub(super) fn refuse_all(&self, error: &dyn Fn() -> CommitErrorKind) {
+    pub(super) fn refuse_all(&self, error: &dyn Fn() -> Box<CommitErrorKind>) {
         self.jobs.iter().for_each(|job| job.ticket().finish(Err(error())));
     }
 }

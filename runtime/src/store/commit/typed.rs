@@ -73,7 +73,7 @@ pub(crate) fn commit<D: StoreDefinition>(
     let _entered = span.enter();
     let encoded = match ready(engine, &events) {
         Ok(encoded) => encoded,
-        Err(kind) => return Err(CommitError::new(kind, events)),
+        Err(kind) => return Err(CommitError::new(*kind, events)),
     };
     if encoded.is_empty() {
         return Ok(Receipt::new(engine, Vec::new()));
@@ -85,31 +85,32 @@ pub(crate) fn commit<D: StoreDefinition>(
             engine.shared.host.committed(numbers.len());
             Ok(Receipt::new(engine, numbers))
         }
-        Err(kind) => Err(CommitError::new(kind, events)),
+        Err(kind) => Err(CommitError::new(*kind, events)),
     }
 }
 
 /// Checks and encodes; nothing is touched yet.
-fn ready<E: Event>(engine: &Arc<Engine>, events: &[E]) -> Result<Vec<EncodedEvent>, CommitErrorKind> {
-    engine.gate.check_write()?;
+fn ready<E: Event>(engine: &Arc<Engine>, events: &[E]) -> Result<Vec<EncodedEvent>, Box<CommitErrorKind>> {
+    engine.check_write()?;
     if inside::inside(engine.address()).is_some() {
-        return Err(CommitErrorKind::Reentrant { store: engine.store() });
+        return Err(Box::new(CommitErrorKind::Reentrant { store: engine.store() }));
     }
     engine.note_call();
     let (count, limit) = (events.len(), engine.shared.options.limits.max_commit_events);
     if count > limit {
-        return Err(CommitErrorKind::TooManyEvents { store: engine.store(), count, limit });
+        return Err(Box::new(CommitErrorKind::TooManyEvents { store: engine.store(), count, limit }));
     }
     events.iter().map(|event| encode(engine, event)).collect()
 }
 
-fn encode<E: Event>(engine: &Engine, event: &E) -> Result<EncodedEvent, CommitErrorKind> {
+fn encode<E: Event>(engine: &Engine, event: &E) -> Result<EncodedEvent, Box<CommitErrorKind>> {
     let info: &'static EventInfo = &E::EVENTS[event.index()];
-    let failed = |source| CommitErrorKind::Encode { store: engine.store(), event: info.name, source };
+    let failed = |source| Box::new(CommitErrorKind::Encode { store: engine.store(), event: info.name, source });
     let args = event.encode().map_err(failed)?;
     let (bytes, limit) = (args.as_ref().map_or(0, String::len), engine.shared.options.limits.max_event_bytes);
     if bytes > limit {
-        return Err(CommitErrorKind::EventTooLarge { store: engine.store(), event: info.name, bytes, limit });
+        let (store, event) = (engine.store(), info.name);
+        return Err(Box::new(CommitErrorKind::EventTooLarge { store, event, bytes, limit }));
     }
     if let Some(reason) = info.deprecated {
         deprecated::warn_once(engine.name(), info.name, reason);
