@@ -13,7 +13,8 @@ pub trait SyncBackend: Send + Sync + 'static {
     /// Resolves when [`connected`](Self::connected) answers something else than at the call.
     fn connection_changed(&self) -> BoxFuture<'static, ()>;
 
-    /// Sends events of one store, oldest first; all or none.
+    /// Sends events of one store, oldest first; all or none. Events that the backend has already may come again, when a process or a
+    /// store ended before it could note that they were sent: they are known by their ids, and are no error.
     ///
     /// # Errors
     /// Whatever keeps the backend from having them. They stay unsent and are sent again.
