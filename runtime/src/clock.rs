@@ -76,6 +76,16 @@ impl Runtime {
         Ok(Self { inner: Arc::new(Inner { time: Time::Manual(time), spawner }) })
     }
 
+    /// Real time, and always a thread of its own: for callers that block an executor's thread.
+    ///
+    /// # Errors
+    /// When the thread cannot be started.
+    #[cfg(feature = "testing")]
+    pub(crate) fn private() -> Result<Self, String> {
+        let spawner = Spawner::private()?;
+        Ok(Self { inner: Arc::new(Inner { time: Time::Real { start: Instant::now() }, spawner }) })
+    }
+
     /// The time.
     pub(crate) fn now(&self) -> Tick {
         match &self.inner.time {

@@ -22,7 +22,29 @@ impl Spawner {
                 has_timer(&handle)?;
                 Ok(Self { handle, _stop: None })
             }
-            Err(_) => private(),
+            Err(_) => Self::private(),
+        }
+    }
+
+    pub(super) fn private() -> Result<Self, String> {
+        let (stop, stopped) = oneshot::channel::<()>();
+        let (sender, receiver) = mpsc::channel();
+        let body = move || match Builder::new_current_thread().enable_time().build() {
+            Ok(runtime) => {
+                let _ = sender.send(Ok(runtime.handle().clone()));
+                // An error says that the sender is gone, which is what ends this thread.
+                let _ = runtime.block_on(stopped);
+            }
+            Err(error) => {
+                let _ = sender.send(Err(error));
+            }
+        };
+        let refused = |error: std::io::Error| format!("the background thread cannot be started: {error}");
+        std::thread::Builder::new().name("larder".into()).spawn(body).map_err(refused)?;
+        match receiver.recv() {
+            Ok(Ok(handle)) => Ok(Self { handle, _stop: Some(stop) }),
+            Ok(Err(error)) => Err(refused(error)),
+            Err(_) => Err("the background thread ended as it started; try again".into()),
         }
     }
 
@@ -48,26 +70,4 @@ fn has_timer(handle: &Handle) -> Result<(), String> {
     };
     catch_unwind(std::panic::AssertUnwindSafe(probe))
         .map_err(|_| "the current tokio runtime has no timer; build it with `enable_time()` or `enable_all()`".into())
-}
-
-fn private() -> Result<Spawner, String> {
-    let (stop, stopped) = oneshot::channel::<()>();
-    let (sender, receiver) = mpsc::channel();
-    let body = move || match Builder::new_current_thread().enable_time().build() {
-        Ok(runtime) => {
-            let _ = sender.send(Ok(runtime.handle().clone()));
-            // An error says that the sender is gone, which is what ends this thread.
-            let _ = runtime.block_on(stopped);
-        }
-        Err(error) => {
-            let _ = sender.send(Err(error));
-        }
-    };
-    let refused = |error: std::io::Error| format!("the background thread cannot be started: {error}");
-    std::thread::Builder::new().name("larder".into()).spawn(body).map_err(refused)?;
-    match receiver.recv() {
-        Ok(Ok(handle)) => Ok(Spawner { handle, _stop: Some(stop) }),
-        Ok(Err(error)) => Err(refused(error)),
-        Err(_) => Err("the background thread ended as it started; try again".into()),
-    }
 }

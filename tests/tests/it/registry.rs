@@ -4,6 +4,8 @@ mod support;
 
 mod draft;
 mod identity;
+mod loading;
 mod options;
 mod rules;
+mod telemetry;
 mod unsent;

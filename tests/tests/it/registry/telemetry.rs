@@ -1,0 +1,138 @@
+//! Spans: a layer reads them; no argument value and no payload is ever in one.
+
+use std::{
+    collections::BTreeMap,
+    fmt::Debug,
+    sync::{LazyLock, Mutex},
+    time::Duration,
+};
+
+use larder::{Attributes, Payload, StoreOptions, prelude::*};
+use tracing::{
+    Event as TracingEvent, Id, Subscriber,
+    field::{Field, Visit},
+    span,
+};
+use tracing_subscriber::{Layer, Registry, layer::Context, prelude::*, registry::LookupSpan};
+
+use super::support::*;
+
+type Fields = BTreeMap<String, String>;
+
+/// Every span and event of the test run, as text.
+#[derive(Clone, Debug)]
+struct Seen {
+    id: u64,
+    parent: Option<String>,
+    name: &'static str,
+    fields: Fields,
+}
+
+static SEEN: LazyLock<Mutex<Vec<Seen>>> = LazyLock::new(Mutex::default);
+
+struct Reader;
+
+impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Reader {
+    fn on_new_span(&self, attributes: &span::Attributes<'_>, id: &Id, context: Context<'_, S>) {
+        let mut fields = Text::default();
+        attributes.record(&mut fields);
+        let parent = context.span(id).and_then(|span| span.parent()).map(|span| span.name().to_owned());
+        let seen = Seen { id: id.into_u64(), parent, name: attributes.metadata().name(), fields: fields.0 };
+        SEEN.lock().unwrap().push(seen);
+    }
+
+    fn on_record(&self, id: &Id, values: &span::Record<'_>, _: Context<'_, S>) {
+        let mut fields = Text::default();
+        values.record(&mut fields);
+        let mut seen = SEEN.lock().unwrap();
+        // Ids are used again, so the last one is meant.
+        if let Some(span) = seen.iter_mut().rev().find(|span| span.id == id.into_u64()) {
+            span.fields.extend(fields.0);
+        }
+    }
+
+    fn on_event(&self, event: &TracingEvent<'_>, _: Context<'_, S>) {
+        let mut fields = Text::default();
+        event.record(&mut fields);
+        SEEN.lock().unwrap().push(Seen { id: 0, parent: None, name: "event", fields: fields.0 });
+    }
+}
+
+#[derive(Default)]
+struct Text(Fields);
+
+impl Visit for Text {
+    fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
+        self.0.insert(field.name().to_owned(), format!("{value:?}").trim_matches('"').to_owned());
+    }
+}
+
+/// Blocking work runs on other threads, so the reader is that of the whole test run.
+fn read() {
+    static ONCE: LazyLock<()> =
+        LazyLock::new(|| tracing::subscriber::set_global_default(Registry::default().with(Reader)).unwrap());
+    LazyLock::force(&ONCE);
+}
+
+fn spans(name: &str, id: &str) -> Vec<Seen> {
+    let seen = SEEN.lock().unwrap();
+    seen.iter().filter(|span| span.name == name && span.fields.get("id").is_some_and(|of| of == id)).cloned().collect()
+}
+
+fn names(span: &Seen) -> Vec<&str> {
+    span.fields.keys().map(String::as_str).collect()
+}
+
+#[tokio::test]
+async fn every_piece_of_work_has_a_span_with_store_id_counts_and_microseconds() {
+    read();
+    let attributes = Attributes::new().with("service.name", "app");
+    let defaults =
+        StoreOptions::new().attributes(attributes).sync_payload(Payload::new().with("token", "canary-token"));
+    let bench = Bench::with(|builder| builder.in_memory().defaults(defaults));
+    let parent = tracing::info_span!("a parent of the app");
+    let call = Attributes::new().with("route", "/issues");
+    let handle = bench.registry.get::<NoteStore>("telemetry-1").attributes(call).parent_span(parent).await.unwrap();
+    handle.commit([written(1), NoteEvent::Written { number: 2, text: "canary-argument".to_owned() }]).unwrap();
+    handle.query(Note::all()).unwrap();
+    bench.registry.evict::<NoteStore>("telemetry-1").await.unwrap();
+    bench.settle().await;
+
+    let load = &spans("larder.load", "telemetry-1")[0];
+    assert_eq!(names(load), ["attributes", "events", "id", "micros", "outcome", "store"]);
+    assert_eq!(load.parent.as_deref(), Some("a parent of the app"));
+    assert_eq!(load.fields["attributes"], r#"{"route":"/issues","service.name":"app"}"#);
+    assert_eq!((load.fields["store"].as_str(), load.fields["outcome"].as_str()), ("note", "loaded"));
+    let commit = &spans("larder.commit", "telemetry-1")[0];
+    assert_eq!(names(commit), ["events", "id", "micros", "store"]);
+    assert_eq!(commit.fields["events"], "2");
+    let query = &spans("larder.query", "telemetry-1")[0];
+    assert!(query.fields.contains_key("micros"), "{query:?}");
+    let evict = &spans("larder.evict", "telemetry-1")[0];
+    assert_eq!(names(evict), ["id", "micros", "reason", "store"]);
+    assert_eq!(evict.fields["reason"], "evict");
+
+    let before = SEEN.lock().unwrap().len();
+    let _open = bench.registry.get::<NoteStore>("telemetry-2").await.unwrap();
+    bench.registry.shutdown(Duration::from_secs(1)).await;
+    let shutdown = SEEN.lock().unwrap()[before..].iter().find(|span| span.name == "larder.shutdown").cloned().unwrap();
+    assert_eq!(names(&shutdown), ["micros", "stores", "unsent"]);
+    assert!(!format!("{:?}", SEEN.lock().unwrap()).contains("canary"), "a secret or an argument is in a span");
+}
+
+#[tokio::test]
+async fn a_load_that_fails_or_is_cancelled_says_so() {
+    read();
+    let bench = Bench::new();
+    on_load("telemetry-fails", Hook::Fail);
+    assert!(bench.registry.get::<HookedStore>("telemetry-fails").await.is_err());
+    let _gate = hold("telemetry-held");
+    let mut get = bench.registry.get::<HookedStore>("telemetry-held");
+    assert!(poll_once(&mut get).is_pending());
+    bench.settle().await;
+    drop(get);
+    bench.settle().await;
+    let outcome = |id: &str| spans("larder.load", id)[0].fields.get("outcome").cloned();
+    assert_eq!(outcome("telemetry-fails").as_deref(), Some("failed"));
+    assert_eq!(outcome("telemetry-held").as_deref(), Some("cancelled"));
+}
