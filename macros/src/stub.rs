@@ -1,10 +1,14 @@
 //! What is printed beside errors: implementations that let the rest of the user's code compile, so that the errors stand alone.
 
 use proc_macro2::TokenStream;
-use quote::{format_ident, quote};
-use syn::{Data, DeriveInput, Fields, Ident, ext::IdentExt};
+use quote::quote;
+use syn::{Data, DeriveInput, Fields, Ident};
 
-use crate::{keys::Crate, parse::definition::Draft};
+use crate::{
+    expand,
+    keys::Crate,
+    parse::{definition::Draft, table::constant},
+};
 
 fn hidden(body: &TokenStream) -> TokenStream {
     quote! {
@@ -41,7 +45,7 @@ pub(crate) fn table(input: &DeriveInput) -> TokenStream {
     {
         for field in &fields.named {
             let (Some(name), ty, vis) = (&field.ident, &field.ty, &field.vis) else { continue };
-            let constant = format_ident!("{}", name.unraw().to_string().to_uppercase());
+            let constant = constant(name);
             if seen.contains(&constant) {
                 continue;
             }
@@ -178,5 +182,8 @@ pub(crate) fn definition(draft: &Draft) -> TokenStream {
         impl #private::DefinedOn<#schema> for #ident {}
         #singleton
     });
-    quote!(#item #body)
+    let mut queries = draft.queries.clone();
+    queries.dedup_by(|later, first| later.ident == first.ident);
+    let queries = expand::query::queries(&Crate::new(draft.krate.clone()), ident, &queries);
+    quote!(#item #body #queries)
 }

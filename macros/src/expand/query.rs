@@ -10,7 +10,7 @@ use crate::{
 };
 
 /// Prints the functions. The schema's tables are at hand here: a check of the SQL against them belongs beside each function.
-pub(super) fn queries(krate: &Crate, store: &Ident, queries: &[QueryFn]) -> TokenStream {
+pub(crate) fn queries(krate: &Crate, store: &Ident, queries: &[QueryFn]) -> TokenStream {
     if queries.is_empty() {
         return TokenStream::new();
     }

@@ -1,7 +1,6 @@
 //! `#[derive(Table)]` and `#[derive(Row)]`.
 
 use proc_macro2::Span;
-use quote::format_ident;
 use syn::{
     DeriveInput, Field, Ident, Lit, LitStr, Path, Token, Type, ext::IdentExt, parse::ParseStream, spanned::Spanned,
 };
@@ -97,10 +96,9 @@ fn spanned(field: &Ident, found: &Found<'_>) -> Ident {
 
 fn plain_column(field: &Field, ident: &Ident, name: Option<LitStr>) -> Column {
     let (name, name_span) = name_or(name, || bare(ident), ident);
-    let constant = format_ident!("{}", ident.unraw().to_string().to_uppercase(), span = ident.span());
     Column {
         ident: ident.clone(),
-        constant,
+        constant: constant(ident),
         vis: field.vis.clone(),
         docs: docs(&field.attrs),
         ty: field.ty.clone(),
@@ -110,6 +108,13 @@ fn plain_column(field: &Field, ident: &Ident, name: Option<LitStr>) -> Column {
         reference: None,
         default: None,
     }
+}
+
+/// `opened_at` as `OPENED_AT`.
+pub(crate) fn constant(field: &Ident) -> Ident {
+    let capitals = syn::parse_str::<Ident>(&bare(field).to_uppercase());
+    // Capitals of some letters are no identifier; the check of SQL names refuses such a field anyway.
+    capitals.map_or_else(|_| field.clone(), |capitals| Ident::new(&capitals.to_string(), field.span()))
 }
 
 /// `references(Issue)`, `references(Issue, on_delete = cascade)`

@@ -111,3 +111,38 @@ fn a_store_key_reads_back_from_its_id() {
     assert_eq!(IssueKey::from_store_id(&id).expect("a key"), key);
     assert!(IssueKey::from_store_id(&"project:a:issue:007".parse().expect("an id")).is_err());
 }
+
+#[test]
+fn a_table_is_called_like_its_type_unless_it_says_otherwise() {
+    assert_eq!(Issue::schema().name, "issues");
+    assert_eq!(IssueComment::schema().name, "issue_comment");
+    let columns: Vec<&str> = IssueComment::schema().columns.iter().map(|column| column.name).collect();
+    assert_eq!(columns, ["id", "issue", "by"]);
+}
+
+#[test]
+fn keys_indexes_references_and_defaults_are_what_the_attributes_say() {
+    let issues = Issue::schema();
+    assert_eq!((issues.primary_key, issues.unique), (&[0_usize][..], &[&[1_usize][..]][..]));
+    assert_eq!(issues.indexes[0].name, "issues_status_opened_at_index");
+    assert_eq!(issues.indexes[0].columns, [2, 4]);
+    assert_eq!(issues.columns[2].default, Some("'Open'"));
+    assert_eq!(issues.columns[2].ty.variants, ["Open", "closed"]);
+    let [reference] = IssueComment::schema().references else { panic!("one reference") };
+    assert_eq!((reference.column, reference.table, reference.target), (1, "issues", "number"));
+    assert_eq!(reference.on_delete, larder::ReferenceAction::Cascade);
+}
+
+#[test]
+fn an_event_says_what_its_attributes_say() {
+    let [opened, selected, cleared] = IssueEvent::EVENTS else { panic!("three events") };
+    assert_eq!((opened.name, opened.from), ("v2.IssueOpened", &["v1.IssueOpened"][..]));
+    assert_eq!((selected.client_only, selected.deprecated), (true, Some("select by number")));
+    assert_eq!((cleared.variant, cleared.payload, cleared.client_only), ("Cleared", "", false));
+}
+
+#[test]
+fn an_old_event_is_read_through_its_upcaster() {
+    let opened = IssueEvent::decode("v1.IssueOpened", Some(r#"{"no":3}"#)).expect("it decodes");
+    assert_eq!(opened, Some(IssueEvent::Opened { number: 3, title: "untitled".to_owned(), by: None }));
+}
