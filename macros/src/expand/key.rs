@@ -33,7 +33,7 @@ pub(crate) fn key(key: &StoreKey) -> TokenStream {
         let member = &field.member;
         let ty = &field.ty;
         let here = key.krate.private_at(ty.span());
-        let value = quote_spanned!(ty.span()=> <#ty as #here::KeyPart>::from_part);
+        let value = quote_spanned!(ty.span()=> |__part| <#ty as #here::KeyPart>::from_part(__part));
         quote!(#member: #private::key_field(&__PATTERN, __id, &mut __parts, #value)?)
     });
     hidden(&quote! {
