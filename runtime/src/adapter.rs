@@ -12,6 +12,11 @@ pub trait Adapter: Send + Sync + 'static {
 }
 
 /// SQLite, in a file of the registry's data dir or in memory.
+///
+/// Files are in SQLite's WAL mode, which needs memory that all processes of one machine share: it does not work on network file
+/// systems. On Linux a data dir on one (NFS, SMB, Ceph, sshfs and the like, as `/proc/self/mounts` names it) is refused, and a
+/// doubtful one (9p, virtiofs, shared folders of virtual machines) is warned of. On other systems nothing is checked: choose a
+/// local folder.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SqliteAdapter {
     in_memory: bool,

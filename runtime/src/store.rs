@@ -158,7 +158,8 @@ impl<D: StoreDefinition> Store<D> {
         self.engine.verify()
     }
 
-    /// Copies the whole store, as it stands at the call, into a new file. Put in the place of a store's file it is that store.
+    /// Copies the whole store, as it stands at the call, into a new file. Put in the place of the file of a store that is closed, it
+    /// is that store as it was; what stands beside that file (`-wal`, `-shm`, `.lock`) must go then.
     ///
     /// # Errors
     /// When `path` exists or cannot be written.

@@ -5,26 +5,30 @@ use std::{
     fmt,
     marker::PhantomData,
     pin::Pin,
-    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError, Weak,
+        atomic::{AtomicUsize, Ordering},
+    },
     task::{Context, Poll},
 };
 
 use futures_core::Stream;
 
 use super::{Engine, Writer, observer::Observer, watch::WatchSlot};
-use crate::{change::ChangeRecord, error::StoreError};
+use crate::{change::ChangeRecord, error::StoreError, event::EventNumber};
 
 /// Records kept for a stream that is not polled; then it hears how many it missed.
 const KEPT_RECORDS: usize = 1_024;
 
-/// Everybody who listens to the changes of a store.
+/// Everybody who listens to the changes of a store. A commit without any costs one atomic load.
 #[derive(Default)]
 pub(crate) struct Listeners {
+    count: Arc<AtomicUsize>,
     queues: Mutex<Vec<Weak<Queue>>>,
 }
 
-#[derive(Default)]
 struct Queue {
+    count: Arc<AtomicUsize>,
     records: Mutex<Records>,
 }
 
@@ -36,7 +40,7 @@ struct Records {
 
 impl Listeners {
     /// Gives a record to everybody who listens.
-    pub(super) fn publish(&self, record: ChangeRecord) {
+    fn publish(&self, record: ChangeRecord) {
         let record = Arc::new(record);
         for queue in self.lock().iter().filter_map(Weak::upgrade) {
             let mut records = queue.lock();
@@ -48,8 +52,14 @@ impl Listeners {
         }
     }
 
+    /// Tells everybody who listens that a commit was not recorded.
+    fn miss(&self) {
+        self.lock().iter().filter_map(Weak::upgrade).for_each(|queue| queue.lock().missed += 1);
+    }
+
     fn listen(&self) -> Arc<Queue> {
-        let queue = Arc::<Queue>::default();
+        self.count.fetch_add(1, Ordering::SeqCst);
+        let queue = Arc::new(Queue { count: Arc::clone(&self.count), records: Mutex::default() });
         let mut queues = self.lock();
         queues.retain(|queue| queue.strong_count() > 0);
         queues.push(Arc::downgrade(&queue));
@@ -57,7 +67,7 @@ impl Listeners {
     }
 
     fn anybody(&self) -> bool {
-        self.lock().iter().any(|queue| queue.strong_count() > 0)
+        self.count.load(Ordering::SeqCst) > 0
     }
 
     fn lock(&self) -> MutexGuard<'_, Vec<Weak<Queue>>> {
@@ -81,35 +91,49 @@ impl Queue {
     }
 }
 
+impl Drop for Queue {
+    fn drop(&mut self) {
+        self.count.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
 impl Engine {
-    /// Ends the recording when the last listener has gone. Called between two transactions.
+    /// Before a transaction: records changes while somebody listens, and not otherwise.
     pub(super) fn follow_listeners(&self, writer: &mut Writer) {
-        if writer.connection.is_capturing() && !self.changes.anybody() {
-            // What fails here costs time only; the next commit tries again.
-            let _ = writer.connection.stop_capture();
-        }
-    }
-
-    /// Listens to changes from the next commit on.
-    pub(crate) fn listen(self: &Arc<Self>) -> Changes {
-        let started = self.start_listening();
-        let (queue, error) = match started {
-            Ok(queue) => (Some(queue), None),
-            Err(error) => (None, Some(error)),
+        // What fails here is tried again by the next commit; whoever listens hears that this one was missed.
+        let _ = match (writer.connection.is_capturing(), self.changes.anybody()) {
+            (false, true) => writer.connection.start_capture(self.shared.model.tables()),
+            (true, false) => writer.connection.stop_capture(),
+            _ => Ok(()),
         };
-        Changes { observer: Observer::new(self), queue, error, slot: WatchSlot::default() }
     }
 
-    fn start_listening(&self) -> Result<Arc<Queue>, StoreError> {
-        self.gate.check_read()?;
-        self.note_call();
-        let mut slot = self.lock_writer();
-        let Some(writer) = slot.as_mut() else { return Err(StoreError::Closed { store: self.store() }) };
+    /// After COMMIT: `commits` are the numbers of each commit and how many of the changed rows come up to its end.
+    pub(super) fn publish_changes<'a>(
+        &self,
+        writer: &mut Writer,
+        commits: impl Iterator<Item = (&'a [EventNumber], usize)>,
+    ) {
         if !writer.connection.is_capturing() {
-            let started = writer.connection.start_capture(self.shared.model.tables());
-            started.map_err(|error| StoreError::Stopped { store: self.store(), reason: error.to_string() })?;
+            // Somebody began to listen during the commit.
+            if self.changes.anybody() {
+                commits.for_each(|_| self.changes.miss());
+            }
+            return;
         }
-        Ok(self.changes.listen())
+        let mut rows = writer.connection.take_changes().into_iter();
+        let mut taken = 0;
+        for (numbers, end) in commits {
+            let own = rows.by_ref().take(end - taken).collect();
+            taken = end;
+            self.changes.publish(ChangeRecord { numbers: numbers.to_vec(), rows: own });
+        }
+    }
+
+    /// Listens to the changes of every commit that ends after the call. Takes no lock that a commit holds.
+    pub(crate) fn listen(self: &Arc<Self>) -> Changes {
+        self.note_call();
+        Changes { observer: Observer::new(self), queue: Some(self.changes.listen()), slot: WatchSlot::default() }
     }
 }
 
@@ -119,7 +143,8 @@ impl Engine {
 pub enum Change {
     /// A commit, and the rows that it changed.
     Committed(Arc<ChangeRecord>),
-    /// So many commits were missed, because 1,024 were waiting to be read: read the tables anew.
+    /// So many commits were missed, because 1,024 were waiting to be read, or because they had begun before the stream was made:
+    /// read the tables anew.
     Missed {
         /// How many commits.
         commits: u64,
@@ -130,15 +155,11 @@ pub enum Change {
 pub(crate) struct Changes {
     observer: Observer,
     queue: Option<Arc<Queue>>,
-    error: Option<StoreError>,
     slot: WatchSlot,
 }
 
 impl Changes {
     fn poll(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Change, StoreError>>> {
-        if let Some(error) = self.error.take() {
-            return Poll::Ready(Some(Err(error)));
-        }
         let Some(queue) = &self.queue else { return Poll::Ready(None) };
         let engine = self.observer.engine();
         engine.watchers.watch(&mut self.slot, context.waker());

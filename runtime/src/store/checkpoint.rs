@@ -23,6 +23,8 @@ pub(crate) struct WalWatch {
     seen: u32,
     /// Pages when a commit last checkpointed; not again at once, when a reader or the background kept it from all of them.
     tried: u32,
+    /// There were commits since the last checkpoint of an idle store.
+    unfinished: bool,
 }
 
 /// What a commit is to do about the `-wal`.
@@ -34,11 +36,18 @@ enum Due {
 }
 
 impl WalWatch {
+    /// Whether an idle store has something to checkpoint; then it is about to be done.
+    fn take_unfinished(&mut self, pages: u32) -> bool {
+        self.seen = pages;
+        std::mem::take(&mut self.unfinished)
+    }
+
     /// `pages` are in the `-wal` after a commit.
     fn due(&mut self, pages: u32) -> Due {
         if pages < self.seen.max(self.tried) {
             (self.seen, self.tried) = (0, 0);
         }
+        self.unfinished = true;
         match pages - self.seen {
             _ if pages >= COMMIT_PAGES && (self.tried == 0 || pages - self.tried >= BACKGROUND_PAGES) => {
                 (self.seen, self.tried) = (pages, pages);
@@ -76,11 +85,15 @@ impl Engine {
         if !self.settle() {
             return Maintained::StillBusy;
         }
-        self.checkpoint_aside();
         self.shared.pool.close_idle(self.shared.pool_key);
+        // Who commits now makes the store busy again, and the next idleness does this.
         if let Ok(mut slot) = self.writer.try_lock()
             && let Some(writer) = slot.as_mut()
         {
+            if writer.wal.take_unfinished(writer.connection.wal_pages()) {
+                let done = writer.connection.checkpoint(Checkpoint::Passive);
+                self.look_at(done.err());
+            }
             writer.connection.release_memory();
         }
         Maintained::Idle

@@ -10,7 +10,6 @@ use super::{
     writer::{Tip, is_sync_failure},
 };
 use crate::{
-    change::ChangeRecord,
     error::{CommitErrorKind, StoreError},
     event::{EventContext, EventInfo, EventNumber},
     storage::{
@@ -90,10 +89,7 @@ impl Engine {
             Ok(tip) => {
                 writer.tip = tip;
                 self.published.set(&tip.head);
-                if writer.connection.is_capturing() {
-                    let rows = writer.connection.take_changes();
-                    self.changes.publish(ChangeRecord { numbers: numbers.clone(), rows });
-                }
+                self.publish_changes(writer, std::iter::once((numbers.as_slice(), usize::MAX)));
                 Ok(numbers)
             }
             Err(failure) => {

@@ -147,14 +147,13 @@ pub(super) fn io(request: &OpenRequest, path: &Path, error: &io::Error) -> LoadE
 /// After a load that failed: the marker says again how the files stand.
 pub(super) fn settle(path: &Path, lock: &mut Lock, before: Marker) {
     let has_wal = fs::metadata(beside(path, "-wal")).is_ok_and(|found| found.len() > 0);
-    let is_empty = fs::metadata(path).map_or(true, |found| found.len() == 0);
-    let state = match (has_wal, is_empty) {
-        (true, _) => MarkerState::Open,
-        (false, true) => MarkerState::Fresh,
-        (false, false) => MarkerState::Closed,
+    let state = match (before.state, has_wal) {
+        // A `-wal` that was refused stays a reason to refuse.
+        (MarkerState::Closed, true) => MarkerState::Closed,
+        (_, true) => MarkerState::Open,
+        (MarkerState::Fresh, false) => MarkerState::Fresh,
+        (_, false) => MarkerState::Closed,
     };
-    // A `-wal` that was refused stays a reason to refuse.
-    let state = if before.state == MarkerState::Closed && has_wal { before.state } else { state };
     // A marker that cannot be written is that of an unclean end, which the next opener can deal with.
     let _ = lock.mark(Marker { state, suspect: before.suspect });
 }

@@ -1,6 +1,10 @@
 //! Opening: lock, look at the file, check the log's last row, rebuild what is not of this schema.
 
-use std::{path::Path, sync::Arc};
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
+    path::Path,
+    sync::Arc,
+};
 
 use super::{
     Engine, Migration, MigrationsReport, OpenRequest, RebuildReason, Writer,
@@ -16,7 +20,7 @@ use crate::{
         eventlog::{self, ChainKey, LogError, LogHead},
         lock::{Lock, Marker, MarkerState},
         meta::{self, Kind, Meta},
-        sqlite::{Access, Connection, Place, SqliteError, SqliteErrorKind},
+        sqlite::{Access, Checkpoint, Connection, Place, SqliteError, SqliteErrorKind},
     },
 };
 
@@ -103,15 +107,31 @@ fn open_found(request: &OpenRequest, path: &Path, lock: &mut Lock, found: Found)
     let access = Access::Writer { create: found == Found::Nothing, durability: request.options.durability };
     let mut connection = Connection::open(&request.place, access).map_err(|error| sqlite_error(request, error))?;
     let before = lock.marker();
-    match prepare(request, path, lock, &mut connection) {
-        Ok((meta, key, head, report)) => Ok(Opened { connection, meta, key, head, report }),
-        Err(stop) => {
-            // What was not committed is rolled back by closing; an error on top of the first one says nothing new.
-            let _ = connection.close();
-            files::settle(path, lock, before);
-            Err(stop)
-        }
+    // The app's code may panic: its progress listener, its callback for unknown events. The file is closed all the same.
+    let prepared = catch_unwind(AssertUnwindSafe(|| prepare(request, path, lock, &mut connection)));
+    if let Ok(Ok((meta, key, head, report))) = prepared {
+        return Ok(Opened { connection, meta, key, head, report });
     }
+    abandon(connection, path, lock, before);
+    match prepared {
+        Ok(Err(stop)) => Err(stop),
+        Ok(Ok(_)) => Err(corrupt(request, "it was closed while it was opened").into()),
+        Err(panic) => resume_unwind(panic),
+    }
+}
+
+/// Closes the file of a load that failed. Errors on top of the first one say nothing new.
+fn abandon(mut connection: Connection, path: &Path, lock: &mut Lock, before: Marker) {
+    if connection.in_transaction() {
+        let _ = connection.batch("ROLLBACK");
+    }
+    let is_ours = lock.marker().state == MarkerState::Open && before.state != MarkerState::Open;
+    if is_ours && connection.checkpoint(Checkpoint::Truncate).is_ok() {
+        // As in a clean close: nothing is in the `-wal` any more, before it goes.
+        let _ = lock.mark(before);
+    }
+    let _ = connection.close();
+    files::settle(path, lock, before);
 }
 
 /// What a prepared file is known by.

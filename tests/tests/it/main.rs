@@ -21,3 +21,4 @@ mod rebuild;
 mod registry;
 mod streams;
 mod verify;
+mod warnings;

@@ -140,3 +140,22 @@ async fn an_eviction_interrupts_running_reads() {
         ));
     }
 }
+
+#[tokio::test]
+async fn when_all_readers_are_in_use_the_stores_own_connection_serves() {
+    let lab = Lab::on_disk();
+    let registry = StoreRegistry::builder().data_dir(lab.data_dir()).reader_connections(1).build().unwrap();
+    let store = registry.get::<Notebook>("book:1").await.unwrap();
+    store.commit(written(1)).unwrap();
+    store
+        .read(|_| {
+            // The one reader is in use here, by this thread, so another thread gets the store's own connection.
+            let asked = std::thread::scope(|scope| scope.spawn(|| store.query(Note::all())).join().unwrap());
+            assert_eq!(asked?, [note(1)]);
+            Ok(())
+        })
+        .unwrap();
+    let other = registry.get::<Notebook>("book:2").await.unwrap();
+    assert_eq!(other.query(Note::all()).unwrap(), []);
+    assert_eq!(store.query(Note::all()).unwrap(), [note(1)]);
+}

@@ -134,3 +134,14 @@ async fn opening_reads_the_end_of_the_log_and_not_the_rest() {
     store.commit(NoteEvent::Erased(1)).unwrap();
     assert_eq!(store.query(Note::all().count()).unwrap(), 1_999);
 }
+
+#[tokio::test]
+async fn a_panic_in_the_apps_code_during_a_rebuild_fails_the_load_and_closes_the_file() {
+    let mut lab = Lab::on_disk();
+    with_events(&mut lab, 1_000).await;
+    as_by_another_version(&lab);
+    let get = lab.registry().get::<Notebook>("book:1").progress(|progress| assert!(progress.done < 500, "too far"));
+    let error = get.await.unwrap_err();
+    assert!(matches!(error, LoadError::Panicked { .. }), "{error}");
+    assert_eq!(lab.open::<Notebook>().await.query(Note::all().count()).unwrap(), 1_000);
+}

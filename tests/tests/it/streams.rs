@@ -3,7 +3,7 @@
 use larder::{Change, EventNumber, LogChange, RowChange, StoreError};
 use larder_tests::{
     lab::{Lab, poll_once},
-    notebook::{NoteEvent, Notebook, written},
+    notebook::{NoteEvent, Notebook, in_materializer, written},
 };
 
 fn value(number: i64) -> larder::Value {
@@ -128,5 +128,32 @@ async fn a_commit_without_listeners_records_nothing_and_a_later_listener_hears_w
         store.commit(written(2)).unwrap();
         let Some(Ok(Change::Committed(record))) = changes.next().await else { panic!("a change") };
         assert_eq!(record.numbers, [EventNumber::synced(2)]);
+    }
+}
+
+#[tokio::test]
+async fn a_commit_that_began_before_the_change_stream_is_said_to_be_missed() {
+    for mut lab in Lab::both() {
+        let store = lab.open::<Notebook>().await;
+        let inner = store.clone();
+        let made = std::rc::Rc::new(std::cell::RefCell::new(None));
+        let slot = std::rc::Rc::clone(&made);
+        in_materializer(move || drop(slot.replace(Some(inner.changes()))), || store.commit(NoteEvent::Hooked)).unwrap();
+        let mut changes = made.take().unwrap();
+        assert_eq!(changes.next().await, Some(Ok(Change::Missed { commits: 1 })));
+        store.commit(written(1)).unwrap();
+        assert!(matches!(changes.next().await, Some(Ok(Change::Committed(_)))));
+    }
+}
+
+#[tokio::test]
+async fn streams_can_be_made_inside_read() {
+    for mut lab in Lab::both() {
+        let store = lab.open::<Notebook>().await;
+        let (mut changes, mut events) =
+            store.read(|snapshot| Ok((store.changes(), store.events(snapshot.head()?)))).unwrap();
+        store.commit(written(1)).unwrap();
+        assert!(matches!(changes.next().await, Some(Ok(Change::Committed(_)))));
+        assert!(events.next().await.unwrap().is_ok());
     }
 }

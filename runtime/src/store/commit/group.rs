@@ -5,7 +5,7 @@ use super::{
     plan::{Fate, Group},
     queue::Lead,
 };
-use crate::{change::ChangeRecord, event::EventNumber};
+use crate::event::EventNumber;
 
 /// Shows a commit's work to whoever looks: it may stand behind a lock.
 type Show<'a> = dyn Fn(&mut dyn FnMut(&dyn CommitWork)) + 'a;
@@ -92,17 +92,8 @@ impl Engine {
         }
         writer.tip = tip;
         self.published.set(&tip.head);
-        if writer.connection.is_capturing() {
-            let mut rows = writer.connection.take_changes().into_iter();
-            let mut taken = 0;
-            for (member, fate) in members.iter().zip(group.fates()) {
-                if *fate == Fate::Applied {
-                    let rows = rows.by_ref().take(member.changes_end - taken).collect();
-                    taken = member.changes_end;
-                    self.changes.publish(ChangeRecord { numbers: member.numbers.clone(), rows });
-                }
-            }
-        }
+        let applied = members.iter().zip(group.fates()).filter(|(_, fate)| **fate == Fate::Applied);
+        self.publish_changes(writer, applied.map(|(member, _)| (member.numbers.as_slice(), member.changes_end)));
     }
 
     /// One commit in its savepoint.
