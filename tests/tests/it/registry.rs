@@ -8,4 +8,5 @@ mod loading;
 mod options;
 mod rules;
 mod telemetry;
+mod threads;
 mod unsent;
