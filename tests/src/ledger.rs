@@ -106,7 +106,7 @@ impl Mix {
     }
 
     /// The next number.
-    pub fn next(&mut self) -> u64 {
+    pub fn number(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
         let mut mixed = self.0;
         mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
@@ -116,6 +116,6 @@ impl Mix {
 
     /// A number below `bound`.
     pub fn below(&mut self, bound: i64) -> i64 {
-        i64::try_from(self.next() % bound.unsigned_abs()).unwrap_or(0)
+        i64::try_from(self.number() % bound.unsigned_abs()).unwrap_or(0)
     }
 }

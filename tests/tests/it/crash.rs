@@ -25,7 +25,7 @@ fn every_acknowledged_commit_survives_sigkill_and_tables_equal_the_fold_of_the_l
     let mut acknowledged = Acknowledged::new();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     for cycle in 0..CYCLES {
-        run_and_kill(directory.path(), mix.next(), &mut mix, &mut acknowledged);
+        run_and_kill(directory.path(), mix.number(), &mut mix, &mut acknowledged);
         runtime.block_on(check(directory.path(), &acknowledged, cycle));
     }
     let commits: i64 = acknowledged.values().sum();
@@ -44,7 +44,7 @@ fn run_and_kill(directory: &Path, seed: u64, mix: &mut Mix, acknowledged: &mut A
         .expect("the child starts");
     let output = child.stdout.take().expect("a pipe");
     // The kill must come at any moment of the child's life, start and first commit included: real time is the point here.
-    let lifetime = Duration::from_micros(mix.next() % 120_000);
+    let lifetime = Duration::from_micros(mix.number() % 120_000);
     let killer = std::thread::spawn(move || {
         std::thread::sleep(lifetime);
         child.kill().expect("SIGKILL");

@@ -16,7 +16,7 @@ mod other {
 
     larder::define_store! {
         /// Another type with a name that is taken.
-        pub NoteStore {
+        pub(crate) NoteStore {
             name: "note",
             schema: NoteSchema,
             adapter: SqliteAdapter::persisted(),
@@ -26,7 +26,7 @@ mod other {
 
 larder::define_store! {
     /// A name that differs in case alone.
-    pub ShoutingStore {
+    pub(crate) ShoutingStore {
         name: "NOTE",
         schema: NoteSchema,
         adapter: SqliteAdapter::persisted(),

@@ -15,11 +15,11 @@ mod v2 {
     use super::super::support::{Note, NoteEvent};
     use larder::prelude::*;
 
-    pub static REPORTS: Mutex<Vec<larder::MigrationsReport>> = Mutex::new(Vec::new());
+    pub(crate) static REPORTS: Mutex<Vec<larder::MigrationsReport>> = Mutex::new(Vec::new());
 
     #[derive(StoreSchema)]
     #[schema(events = NoteEvent, tables(Note), version = 2)]
-    pub struct NoteSchema;
+    pub(crate) struct NoteSchema;
 
     #[larder::materializer]
     impl Materializer for NoteSchema {
@@ -34,7 +34,7 @@ mod v2 {
 
     larder::define_store! {
         /// The next version of the notes.
-        pub NoteStore {
+        pub(crate) NoteStore {
             name: "note",
             schema: NoteSchema,
             adapter: SqliteAdapter::persisted(),

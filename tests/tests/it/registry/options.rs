@@ -10,7 +10,7 @@ use super::support::*;
 
 larder::define_store! {
     /// Every option that a definition may set.
-    pub FullStore {
+    pub(crate) FullStore {
         name: "full",
         schema: NoteSchema,
         adapter: SqliteAdapter::persisted(),

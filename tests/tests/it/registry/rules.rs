@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use futures_util::{FutureExt, StreamExt, future::join_all};
+use futures_util::{FutureExt, future::join_all};
 use larder::{CommitErrorKind, LoadError, QueryError, StoreEnd, StoreError, StoreOptions, StoreState, prelude::*};
 use tokio_util::sync::CancellationToken;
 

@@ -15,25 +15,25 @@ use tokio::sync::Semaphore;
 
 #[derive(Table, Clone, Debug, PartialEq)]
 #[table(name = "notes")]
-pub struct Note {
+pub(crate) struct Note {
     #[table(primary_key)]
     pub number: i64,
     pub text: String,
 }
 
 #[derive(Event, Clone, Debug, PartialEq)]
-pub enum NoteEvent {
+pub(crate) enum NoteEvent {
     #[event(name = "v1.NoteWritten")]
     Written { number: i64, text: String },
 }
 
-pub fn written(number: i64) -> NoteEvent {
+pub(crate) fn written(number: i64) -> NoteEvent {
     NoteEvent::Written { number, text: format!("note {number}") }
 }
 
 #[derive(StoreSchema)]
 #[schema(events = NoteEvent, tables(Note), version = 1)]
-pub struct NoteSchema;
+pub(crate) struct NoteSchema;
 
 #[larder::materializer]
 impl Materializer for NoteSchema {
@@ -46,7 +46,7 @@ impl Materializer for NoteSchema {
 
 larder::define_store! {
     /// Notes, with all defaults.
-    pub NoteStore {
+    pub(crate) NoteStore {
         name: "note",
         schema: NoteSchema,
         adapter: SqliteAdapter::persisted(),
@@ -55,7 +55,7 @@ larder::define_store! {
 
 larder::define_store! {
     /// Notes that stay for five minutes.
-    pub PatientStore {
+    pub(crate) PatientStore {
         name: "patient",
         schema: NoteSchema,
         adapter: SqliteAdapter::persisted(),
@@ -65,7 +65,7 @@ larder::define_store! {
 
 larder::define_store! {
     /// Notes whose load does what the test has said for their id.
-    pub HookedStore {
+    pub(crate) HookedStore {
         name: "hooked",
         schema: NoteSchema,
         adapter: SqliteAdapter::persisted(),
@@ -75,7 +75,7 @@ larder::define_store! {
 
 larder::define_store! {
     /// The one store of an app.
-    pub AppStore {
+    pub(crate) AppStore {
         name: "app",
         singleton: "app-root",
         schema: NoteSchema,
@@ -85,7 +85,7 @@ larder::define_store! {
 
 /// What the load of a [`HookedStore`] does.
 #[derive(Clone)]
-pub enum Hook {
+pub(crate) enum Hook {
     /// Waits until the test lets it go on.
     Hold(Arc<Semaphore>),
     /// Fails.
@@ -101,12 +101,12 @@ pub enum Hook {
 static HOOKS: LazyLock<Mutex<HashMap<String, Hook>>> = LazyLock::new(Mutex::default);
 
 /// Says what the load of a store does. Tests run at the same time, so each has ids of its own.
-pub fn on_load(id: &str, hook: Hook) {
+pub(crate) fn on_load(id: &str, hook: Hook) {
     HOOKS.lock().unwrap().insert(id.to_owned(), hook);
 }
 
 /// Holds the loads of a store until a permit is added.
-pub fn hold(id: &str) -> Arc<Semaphore> {
+pub(crate) fn hold(id: &str) -> Arc<Semaphore> {
     let gate = Arc::new(Semaphore::new(0));
     on_load(id, Hook::Hold(Arc::clone(&gate)));
     gate
@@ -116,7 +116,10 @@ async fn hook(store: &Store<HookedStore>, context: LoadContext) -> Result<(), la
     let hook = HOOKS.lock().unwrap().get(store.id().as_str()).cloned();
     match hook {
         None => Ok(()),
-        Some(Hook::Hold(gate)) => Ok(gate.acquire().await?.forget()),
+        Some(Hook::Hold(gate)) => {
+            gate.acquire().await?.forget();
+            Ok(())
+        }
         Some(Hook::Fail) => Err("the hook says no".into()),
         Some(Hook::Panic) => panic!("the hook panics"),
         Some(Hook::Count(calls)) => {
@@ -133,42 +136,42 @@ async fn hook(store: &Store<HookedStore>, context: LoadContext) -> Result<(), la
 }
 
 /// A registry in memory on a clock that stands still.
-pub struct Bench {
+pub(crate) struct Bench {
     pub clock: ManualClock,
     pub log: EventLog,
     pub registry: StoreRegistry,
 }
 
 impl Bench {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self::with(|builder| builder.in_memory())
     }
 
-    pub fn with(change: impl FnOnce(RegistryBuilder) -> RegistryBuilder) -> Self {
+    pub(crate) fn with(change: impl FnOnce(RegistryBuilder) -> RegistryBuilder) -> Self {
         let (clock, log) = (ManualClock::new(), EventLog::new());
         let builder = StoreRegistry::builder().clock(&clock).log(&log);
         Self { registry: change(builder).build().unwrap(), clock, log }
     }
 
-    pub async fn advance(&self, seconds: u64) {
+    pub(crate) async fn advance(&self, seconds: u64) {
         self.clock.advance(Duration::from_secs(seconds)).await;
     }
 
-    pub async fn settle(&self) {
+    pub(crate) async fn settle(&self) {
         self.clock.settle().await;
     }
 
-    pub fn stats(&self, definition: &str, id: &str) -> StoreStats {
+    pub(crate) fn stats(&self, definition: &str, id: &str) -> StoreStats {
         self.registry.stats().store(definition, id).cloned().unwrap_or_else(|| panic!("no store {definition}/{id}"))
     }
 
-    pub fn deadline(&self, definition: &str, id: &str) -> Option<u64> {
+    pub(crate) fn deadline(&self, definition: &str, id: &str) -> Option<u64> {
         self.stats(definition, id).gc_deadline.map(|left| left.as_secs())
     }
 }
 
 /// Polls a future once.
-pub fn poll_once<F: Future + Unpin>(future: &mut F) -> std::task::Poll<F::Output> {
+pub(crate) fn poll_once<F: Future + Unpin>(future: &mut F) -> std::task::Poll<F::Output> {
     let mut context = std::task::Context::from_waker(std::task::Waker::noop());
     std::pin::Pin::new(future).poll(&mut context)
 }

@@ -7,8 +7,7 @@ use std::{
 };
 
 use larder::{
-    BoxError, BoxFuture, DeleteError, EventId, LoadError, PushRequest, StoreOptions, StoreState, StoreSync,
-    SyncBackend, prelude::*,
+    BoxError, BoxFuture, DeleteError, EventId, LoadError, PushRequest, StoreOptions, StoreState, StoreSync, SyncBackend,
 };
 use tokio::sync::watch;
 
