@@ -36,6 +36,8 @@ mod receipt;
 mod replace;
 mod replay;
 mod report;
+#[cfg(test)]
+mod tests;
 mod timed;
 mod verify;
 mod watch;

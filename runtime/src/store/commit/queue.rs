@@ -89,6 +89,12 @@ impl CommitQueue {
         }
     }
 
+    /// How many wait.
+    #[cfg(test)]
+    pub(in crate::store) fn waiting(&self) -> usize {
+        self.lock().waiting.len()
+    }
+
     /// What the leader holds; leading ends when it is dropped.
     pub(super) fn lead(&self) -> Lead<'_> {
         Lead { queue: self, jobs: Vec::new() }
