@@ -1,5 +1,6 @@
 //! Time, timers and spawning: the one place that touches them.
 
+#[cfg(feature = "testing")]
 mod manual;
 mod spawner;
 
@@ -14,6 +15,7 @@ use std::{
 
 use tokio::sync::oneshot;
 
+#[cfg(feature = "testing")]
 pub(crate) use self::manual::Manual;
 use self::spawner::Spawner;
 use crate::definition::BoxFuture;
@@ -53,7 +55,10 @@ struct Inner {
 }
 
 enum Time {
-    Real { start: Instant },
+    Real {
+        start: Instant,
+    },
+    #[cfg(feature = "testing")]
     Manual(Arc<Manual>),
 }
 
@@ -71,6 +76,7 @@ impl Runtime {
     ///
     /// # Errors
     /// As of [`real`](Self::real).
+    #[cfg(feature = "testing")]
     pub(crate) fn manual(time: Arc<Manual>) -> Result<Self, String> {
         let spawner = Spawner::current_or_private()?;
         Ok(Self { inner: Arc::new(Inner { time: Time::Manual(time), spawner }) })
@@ -90,6 +96,7 @@ impl Runtime {
     pub(crate) fn now(&self) -> Tick {
         match &self.inner.time {
             Time::Real { start } => Tick::ZERO.after(start.elapsed()),
+            #[cfg(feature = "testing")]
             Time::Manual(manual) => manual.now(),
         }
     }
@@ -101,6 +108,7 @@ impl Runtime {
                 Some(at) if deadline != Tick::NEVER => Box::pin(self.inner.spawner.sleep_until(at)),
                 _ => Box::pin(std::future::pending()),
             },
+            #[cfg(feature = "testing")]
             Time::Manual(manual) => Box::pin(manual.sleep_until(deadline)),
         }
     }
@@ -114,6 +122,7 @@ impl Runtime {
     pub(crate) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
         match &self.inner.time {
             Time::Real { .. } => self.inner.spawner.spawn(Box::pin(task)),
+            #[cfg(feature = "testing")]
             Time::Manual(manual) => self.inner.spawner.spawn(manual.track(Box::pin(task))),
         }
     }
@@ -121,6 +130,7 @@ impl Runtime {
     /// Runs blocking work on the blocking pool, at once: dropping the future does not stop it.
     pub(crate) fn spawn_blocking<R: Send + 'static>(&self, work: impl FnOnce() -> R + Send + 'static) -> Blocking<R> {
         let (sender, receiver) = oneshot::channel();
+        #[cfg(feature = "testing")]
         let busy = match &self.inner.time {
             Time::Real { .. } => None,
             Time::Manual(manual) => Some(manual.busy()),
@@ -131,6 +141,7 @@ impl Runtime {
             let result = catch_unwind(AssertUnwindSafe(work)).map_err(|panic| Panicked::new(panic.as_ref()));
             // Nobody may be waiting any more.
             let _ = sender.send(result);
+            #[cfg(feature = "testing")]
             drop(busy);
             drop(alive);
         }));
