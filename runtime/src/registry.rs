@@ -199,7 +199,8 @@ impl StoreRegistry {
     }
 
     /// No new loads from now on; loading ones are cancelled; every store sends what it can until `deadline` from now and is closed,
-    /// children (what an `on_load` got through its [`LoadContext`]) before their parents. Takes effect at the call.
+    /// children (what an `on_load` got through its [`LoadContext`]) before their parents. Takes effect at the call, and ends a second
+    /// after the deadline at the latest.
     pub fn shutdown(&self, deadline: Duration) -> impl Future<Output = ShutdownReport> + Send + use<> {
         self.shared.begin_shutdown(deadline)
     }

@@ -3,9 +3,11 @@
 mod clock;
 mod given;
 mod log;
+mod registry;
 
 pub use clock::ManualClock;
 pub use given::{Given, When, given};
 pub use log::EventLog;
+pub use registry::TestRegistry;
 
 pub use crate::telemetry::Happened;

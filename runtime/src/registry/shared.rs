@@ -282,5 +282,9 @@ impl Drop for Shared {
     fn drop(&mut self) {
         // The timer task finds the registry gone and ends.
         self.timer.notify_one();
+        if let Some(catalog) = self.catalog.take() {
+            // Closing moves the `-wal` into the file, and a `drop` must not wait for the disk. What fails is in the `-wal`.
+            drop(self.runtime.spawn_blocking(move || drop(catalog.close())));
+        }
     }
 }

@@ -13,6 +13,9 @@ use super::{
 };
 use crate::{clock::Tick, error::StoreError, store::StoreName, telemetry};
 
+/// How long files may take to be closed after the deadline, which is meant for what stores send.
+const GRACE: Duration = Duration::from_secs(1);
+
 /// How a registry's stores ended.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
@@ -43,7 +46,7 @@ pub enum StoreEnd {
     Cancelled,
     /// It could not be closed cleanly. Nothing that was committed is lost.
     Failed(StoreError),
-    /// The deadline passed before it was closed. Closing goes on in the background.
+    /// It was not closed a second after the deadline. Closing goes on in the background.
     Unfinished,
 }
 
@@ -144,7 +147,7 @@ async fn shut_down_one(shared: &Arc<Shared>, loaded: Arc<dyn AnyLoaded>, deadlin
 }
 
 async fn wait_closed(shared: &Shared, ended: StoreEnd, closing: Evict, deadline: Tick) -> StoreEnd {
-    match select(closing, shared.runtime.sleep_until(deadline)).await {
+    match select(closing, shared.runtime.sleep_until(deadline.after(GRACE))).await {
         Either::Left((Ok(()), _)) => ended,
         Either::Left((Err(error), _)) => StoreEnd::Failed(error),
         Either::Right(_) => StoreEnd::Unfinished,

@@ -39,7 +39,8 @@ const PAUSE: Duration = Duration::from_millis(5);
 
 /// The catalog of a data dir, or of a registry in memory.
 pub(crate) struct Catalog {
-    connection: Mutex<Connection>,
+    /// `None` once closed.
+    connection: Mutex<Option<Connection>>,
 }
 
 /// One store of the catalog.
@@ -53,11 +54,20 @@ pub(crate) struct Entry {
 }
 
 impl Catalog {
+    fn new(connection: Connection) -> Self {
+        Self { connection: Mutex::new(Some(connection)) }
+    }
+
+    /// The connection, to be closed where that may block. The catalog answers errors from now on.
+    pub(crate) fn take(&self) -> Option<Connection> {
+        self.slot().take()
+    }
+
     /// The catalog of a registry without a data dir.
     pub(crate) fn in_memory() -> Result<Self, SqliteError> {
         let mut connection = open(&Place::Memory)?;
         create(&mut connection)?;
-        Ok(Self { connection: Mutex::new(connection) })
+        Ok(Self::new(connection))
     }
 
     /// The catalog of a data dir; made, from the stores, when it is missing or cannot be read.
@@ -89,28 +99,27 @@ impl Catalog {
         if format != Some(FORMAT) {
             return Err(SqliteError::new(SqliteErrorKind::NotADatabase, format!("it has format {format:?}")));
         }
-        Ok((Self { connection: Mutex::new(connection) }, new))
+        Ok((Self::new(connection), new))
     }
 
     /// Enters a store; to be called before its file is made. What is there stays.
     pub(crate) fn add(&self, definition: &str, id: &StoreId, durability: Durability) -> Result<(), SqliteError> {
         let file = Layout::relative(definition, id);
-        let mut connection = self.lock();
         let key = [ValueRef::Text(definition), ValueRef::Text(id.as_str())];
-        let known = retry(|| connection.integer("SELECT 1 FROM stores WHERE definition = ? AND id = ?", &key))?;
-        if known.is_some() {
-            return Ok(());
-        }
         let params = [key[0], key[1], ValueRef::Text(&file)];
         let sql = "INSERT OR IGNORE INTO stores (definition, id, file, unsent) VALUES (?, ?, ?, 0)";
-        if durability == Durability::Power {
+        self.with(|connection| {
+            if connection.integer("SELECT 1 FROM stores WHERE definition = ? AND id = ?", &key)?.is_some() {
+                return Ok(());
+            }
+            if durability != Durability::Power {
+                return connection.execute(sql, &params).map(drop);
+            }
             connection.batch("PRAGMA synchronous = FULL")?;
-        }
-        let added = retry(|| connection.execute(sql, &params));
-        if durability == Durability::Power {
+            let added = connection.execute(sql, &params);
             connection.batch("PRAGMA synchronous = NORMAL")?;
-        }
-        added.map(drop)
+            added.map(drop)
+        })
     }
 
     /// Notes how many events of a store are unsent.
@@ -133,10 +142,10 @@ impl Catalog {
         let key = [ValueRef::Text(backend), ValueRef::Text(sync_id)];
         let sql = "INSERT OR IGNORE INTO sync_ids (backend, sync_id, definition, id) VALUES (?, ?, ?, ?)";
         self.write(sql, &[key[0], key[1], ValueRef::Text(definition), ValueRef::Text(id.as_str())])?;
-        let owner =
-            self.lock().row("SELECT definition, id FROM sync_ids WHERE backend = ? AND sync_id = ?", &key, |row| {
-                Ok::<_, SqliteError>((text(row.value(0)), text(row.value(1))))
-            })?;
+        let sql = "SELECT definition, id FROM sync_ids WHERE backend = ? AND sync_id = ?";
+        let owner = self.with(|connection| {
+            connection.row(sql, &key, |row| Ok::<_, SqliteError>((text(row.value(0)), text(row.value(1)))))
+        })?;
         Ok(match owner {
             Some((owner, _)) if owner != definition => Err(owner),
             Some((owner, store)) if store != id.as_str() => Err(format!("{owner} (store {store})")),
@@ -172,8 +181,7 @@ impl Catalog {
     }
 
     fn entries(&self, sql: &str, params: &[ValueRef<'_>]) -> Result<Vec<Entry>, SqliteError> {
-        let mut connection = self.lock();
-        retry(|| {
+        self.with(|connection| {
             let mut entries = Vec::new();
             connection.each_row(sql, params, |row| {
                 // An id that is none cannot have been written by larder; it cannot be opened either.
@@ -191,11 +199,18 @@ impl Catalog {
     }
 
     fn write(&self, sql: &str, params: &[ValueRef<'_>]) -> Result<(), SqliteError> {
-        let mut connection = self.lock();
-        retry(|| connection.execute(sql, params)).map(drop)
+        self.with(|connection| connection.execute(sql, params)).map(drop)
     }
 
-    fn lock(&self) -> MutexGuard<'_, Connection> {
+    /// One step on the connection, tried again while another process holds the catalog.
+    fn with<R>(&self, mut step: impl FnMut(&mut Connection) -> Result<R, SqliteError>) -> Result<R, SqliteError> {
+        let mut slot = self.slot();
+        let closed = || SqliteError::new(SqliteErrorKind::CannotOpen, "the catalog is closed");
+        let connection = slot.as_mut().ok_or_else(closed)?;
+        retry(|| step(connection))
+    }
+
+    fn slot(&self) -> MutexGuard<'_, Option<Connection>> {
         self.connection.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

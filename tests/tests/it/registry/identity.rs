@@ -67,15 +67,15 @@ fn copy(from: &Path, to: &Path) {
 #[tokio::test]
 async fn the_first_definition_that_uses_a_name_owns_it() {
     let bench = Bench::new();
-    let _owner = bench.registry.get::<NoteStore>("n").await.unwrap();
-    match bench.registry.get::<other::NoteStore>("m").await {
+    let _owner = bench.get::<NoteStore>("n").await.unwrap();
+    match bench.get::<other::NoteStore>("m").await {
         Err(error @ LoadError::DefinitionConflict { .. }) => assert_eq!(
             error.to_string(),
             "definition name `note` is used by `NoteStore` and by `NoteStore`; give one of them another name"
         ),
         found => panic!("{found:?}"),
     }
-    assert!(bench.registry.get::<ShoutingStore>("n").await.is_ok());
+    assert!(bench.get::<ShoutingStore>("n").await.is_ok());
     let both = StoreRegistry::builder().in_memory().definition::<NoteStore>().definition::<other::NoteStore>().build();
     assert!(matches!(both, Err(LoadError::DefinitionConflict { .. })));
 }
@@ -83,24 +83,24 @@ async fn the_first_definition_that_uses_a_name_owns_it() {
 #[tokio::test]
 async fn a_bad_id_is_an_error_of_the_get_and_no_store_elsewhere() {
     let bench = Bench::new();
-    assert!(matches!(bench.registry.get::<NoteStore>("../x").await, Err(LoadError::Id { definition: "note", .. })));
-    assert!(!bench.registry.has::<NoteStore>("a b"));
-    assert!(bench.registry.try_get::<NoteStore>("").is_none());
-    bench.registry.evict::<NoteStore>("a/b").await.unwrap();
-    assert!(matches!(bench.registry.delete::<NoteStore>("a/b").await, Err(DeleteError::Id { .. })));
+    assert!(matches!(bench.get::<NoteStore>("../x").await, Err(LoadError::Id { definition: "note", .. })));
+    assert!(!bench.has::<NoteStore>("a b"));
+    assert!(bench.try_get::<NoteStore>("").is_none());
+    bench.evict::<NoteStore>("a/b").await.unwrap();
+    assert!(matches!(bench.delete::<NoteStore>("a/b").await, Err(DeleteError::Id { .. })));
 }
 
 #[tokio::test]
 async fn a_singleton_is_opened_without_an_id() {
     let bench = Bench::new();
-    let app = bench.registry.get_singleton::<AppStore>().await.unwrap();
+    let app = bench.get_singleton::<AppStore>().await.unwrap();
     assert_eq!(app.id().as_str(), "app-root");
     app.commit(written(1)).unwrap();
-    let same = bench.registry.get::<AppStore>(Only).await.unwrap();
+    let same = bench.get::<AppStore>(Only).await.unwrap();
     assert_eq!(same.query(Note::all()).unwrap().len(), 1);
-    assert!(bench.registry.has::<AppStore>(Only));
-    bench.registry.evict::<AppStore>(Only).await.unwrap();
-    assert!(!bench.registry.has::<AppStore>(Only));
+    assert!(bench.has::<AppStore>(Only));
+    bench.evict::<AppStore>(Only).await.unwrap();
+    assert!(!bench.has::<AppStore>(Only));
 }
 
 #[tokio::test]

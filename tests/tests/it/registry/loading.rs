@@ -90,14 +90,14 @@ fn given_when_then_fails_the_test_when_it_is_not_so() {
 #[tokio::test]
 async fn the_log_is_asserted_as_a_sequence() {
     let bench = Bench::new();
-    let handle = bench.registry.get::<NoteStore>("n").await.unwrap();
+    let handle = bench.get::<NoteStore>("n").await.unwrap();
     handle.commit([written(1), written(2)]).unwrap();
     handle.commit(written(3)).unwrap();
     assert!(handle.commit(written(3)).is_err());
     drop(handle);
     bench.advance(60).await;
     assert_eq!(
-        bench.log.take(),
+        bench.log().take(),
         [
             "loading note/n",
             "loaded note/n",

@@ -31,19 +31,19 @@ async fn scalars_of_a_later_layer_win() {
         let defaults = StoreOptions::new().gc_time(GcTime::seconds(5)).max_commit_events(100);
         builder.in_memory().defaults(defaults)
     });
-    drop(bench.registry.get::<NoteStore>("n").await.unwrap());
+    drop(bench.get::<NoteStore>("n").await.unwrap());
     assert_eq!(bench.deadline("note", "n"), Some(5));
-    drop(bench.registry.get::<FullStore>("n").await.unwrap());
+    drop(bench.get::<FullStore>("n").await.unwrap());
     assert_eq!(bench.deadline("full", "n"), Some(20));
-    drop(bench.registry.get::<FullStore>("m").gc_time(GcTime::seconds(40)).await.unwrap());
+    drop(bench.get::<FullStore>("m").gc_time(GcTime::seconds(40)).await.unwrap());
     assert_eq!(bench.deadline("full", "m"), Some(40));
 
-    let full = bench.registry.get::<FullStore>("n").await.unwrap();
+    let full = bench.get::<FullStore>("n").await.unwrap();
     assert!(full.commit([written(1), written(2), written(3)]).is_err());
     let call = StoreOptions::new().max_commit_events(3);
-    let full = bench.registry.get::<FullStore>("o").options(call).await.unwrap();
+    let full = bench.get::<FullStore>("o").options(call).await.unwrap();
     assert!(full.commit([written(1), written(2), written(3)]).is_ok());
-    let note = bench.registry.get::<NoteStore>("n").await.unwrap();
+    let note = bench.get::<NoteStore>("n").await.unwrap();
     assert!(note.commit((0..100).map(written).collect::<Vec<_>>()).is_ok());
     assert!(note.commit((100..201).map(written).collect::<Vec<_>>()).is_err());
 }
@@ -51,7 +51,7 @@ async fn scalars_of_a_later_layer_win() {
 #[tokio::test]
 async fn the_same_options_again_are_no_conflict_and_others_are_named() {
     let bench = Bench::new();
-    let _loaded = bench.registry.get::<FullStore>("n").await.unwrap();
+    let _loaded = bench.get::<FullStore>("n").await.unwrap();
     let same = StoreOptions::new()
         .durability(Durability::Power)
         .unknown_events(UnknownEvents::Ignore)
@@ -59,7 +59,7 @@ async fn the_same_options_again_are_no_conflict_and_others_are_named() {
         .max_commit_events(2)
         .initial_sync(InitialSync::Skip)
         .attributes(Attributes::new().with("team", "core"));
-    assert!(bench.registry.get::<FullStore>("n").options(same).await.is_ok());
+    assert!(bench.get::<FullStore>("n").options(same).await.is_ok());
     let conflicts = [
         ("durability", StoreOptions::new().durability(Durability::Process)),
         ("unknown_events", StoreOptions::new().unknown_events(UnknownEvents::Fail)),
@@ -70,22 +70,22 @@ async fn the_same_options_again_are_no_conflict_and_others_are_named() {
         ("attributes", StoreOptions::new().attributes(Attributes::new().with("team", "other"))),
     ];
     for (option, options) in conflicts {
-        match bench.registry.get::<FullStore>("n").options(options).await {
+        match bench.get::<FullStore>("n").options(options).await {
             Err(LoadError::OptionsConflict { option: named, .. }) => assert_eq!(named, option),
             other => panic!("{option}: {other:?}"),
         }
     }
-    assert_eq!(bench.stats("full", "n").observers, 1);
+    assert_eq!(bench.stats_of("full", "n").observers, 1);
 }
 
 #[tokio::test]
 async fn a_conflict_with_a_store_that_is_loading_is_found_too() {
     let bench = Bench::new();
     let gate = hold("options-loading");
-    let mut get = bench.registry.get::<HookedStore>("options-loading");
+    let mut get = bench.get::<HookedStore>("options-loading");
     assert!(poll_once(&mut get).is_pending());
     let other = StoreOptions::new().durability(Durability::Power);
-    let conflict = bench.registry.get::<HookedStore>("options-loading").options(other).await;
+    let conflict = bench.get::<HookedStore>("options-loading").options(other).await;
     assert!(matches!(conflict, Err(LoadError::OptionsConflict { option: "durability", .. })));
     gate.add_permits(1);
     assert!(get.await.is_ok());
@@ -94,11 +94,11 @@ async fn a_conflict_with_a_store_that_is_loading_is_found_too() {
 #[tokio::test]
 async fn on_a_server_stores_stay_unless_a_layer_says_otherwise() {
     let bench = Bench::with(|builder| builder.in_memory().environment(Environment::Server));
-    drop(bench.registry.get::<NoteStore>("n").await.unwrap());
-    drop(bench.registry.get::<PatientStore>("p").await.unwrap());
+    drop(bench.get::<NoteStore>("n").await.unwrap());
+    drop(bench.get::<PatientStore>("p").await.unwrap());
     bench.advance(1_000_000).await;
-    assert!(bench.registry.has::<NoteStore>("n"));
-    assert!(!bench.registry.has::<PatientStore>("p"));
+    assert!(bench.has::<NoteStore>("n"));
+    assert!(!bench.has::<PatientStore>("p"));
 }
 
 #[tokio::test]

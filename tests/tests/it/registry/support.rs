@@ -2,6 +2,7 @@
 
 use std::{
     collections::HashMap,
+    ops::Deref,
     sync::{Arc, LazyLock, Mutex},
     time::Duration,
 };
@@ -9,7 +10,7 @@ use std::{
 use larder::{
     RegistryBuilder, StoreStats,
     prelude::*,
-    testing::{EventLog, ManualClock},
+    testing::{ManualClock, TestRegistry},
 };
 use tokio::sync::Semaphore;
 
@@ -17,8 +18,8 @@ use tokio::sync::Semaphore;
 #[table(name = "notes")]
 pub(crate) struct Note {
     #[table(primary_key)]
-    pub number: i64,
-    pub text: String,
+    pub(crate) number: i64,
+    pub(crate) text: String,
 }
 
 #[derive(Event, Clone, Debug, PartialEq)]
@@ -135,11 +136,15 @@ async fn hook(store: &Store<HookedStore>, context: LoadContext) -> Result<(), la
     }
 }
 
-/// A registry in memory on a clock that stands still.
-pub(crate) struct Bench {
-    pub clock: ManualClock,
-    pub log: EventLog,
-    pub registry: StoreRegistry,
+/// A registry on a clock that stands still, with shorthands.
+pub(crate) struct Bench(TestRegistry);
+
+impl Deref for Bench {
+    type Target = TestRegistry;
+
+    fn deref(&self) -> &TestRegistry {
+        &self.0
+    }
 }
 
 impl Bench {
@@ -148,25 +153,28 @@ impl Bench {
     }
 
     pub(crate) fn with(change: impl FnOnce(RegistryBuilder) -> RegistryBuilder) -> Self {
-        let (clock, log) = (ManualClock::new(), EventLog::new());
-        let builder = StoreRegistry::builder().clock(&clock).log(&log);
-        Self { registry: change(builder).build().unwrap(), clock, log }
+        Self(TestRegistry::build(change(StoreRegistry::builder())).unwrap())
     }
 
     pub(crate) async fn advance(&self, seconds: u64) {
-        self.clock.advance(Duration::from_secs(seconds)).await;
+        self.0.advance(Duration::from_secs(seconds)).await;
     }
 
-    pub(crate) async fn settle(&self) {
-        self.clock.settle().await;
+    /// The registry itself, without clock and log.
+    pub(crate) fn registry(&self) -> &StoreRegistry {
+        &self.0
     }
 
-    pub(crate) fn stats(&self, definition: &str, id: &str) -> StoreStats {
-        self.registry.stats().store(definition, id).cloned().unwrap_or_else(|| panic!("no store {definition}/{id}"))
+    pub(crate) fn into_parts(self) -> (ManualClock, StoreRegistry) {
+        (self.clock().clone(), self.registry().clone())
+    }
+
+    pub(crate) fn stats_of(&self, definition: &str, id: &str) -> StoreStats {
+        self.store(definition, id).unwrap_or_else(|| panic!("no store {definition}/{id}"))
     }
 
     pub(crate) fn deadline(&self, definition: &str, id: &str) -> Option<u64> {
-        self.stats(definition, id).gc_deadline.map(|left| left.as_secs())
+        self.stats_of(definition, id).gc_deadline.map(|left| left.as_secs())
     }
 }
 

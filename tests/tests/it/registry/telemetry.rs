@@ -92,10 +92,10 @@ async fn every_piece_of_work_has_a_span_with_store_id_counts_and_microseconds() 
     let bench = Bench::with(|builder| builder.in_memory().defaults(defaults));
     let parent = tracing::info_span!("a parent of the app");
     let call = Attributes::new().with("route", "/issues");
-    let handle = bench.registry.get::<NoteStore>("telemetry-1").attributes(call).parent_span(parent).await.unwrap();
+    let handle = bench.get::<NoteStore>("telemetry-1").attributes(call).parent_span(parent).await.unwrap();
     handle.commit([written(1), NoteEvent::Written { number: 2, text: "canary-argument".to_owned() }]).unwrap();
     handle.query(Note::all()).unwrap();
-    bench.registry.evict::<NoteStore>("telemetry-1").await.unwrap();
+    bench.evict::<NoteStore>("telemetry-1").await.unwrap();
     bench.settle().await;
 
     let load = &spans("larder.load", "telemetry-1")[0];
@@ -113,8 +113,8 @@ async fn every_piece_of_work_has_a_span_with_store_id_counts_and_microseconds() 
     assert_eq!(evict.fields["reason"], "evict");
 
     let before = SEEN.lock().unwrap().len();
-    let _open = bench.registry.get::<NoteStore>("telemetry-2").await.unwrap();
-    bench.registry.shutdown(Duration::from_secs(1)).await;
+    let _open = bench.get::<NoteStore>("telemetry-2").await.unwrap();
+    bench.shutdown(Duration::from_secs(1)).await;
     let shutdown = SEEN.lock().unwrap()[before..].iter().find(|span| span.name == "larder.shutdown").cloned().unwrap();
     assert_eq!(names(&shutdown), ["micros", "stores", "unsent"]);
     assert!(!format!("{:?}", SEEN.lock().unwrap()).contains("canary"), "a secret or an argument is in a span");
@@ -125,9 +125,9 @@ async fn a_load_that_fails_or_is_cancelled_says_so() {
     read();
     let bench = Bench::new();
     on_load("telemetry-fails", Hook::Fail);
-    assert!(bench.registry.get::<HookedStore>("telemetry-fails").await.is_err());
+    assert!(bench.get::<HookedStore>("telemetry-fails").await.is_err());
     let _gate = hold("telemetry-held");
-    let mut get = bench.registry.get::<HookedStore>("telemetry-held");
+    let mut get = bench.get::<HookedStore>("telemetry-held");
     assert!(poll_once(&mut get).is_pending());
     bench.settle().await;
     drop(get);

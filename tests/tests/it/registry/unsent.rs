@@ -24,6 +24,7 @@ struct Fake {
 struct FakeState {
     received: HashMap<String, Vec<EventId>>,
     refuses: bool,
+    hangs: bool,
     running: usize,
     most: usize,
 }
@@ -66,6 +67,9 @@ impl SyncBackend for Fake {
                 state.running += 1;
                 state.most = state.most.max(state.running);
             }
+            if self.state.lock().unwrap().hangs {
+                std::future::pending::<()>().await;
+            }
             for _ in 0..5 {
                 tokio::task::yield_now().await;
             }
@@ -99,31 +103,31 @@ async fn rule_13_a_store_with_unsent_events_counts_as_observed_while_its_backend
     let fake = Fake::new("wss://one", true);
     fake.state.lock().unwrap().refuses = true;
     let bench = Bench::with(|builder| builder.in_memory().defaults(synced(&fake)));
-    let handle = bench.registry.get::<NoteStore>("n").await.unwrap();
+    let handle = bench.get::<NoteStore>("n").await.unwrap();
     handle.commit([written(1), written(2)]).unwrap();
-    assert_eq!(bench.stats("note", "n").sync, StoreSync::Connected { unsent: 2 });
+    assert_eq!(bench.stats_of("note", "n").sync, StoreSync::Connected { unsent: 2 });
     drop(handle);
     bench.advance(600).await;
-    assert_eq!((bench.stats("note", "n").state, bench.stats("note", "n").observers), (StoreState::Active, 1));
+    assert_eq!((bench.stats_of("note", "n").state, bench.stats_of("note", "n").observers), (StoreState::Active, 1));
     fake.state.lock().unwrap().refuses = false;
     bench.advance(30).await;
     assert_eq!(fake.received("n"), 2);
-    assert_eq!(bench.stats("note", "n").state, StoreState::Inactive);
+    assert_eq!(bench.stats_of("note", "n").state, StoreState::Inactive);
     bench.advance(60).await;
-    assert!(!bench.registry.has::<NoteStore>("n"));
+    assert!(!bench.has::<NoteStore>("n"));
 }
 
 #[tokio::test]
 async fn rule_13_without_a_connection_it_is_collected_as_any_other() {
     let fake = Fake::new("wss://one", false);
     let bench = Bench::with(|builder| builder.in_memory().defaults(synced(&fake)));
-    let handle = bench.registry.get::<NoteStore>("n").await.unwrap();
+    let handle = bench.get::<NoteStore>("n").await.unwrap();
     handle.commit(written(1)).unwrap();
     drop(handle);
-    assert_eq!(bench.stats("note", "n").sync, StoreSync::Disconnected { unsent: 1 });
+    assert_eq!(bench.stats_of("note", "n").sync, StoreSync::Disconnected { unsent: 1 });
     assert_eq!(bench.deadline("note", "n"), Some(60));
     bench.advance(60).await;
-    assert!(!bench.registry.has::<NoteStore>("n"));
+    assert!(!bench.has::<NoteStore>("n"));
 }
 
 #[tokio::test]
@@ -131,19 +135,19 @@ async fn rule_13_a_connection_that_comes_or_goes_stops_and_starts_the_clock() {
     let fake = Fake::new("wss://one", false);
     fake.state.lock().unwrap().refuses = true;
     let bench = Bench::with(|builder| builder.in_memory().defaults(synced(&fake)));
-    let handle = bench.registry.get::<NoteStore>("n").await.unwrap();
+    let handle = bench.get::<NoteStore>("n").await.unwrap();
     handle.commit(written(1)).unwrap();
     drop(handle);
     bench.advance(10).await;
     fake.connect(true);
     bench.settle().await;
-    assert_eq!((bench.stats("note", "n").state, bench.stats("note", "n").observers), (StoreState::Active, 1));
+    assert_eq!((bench.stats_of("note", "n").state, bench.stats_of("note", "n").observers), (StoreState::Active, 1));
     bench.advance(100).await;
     fake.connect(false);
     bench.settle().await;
-    assert_eq!(bench.stats("note", "n").state, StoreState::Inactive);
+    assert_eq!(bench.stats_of("note", "n").state, StoreState::Inactive);
     bench.advance(60).await;
-    assert!(!bench.registry.has::<NoteStore>("n"));
+    assert!(!bench.has::<NoteStore>("n"));
 }
 
 #[tokio::test]
@@ -155,10 +159,10 @@ async fn rule_13_closed_with_unsent_events_it_is_opened_without_on_load_when_the
     for turn in 0..12 {
         let id = format!("r13-{turn}");
         on_load(&id, Hook::Count(Arc::clone(&calls)));
-        bench.registry.get::<HookedStore>(&id).await.unwrap().commit([written(1), written(2)]).unwrap();
+        bench.get::<HookedStore>(&id).await.unwrap().commit([written(1), written(2)]).unwrap();
     }
-    bench.registry.clear().await.unwrap();
-    let stored = bench.registry.stored::<HookedStore>().await.unwrap();
+    bench.clear().await.unwrap();
+    let stored = bench.stored::<HookedStore>().await.unwrap();
     assert!(stored.iter().all(|store| store.unsent == Some(2)), "{stored:?}");
     assert_eq!(calls.lock().unwrap().len(), 12);
     fake.connect(true);
@@ -166,8 +170,8 @@ async fn rule_13_closed_with_unsent_events_it_is_opened_without_on_load_when_the
     assert!((0..12).all(|turn| fake.received(&format!("r13-{turn}")) == 2));
     assert!(fake.state.lock().unwrap().most <= 4, "{} at the same time", fake.state.lock().unwrap().most);
     assert_eq!(calls.lock().unwrap().len(), 12, "on_load ran for a store that nobody asked for");
-    assert!(bench.registry.stats().stores.is_empty());
-    let stored = bench.registry.stored::<HookedStore>().await.unwrap();
+    assert!(bench.stats().stores.is_empty());
+    let stored = bench.stored::<HookedStore>().await.unwrap();
     assert!(stored.iter().all(|store| store.unsent == Some(0)), "{stored:?}");
 }
 
@@ -176,8 +180,8 @@ async fn rule_13_closed_with_unsent_events_it_is_opened_when_the_registry_starts
     let dir = tempfile::tempdir().unwrap();
     let offline = Fake::new("wss://one", false);
     let first = Bench::with(|builder| builder.data_dir(dir.path()).defaults(synced(&offline)));
-    first.registry.get::<NoteStore>("n").await.unwrap().commit(written(1)).unwrap();
-    let report = first.registry.shutdown(Duration::from_secs(1)).await;
+    first.get::<NoteStore>("n").await.unwrap().commit(written(1)).unwrap();
+    let report = first.shutdown(Duration::from_secs(1)).await;
     assert_eq!((report.unsent(), report.stores.len()), (1, 1));
 
     let online = Fake::new("wss://one", true);
@@ -185,7 +189,7 @@ async fn rule_13_closed_with_unsent_events_it_is_opened_when_the_registry_starts
         Bench::with(|builder| builder.data_dir(dir.path()).defaults(synced(&online)).definition::<NoteStore>());
     second.settle().await;
     assert_eq!(online.received("n"), 1);
-    assert!(second.registry.stats().stores.is_empty());
+    assert!(second.stats().stores.is_empty());
 }
 
 #[tokio::test]
@@ -196,19 +200,19 @@ async fn rule_13_who_asks_for_a_store_that_is_only_being_sent_gets_it_with_on_lo
     let calls = Arc::default();
     on_load("r13-asked", Hook::Count(Arc::clone(&calls)));
     for turn in 0..12 {
-        bench.registry.get::<HookedStore>("r13-asked").await.unwrap().commit(written(turn)).unwrap();
-        bench.registry.clear().await.unwrap();
+        bench.get::<HookedStore>("r13-asked").await.unwrap().commit(written(turn)).unwrap();
+        bench.clear().await.unwrap();
         fake.connect(true);
         for _ in 0..turn {
             tokio::task::yield_now().await;
         }
-        let handle = bench.registry.get::<HookedStore>("r13-asked").await.unwrap();
+        let handle = bench.get::<HookedStore>("r13-asked").await.unwrap();
         assert_eq!(calls.lock().unwrap().len(), 2 * (usize::try_from(turn).unwrap() + 1));
         drop(handle);
         bench.settle().await;
         fake.connect(false);
         bench.settle().await;
-        bench.registry.clear().await.unwrap();
+        bench.clear().await.unwrap();
     }
     assert_eq!(fake.received("r13-asked"), 12);
 }
@@ -217,11 +221,26 @@ async fn rule_13_who_asks_for_a_store_that_is_only_being_sent_gets_it_with_on_lo
 async fn shutdown_sends_what_it_can_until_the_deadline() {
     let fake = Fake::new("wss://one", true);
     let bench = Bench::with(|builder| builder.in_memory().defaults(synced(&fake)));
-    let handle = bench.registry.get::<NoteStore>("n").await.unwrap();
+    let handle = bench.get::<NoteStore>("n").await.unwrap();
     handle.commit((0..250).map(written).collect::<Vec<_>>()).unwrap();
-    let report = bench.registry.shutdown(Duration::from_secs(5)).await;
+    let report = bench.shutdown(Duration::from_secs(5)).await;
     assert!(report.is_clean());
     assert_eq!((report.unsent(), fake.received("n")), (0, 250));
+}
+
+#[tokio::test]
+async fn shutdown_goes_on_after_the_deadline_and_says_what_is_unsent() {
+    let fake = Fake::new("wss://one", true);
+    fake.state.lock().unwrap().hangs = true;
+    let bench = Bench::with(|builder| builder.in_memory().defaults(synced(&fake)));
+    let handle = bench.get::<NoteStore>("n").await.unwrap();
+    handle.commit([written(1), written(2)]).unwrap();
+    let mut shutdown = Box::pin(bench.shutdown(Duration::from_secs(5)));
+    assert!(poll_once(&mut shutdown).is_pending());
+    assert!(handle.commit(written(3)).is_ok(), "it is not closed before the deadline");
+    let (report, ()) = tokio::join!(shutdown, bench.advance(5));
+    assert!(report.is_clean(), "{report:?}");
+    assert_eq!(report.unsent(), 3);
 }
 
 #[tokio::test]
@@ -230,17 +249,17 @@ async fn one_backend_and_sync_id_belong_to_one_definition() {
     let fake = Fake::new("wss://one", false);
     let options = synced(&fake).sync_id(|id| id.as_str().replace(':', "_"));
     let bench = Bench::with(|builder| builder.data_dir(dir.path()).defaults(options.clone()));
-    drop(bench.registry.get::<NoteStore>("a:1").await.unwrap());
-    match bench.registry.get::<PatientStore>("a:1").await {
+    drop(bench.get::<NoteStore>("a:1").await.unwrap());
+    match bench.get::<PatientStore>("a:1").await {
         Err(LoadError::SyncIdConflict { sync_id, owner, .. }) => {
             assert_eq!((sync_id.as_str(), owner.as_str()), ("a_1", "note"))
         }
         other => panic!("{other:?}"),
     }
-    assert!(matches!(bench.registry.get::<NoteStore>("a_1").await, Err(LoadError::SyncIdConflict { .. })));
+    assert!(matches!(bench.get::<NoteStore>("a_1").await, Err(LoadError::SyncIdConflict { .. })));
     let other = Fake::new("wss://two", false);
-    assert!(bench.registry.get::<PatientStore>("a:1").options(synced(&other)).await.is_ok());
-    assert!(bench.registry.get::<NoteStore>("a:1").await.is_ok());
+    assert!(bench.get::<PatientStore>("a:1").options(synced(&other)).await.is_ok());
+    assert!(bench.get::<NoteStore>("a:1").await.is_ok());
 }
 
 #[tokio::test]
@@ -248,14 +267,14 @@ async fn delete_is_refused_with_unsent_events_unless_forced() {
     let dir = tempfile::tempdir().unwrap();
     let fake = Fake::new("wss://one", false);
     let bench = Bench::with(|builder| builder.data_dir(dir.path()).defaults(synced(&fake)));
-    bench.registry.get::<NoteStore>("n").await.unwrap().commit(written(1)).unwrap();
-    assert!(matches!(bench.registry.delete::<NoteStore>("n").await, Err(DeleteError::Unsent { events: 1, .. })));
+    bench.get::<NoteStore>("n").await.unwrap().commit(written(1)).unwrap();
+    assert!(matches!(bench.delete::<NoteStore>("n").await, Err(DeleteError::Unsent { events: 1, .. })));
     // A catalog that does not know opens the store to find out.
-    bench.registry.shutdown(Duration::from_secs(1)).await;
+    bench.shutdown(Duration::from_secs(1)).await;
     std::fs::remove_file(dir.path().join("catalog.db")).unwrap();
     let again = Bench::with(|builder| builder.data_dir(dir.path()).defaults(synced(&fake)));
-    assert_eq!(again.registry.stored::<NoteStore>().await.unwrap()[0].unsent, None);
-    assert!(matches!(again.registry.delete::<NoteStore>("n").await, Err(DeleteError::Unsent { events: 1, .. })));
-    assert!(again.registry.delete::<NoteStore>("n").forced().await.unwrap());
-    assert!(again.registry.stored::<NoteStore>().await.unwrap().is_empty());
+    assert_eq!(again.stored::<NoteStore>().await.unwrap()[0].unsent, None);
+    assert!(matches!(again.delete::<NoteStore>("n").await, Err(DeleteError::Unsent { events: 1, .. })));
+    assert!(again.delete::<NoteStore>("n").forced().await.unwrap());
+    assert!(again.stored::<NoteStore>().await.unwrap().is_empty());
 }
