@@ -152,7 +152,8 @@ fn prepare(request: &OpenRequest, path: &Path, lock: &mut Lock, connection: &mut
             set_up_writer(connection).map_err(failed)?;
             let marker = lock.marker();
             if kind == Kind::Empty {
-                mark_open(request, path, lock)?;
+                // The marker stays fresh until the tables are there: a process killed before that leaves an empty file, and the next
+                // one begins anew.
                 connection.keep_wal_at_close(false).map_err(failed)?;
                 return create(request, connection).map(|meta| new_store(request, meta)).map_err(Stop::Load);
             }
