@@ -68,6 +68,13 @@ fn a_user_compiles_these_crates_and_no_others() {
 }
 
 #[test]
+fn nothing_registers_itself_globally_or_runs_before_main() {
+    for registration in ["ctor", "inventory", "linkme", "lazy_static"] {
+        assert!(!COMPILED.contains(&registration), "`{registration}` does");
+    }
+}
+
+#[test]
 fn the_list_is_sorted_and_has_nothing_twice() {
     assert!(COMPILED.is_sorted_by(|left, right| left < right), "keep `COMPILED` sorted");
 }

@@ -1,0 +1,190 @@
+//! The import of `examples/issues` beside the same work written by hand on `rusqlite`: time, memory, and what a second run costs.
+//!
+//! `cargo run --release -p larder-benches --bin import -- --input FILE --data DIR`
+//!
+//! Each side runs in a process of its own with at most 1,024 open files, from an empty folder to all files closed. Then both folders are
+//! compared, store by store: the same tables with the same rows.
+
+mod compare;
+mod file;
+mod hand;
+
+use std::{
+    error::Error,
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+    time::{Duration, Instant},
+};
+
+use clap::{Parser, ValueEnum};
+use issues::{
+    commands::CAPACITY,
+    import::{BadLine, Watch},
+    input::Lines,
+};
+use larder::StoreRegistry;
+use serde::{Deserialize, Serialize};
+
+/// What every child may have open.
+const OPEN_FILES: u32 = 1_024;
+
+/// Imports a file twice: with larder, and by hand.
+#[derive(Parser)]
+struct Options {
+    /// Lines of JSON, as `issues import` reads them
+    #[arg(long)]
+    input: PathBuf,
+    /// A folder for both sides' stores; what is in its `larder` and `hand` is deleted first
+    #[arg(long)]
+    data: PathBuf,
+    /// How often each side runs, in turn; the fastest run of each counts
+    #[arg(long, default_value_t = 1)]
+    runs: u32,
+    /// One line of JSON instead of the table
+    #[arg(long)]
+    json: bool,
+    /// Set for the children
+    #[arg(long, hide = true)]
+    side: Option<Side>,
+}
+
+#[derive(ValueEnum, Clone, Copy, PartialEq, Eq)]
+enum Side {
+    Larder,
+    Hand,
+}
+
+impl Side {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Larder => "larder",
+            Self::Hand => "hand",
+        }
+    }
+}
+
+/// What one run of one side was.
+#[derive(Serialize, Deserialize, Clone, Debug, Default)]
+struct Run {
+    /// From the first line read to the last file closed.
+    seconds: f64,
+    /// Peak resident memory of the process.
+    peak_kib: u64,
+    /// Activities that were committed, each to two stores.
+    activities: u64,
+    /// How often a store was opened, and closed again.
+    opened: u64,
+}
+
+#[derive(Serialize)]
+struct Result2 {
+    larder: Run,
+    hand: Run,
+    /// larder's time over the hand-written one's.
+    ratio: f64,
+    /// larder again over the same folder: nothing is new.
+    second: Run,
+    /// Stores whose tables and rows were found the same on both sides.
+    same_stores: u64,
+}
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let options = Options::parse();
+    match options.side {
+        Some(side) => child(side, &options),
+        None => parent(&options),
+    }
+}
+
+fn child(side: Side, options: &Options) -> Result<(), Box<dyn Error>> {
+    let folder = options.data.join(side.name());
+    let mut lines = Lines::open(&options.input)?;
+    let start = Instant::now();
+    let (activities, opened) = match side {
+        Side::Larder => larder(&folder, &mut lines)?,
+        Side::Hand => hand::import(&folder, &mut lines, CAPACITY)?,
+    };
+    let run = Run { seconds: start.elapsed().as_secs_f64(), peak_kib: peak_kib()?, activities, opened };
+    println!("{}", serde_json::to_string(&run)?);
+    Ok(())
+}
+
+struct Quiet;
+
+impl Watch for Quiet {
+    fn read(&mut self, _read_bytes: u64) {}
+    fn bad(&mut self, _bad: &BadLine) {}
+}
+
+fn larder(folder: &Path, lines: &mut Lines) -> Result<(u64, u64), Box<dyn Error>> {
+    let runtime = tokio::runtime::Runtime::new()?;
+    runtime.block_on(async {
+        let registry = StoreRegistry::builder().data_dir(folder).capacity(CAPACITY).build()?;
+        let summary = issues::import::import(&registry, lines, &mut Quiet).await?;
+        let loads = registry.stats().loads;
+        registry.shutdown(Duration::from_secs(60)).await;
+        Ok((summary.new, loads))
+    })
+}
+
+fn peak_kib() -> Result<u64, Box<dyn Error>> {
+    let status = fs::read_to_string("/proc/self/status")?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).ok_or("no VmHWM")?;
+    Ok(line.trim().trim_end_matches(" kB").parse()?)
+}
+
+fn parent(options: &Options) -> Result<(), Box<dyn Error>> {
+    let (mut larder, mut hand) = (Vec::new(), Vec::new());
+    for _ in 0..options.runs.max(1) {
+        for (side, runs) in [(Side::Hand, &mut hand), (Side::Larder, &mut larder)] {
+            let folder = options.data.join(side.name());
+            if folder.exists() {
+                fs::remove_dir_all(&folder)?;
+            }
+            fs::create_dir_all(&folder)?;
+            runs.push(spawn(side, options)?);
+        }
+    }
+    let second = spawn(Side::Larder, options)?;
+    let same_stores = compare::same(&options.data.join("larder"), &options.data.join("hand"))?;
+    let (larder, hand) = (fastest(larder), fastest(hand));
+    let result = Result2 { ratio: larder.seconds / hand.seconds, larder, hand, second, same_stores };
+    if options.json {
+        println!("{}", serde_json::to_string(&result)?);
+    } else {
+        print(&result);
+    }
+    Ok(())
+}
+
+fn fastest(runs: Vec<Run>) -> Run {
+    runs.into_iter().min_by(|left, right| left.seconds.total_cmp(&right.seconds)).unwrap_or_default()
+}
+
+/// Runs one side in a process of its own, under the limit of open files.
+fn spawn(side: Side, options: &Options) -> Result<Run, Box<dyn Error>> {
+    let output = Command::new("sh")
+        .args(["-c", &format!("ulimit -n {OPEN_FILES} && exec \"$0\" \"$@\"")])
+        .arg(std::env::current_exe()?)
+        .args(["--side", side.name(), "--input"])
+        .arg(&options.input)
+        .arg("--data")
+        .arg(&options.data)
+        .stderr(std::process::Stdio::inherit())
+        .output()?;
+    if !output.status.success() {
+        return Err(format!("the {} side failed: {}", side.name(), output.status).into());
+    }
+    Ok(serde_json::from_slice(&output.stdout)?)
+}
+
+fn print(result: &Result2) {
+    println!("{:<24}{:>10}{:>12}{:>14}{:>10}", "", "seconds", "activities", "opened", "peak MiB");
+    for (name, run) in [("by hand", &result.hand), ("larder", &result.larder), ("larder, second run", &result.second)] {
+        let Run { seconds, peak_kib, activities, opened } = run;
+        println!("{name:<24}{seconds:>10.2}{activities:>12}{opened:>14}{:>10}", peak_kib / 1024);
+    }
+    println!("\nratio {:.2} (at most 2.00)", result.ratio);
+    println!("{} stores have the same tables and rows on both sides", result.same_stores);
+}

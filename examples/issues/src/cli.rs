@@ -1,0 +1,92 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand};
+
+use crate::stores::State;
+
+/// An issue tracker of many workspaces, each issue in a store of its own.
+#[derive(Parser, Debug)]
+#[command(version, max_term_width = 100)]
+pub struct Cli {
+    /// Where the stores live
+    #[arg(long, global = true, value_name = "DIR", default_value = "larder-data")]
+    pub data: PathBuf,
+    /// Print JSON, for scripts
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// What to do
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What to do.
+#[derive(Subcommand, Debug)]
+pub enum Command {
+    /// Import activities; run again after an interruption, it goes on where it was
+    Import {
+        /// Lines of JSON, `-` for standard input; left out: two whole projects that come with the program
+        #[arg(long, value_name = "FILE")]
+        input: Option<PathBuf>,
+    },
+    /// List the workspaces
+    Workspaces,
+    /// List issues, the latest activity first
+    List {
+        /// Such as `salsa-rs/salsa`; left out: all
+        workspace: Option<String>,
+        /// Only issues in this state
+        #[arg(long)]
+        state: Option<State>,
+        /// How many at most, 0 for all
+        #[arg(long, default_value_t = 20)]
+        limit: u64,
+    },
+    /// Show an issue with all that was said: `show salsa-rs/salsa 12` or `show salsa-rs/salsa#12`
+    Show {
+        /// The workspace, or workspace and number as `WORKSPACE#NUMBER`
+        workspace: String,
+        /// The issue's number
+        number: Option<i64>,
+    },
+    /// Open an issue; a workspace that does not exist begins with it
+    Open {
+        /// Such as `salsa-rs/salsa`
+        workspace: String,
+        /// What it is about
+        title: String,
+        /// Who opens it
+        #[arg(long, value_name = "NAME")]
+        author: Option<String>,
+    },
+    /// Comment on an issue
+    Comment {
+        /// Such as `salsa-rs/salsa`
+        workspace: String,
+        /// The issue's number
+        number: i64,
+        /// What to say
+        text: String,
+        /// Who says it
+        #[arg(long, value_name = "NAME")]
+        author: Option<String>,
+    },
+    /// Close an issue
+    Close {
+        /// Such as `salsa-rs/salsa`
+        workspace: String,
+        /// The issue's number
+        number: i64,
+        /// Who closes it
+        #[arg(long, value_name = "NAME")]
+        author: Option<String>,
+    },
+    /// Show or set the name that you comment under
+    Author {
+        /// The new name
+        name: Option<String>,
+    },
+    /// Open every store once and print what the registry did
+    Stats,
+}

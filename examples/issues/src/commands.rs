@@ -1,0 +1,49 @@
+//! The commands: each asks stores and prints.
+
+mod edit;
+mod import;
+mod list;
+mod show;
+mod stats;
+
+use larder::prelude::*;
+
+use crate::{
+    cli::{Cli, Command},
+    failure::Failure,
+    output::Output,
+};
+
+/// Stores loaded at once, at most: the real data has thousands, and each open one costs memory and open files.
+pub const CAPACITY: usize = 128;
+
+/// Opens the registry, runs the command, and closes all stores.
+///
+/// # Errors
+/// What keeps the command from its result.
+pub async fn run(cli: Cli) -> Result<(), Failure> {
+    let registry = StoreRegistry::builder().data_dir(&cli.data).capacity(CAPACITY).build()?;
+    let mut output = Output::stdout(cli.json);
+    let result = run_command(&registry, cli.command, &mut output).await;
+    registry.shutdown(std::time::Duration::from_secs(10)).await;
+    result?;
+    Ok(output.flush()?)
+}
+
+async fn run_command(registry: &StoreRegistry, command: Command, output: &mut Output) -> Result<(), Failure> {
+    match command {
+        Command::Import { input } => import::run(registry, input.as_deref(), output).await,
+        Command::Workspaces => list::workspaces(registry, output).await,
+        Command::List { workspace, state, limit } => {
+            list::issues(registry, workspace.as_deref(), state, limit, output).await
+        }
+        Command::Show { workspace, number } => show::run(registry, &workspace, number, output).await,
+        Command::Open { workspace, title, author } => edit::open(registry, &workspace, title, author, output).await,
+        Command::Comment { workspace, number, text, author } => {
+            edit::comment(registry, &workspace, number, text, author, output).await
+        }
+        Command::Close { workspace, number, author } => edit::close(registry, &workspace, number, author, output).await,
+        Command::Author { name } => edit::author(registry, name, output).await,
+        Command::Stats => stats::run(registry, output).await,
+    }
+}

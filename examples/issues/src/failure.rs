@@ -1,0 +1,94 @@
+//! Why a command ends without its result.
+
+use std::{io, sync::Arc};
+
+use larder::{CommitErrorKind, LoadError, QueryError};
+
+/// Why a command ends without its result.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Failure {
+    /// The reader of the output has gone (as with `issues list | head`): no failure to speak of.
+    #[error("the output was closed")]
+    BrokenPipe,
+    /// Writing the output failed.
+    #[error("the output cannot be written: {0}")]
+    Output(io::Error),
+    /// The input cannot be read.
+    #[error("{name} cannot be read: {source}")]
+    Input {
+        /// What the input is called.
+        name: String,
+        /// Why not.
+        source: io::Error,
+    },
+    /// The data dir, or a store in it, cannot be opened.
+    #[error(transparent)]
+    Load(#[from] Arc<LoadError>),
+    /// A store cannot be read.
+    #[error(transparent)]
+    Query(#[from] QueryError),
+    /// A store refused an event.
+    #[error("{0}")]
+    Commit(String),
+    /// There is no such workspace.
+    #[error("there is no workspace `{name}`; `issues workspaces` lists them, `issues open {name} TITLE` begins one")]
+    NoWorkspace {
+        /// The name asked for.
+        name: String,
+    },
+    /// There is no such issue.
+    #[error("workspace `{workspace}` has no issue {number}; `issues list {workspace} --limit 0` lists them")]
+    NoIssue {
+        /// The workspace.
+        workspace: String,
+        /// The number asked for.
+        number: i64,
+    },
+    /// Neither `WORKSPACE NUMBER` nor `WORKSPACE#NUMBER`.
+    #[error("`{text}` does not say which issue; write `WORKSPACE NUMBER` or `WORKSPACE#NUMBER`")]
+    Route {
+        /// What was written.
+        text: String,
+    },
+}
+
+impl Failure {
+    /// The store said no to a commit.
+    pub fn commit<E>(error: &larder::CommitError<E>) -> Self {
+        Self::Commit(error.to_string())
+    }
+
+    /// The exit code: 0 where nothing went wrong for the user.
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Self::BrokenPipe => 0,
+            _ => 1,
+        }
+    }
+}
+
+impl From<LoadError> for Failure {
+    fn from(error: LoadError) -> Self {
+        Self::Load(Arc::new(error))
+    }
+}
+
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Self {
+        match error.kind() {
+            io::ErrorKind::BrokenPipe => Self::BrokenPipe,
+            _ => Self::Output(error),
+        }
+    }
+}
+
+/// Whether a commit was refused because the store has this activity already: the key of `table` said so.
+pub fn is_repeated<E>(error: &larder::CommitError<E>, table: &str) -> bool {
+    match error.kind() {
+        CommitErrorKind::Materialize { source: larder::MaterializeError::Exists { table: found, .. }, .. } => {
+            *found == table
+        }
+        _ => false,
+    }
+}

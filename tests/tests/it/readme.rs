@@ -1,0 +1,94 @@
+//! README and the other pages: what they show is what is there.
+
+use std::{fs, path::Path};
+
+fn read(path: &str) -> String {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the workspace's folder");
+    fs::read_to_string(root.join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
+}
+
+const PAGES: [&str; 5] = ["README.md", "ARCHITECTURE.md", "DESIGN.md", "GLOSSARY.md", "CHANGELOG.md"];
+
+#[test]
+fn the_quickstart_of_the_readme_is_the_example() {
+    let example = read("examples/quickstart/src/main.rs");
+    let (_, rest) = example.split_once("// readme: begin\n").expect("the example marks where the snippet begins");
+    let (snippet, _) = rest.split_once("// readme: end").expect("the example marks where the snippet ends");
+    let readme = read("README.md");
+    let (_, rest) = readme.split_once("```rust\n").expect("the README has Rust in it");
+    let (shown, _) = rest.split_once("```").expect("the snippet ends");
+    assert_eq!(shown, snippet, "copy the part of `examples/quickstart/src/main.rs` between the markers into README.md");
+}
+
+#[test]
+fn the_first_two_commands_of_the_readme_are_what_ci_runs() {
+    let readme = read("README.md");
+    let commands: Vec<_> = readme.lines().filter_map(|line| line.strip_prefix("$ ")).take(2).collect();
+    assert_eq!(commands, ["cargo run -p issues -- import", "cargo test --workspace"]);
+    let ci = read(".ci/run");
+    assert!(ci.lines().any(|line| line == commands[1]), "`.ci/run` does not run `{}`", commands[1]);
+}
+
+#[test]
+fn links_in_the_pages_lead_somewhere() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the workspace's folder");
+    for page in PAGES {
+        let text = read(page);
+        for (_, rest) in text.match_indices("](").map(|(at, mark)| text.split_at(at + mark.len())) {
+            let target = rest.split(')').next().unwrap_or_default();
+            if target.contains("://") {
+                continue;
+            }
+            let (file, heading) = target.split_once('#').unwrap_or((target, ""));
+            let file = if file.is_empty() { page } else { file };
+            assert!(root.join(file).exists(), "{page} links to `{file}`, which is not there");
+            let headings = read_headings(file);
+            assert!(
+                heading.is_empty() || headings.iter().any(|known| known == heading),
+                "{page}: no heading `{target}`"
+            );
+        }
+    }
+}
+
+#[test]
+fn files_that_the_pages_name_are_there() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the workspace's folder");
+    let folders = ["macros/", "runtime/", "tests/", "ui-tests/", "examples/", "benches/", ".ci/"];
+    for page in PAGES {
+        let text = read(page);
+        let named =
+            text.split('`').skip(1).step_by(2).filter(|name| folders.iter().any(|folder| name.starts_with(folder)));
+        for name in named.filter(|name| !name.contains(' ')) {
+            let found = root.join(name).exists() || root.join(format!("{name}.rs")).exists();
+            assert!(found, "{page} names `{name}`, which is not there");
+        }
+    }
+}
+
+#[test]
+fn avoided_words_of_the_glossary_have_one_term_each() {
+    let glossary = read("GLOSSARY.md");
+    let rows: Vec<Vec<_>> = glossary
+        .lines()
+        .filter(|line| line.starts_with("| ") && !line.starts_with("| term"))
+        .map(|line| line.trim_matches('|').split('|').map(str::trim).collect())
+        .collect();
+    assert!(rows.len() > 30, "only {} terms", rows.len());
+    for row in &rows {
+        assert_eq!(row.len(), 3, "{row:?} is not term, meaning, avoided words");
+        assert!(!row[0].is_empty() && !row[1].is_empty(), "{row:?} has no meaning");
+    }
+}
+
+fn read_headings(page: &str) -> Vec<String> {
+    if !page.ends_with(".md") {
+        return Vec::new();
+    }
+    let anchor = |line: &str| {
+        let text = line.trim_start_matches('#').trim().to_lowercase();
+        let kept: String = text.chars().filter(|found| found.is_alphanumeric() || " -_".contains(*found)).collect();
+        kept.replace(' ', "-")
+    };
+    read(page).lines().filter(|line| line.starts_with('#')).map(anchor).collect()
+}
