@@ -7,6 +7,7 @@ mod number;
 mod stored;
 
 pub use context::{ClientId, EventContext, SessionId};
+pub(crate) use encode::json_text;
 pub use encode::{EventDecodeError, EventEncodeError};
 pub use number::{EventNumber, ParseEventNumberError};
 pub use stored::{EventId, StoredEvent};

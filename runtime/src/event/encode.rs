@@ -20,7 +20,7 @@ pub enum EventEncodeError {
     #[error("it holds a float that is NaN or infinite, which JSON cannot say; use `Option<f64>` for a missing number")]
     NotFinite,
     /// Arrays and objects are too deep inside each other.
-    #[error("its arguments are more than {limit} arrays and objects deep; flatten them, or keep them as text")]
+    #[error("it is more than {limit} arrays and objects deep; flatten it, or keep it as text")]
     TooDeep {
         /// The limit.
         limit: usize,
@@ -104,6 +104,11 @@ pub trait Never {}
 /// A float that is not finite, too much nesting, and what serde refuses.
 #[doc(hidden)]
 pub fn encode_payload<T: Serialize>(payload: &T) -> Result<Option<String>, EventEncodeError> {
+    json_text(payload).map(Some)
+}
+
+/// A value's JSON, which reads back as the same value.
+pub(crate) fn json_text<T: Serialize>(payload: &T) -> Result<String, EventEncodeError> {
     let mut text = Vec::with_capacity(128);
     let mut seen = Seen::default();
     let written = payload.serialize(&mut Serializer::with_formatter(&mut text, Watch { seen: &mut seen }));
@@ -115,8 +120,7 @@ pub fn encode_payload<T: Serialize>(payload: &T) -> Result<Option<String>, Event
         return Err(EventEncodeError::NotFinite);
     }
     written?;
-    let text = String::from_utf8(text).map_err(<serde_json::Error as serde::ser::Error>::custom)?;
-    Ok(Some(text))
+    Ok(String::from_utf8(text).map_err(<serde_json::Error as serde::ser::Error>::custom)?)
 }
 
 /// The payload of a struct variant; for generated code.

@@ -2,9 +2,12 @@
 
 use serde::{Serialize, de::DeserializeOwned};
 
+use crate::event::json_text;
+
 use super::{ColumnType, ColumnValue, Encoded, NotNull, Storage, ValueError, ValueRef};
 
-/// A column that holds any serde type as JSON text.
+/// A column that holds any serde type as JSON text. As in an event's arguments, floats are finite and arrays and objects at most 64
+/// deep inside each other: what is written reads back.
 ///
 /// ```
 /// use larder::Json;
@@ -19,15 +22,17 @@ impl<T: Serialize + DeserializeOwned + Send + Sync + 'static> ColumnValue for Js
     const TYPE: ColumnType = ColumnType::new(Storage::Text, "json");
 
     fn encode(&self) -> Result<Encoded<'_>, ValueError> {
-        match serde_json::to_string(&self.0) {
+        match json_text(&self.0) {
             Ok(text) => Ok(Encoded::Text(text.into())),
-            Err(error) => Err(invalid("", &error)),
+            Err(error) => Err(invalid("", error.to_string())),
         }
     }
 
     fn decode(value: ValueRef<'_>) -> Result<Self, ValueError> {
         match value {
-            ValueRef::Text(text) => serde_json::from_str(text).map(Json).map_err(|error| invalid(text, &error)),
+            ValueRef::Text(text) => {
+                serde_json::from_str(text).map(Json).map_err(|error| invalid(text, error.to_string()))
+            }
             other => Err(ValueError::Type { expected: "JSON text", found: other.storage_name() }),
         }
     }
@@ -35,6 +40,6 @@ impl<T: Serialize + DeserializeOwned + Send + Sync + 'static> ColumnValue for Js
 
 impl<T: Serialize + DeserializeOwned + Send + Sync + 'static> NotNull for Json<T> {}
 
-fn invalid(text: &str, error: &serde_json::Error) -> ValueError {
-    ValueError::Invalid { expected: "Json", text: text.chars().take(64).collect(), reason: error.to_string() }
+fn invalid(text: &str, reason: String) -> ValueError {
+    ValueError::Invalid { expected: "Json", text: text.chars().take(64).collect(), reason }
 }

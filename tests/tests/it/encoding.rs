@@ -231,3 +231,20 @@ fn a_stored_value_of_another_type_is_a_typed_error() {
     let fine = "2026-01-01T00:00:00.000000001Z".parse::<Timestamp>().expect("a time");
     assert!(matches!(fine.encode(), Err(ValueError::TooFine(_))));
 }
+
+#[test]
+fn a_json_column_refuses_what_it_could_not_read_back() {
+    for float in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
+        let message = Json(vec![1.0, float]).encode().expect_err("JSON has no such number").to_string();
+        assert!(message.contains("NaN or infinite"), "{message}");
+    }
+    column(Json(vec![None, Some(1.5)]), Value::Text("[null,1.5]".to_owned()), "json");
+    let nested =
+        |depth| Json((0..depth).fold(serde_json::Value::Null, |inner, _| serde_json::Value::Array(vec![inner])));
+    let deepest = nested(64).encode().expect("64 arrays").into_owned();
+    assert_eq!(Json::decode(deepest.as_ref()).expect("they read back"), nested(64));
+    for depth in [65, 128, 5_000] {
+        let message = nested(depth).encode().expect_err("too deep").to_string();
+        assert!(message.contains("more than 64"), "{message}");
+    }
+}
