@@ -28,7 +28,7 @@ pub(crate) enum Unapplied {
     Decode(EventDecodeError),
     /// The materializer refused it.
     Refused(MaterializeError),
-    /// The materializer panicked.
+    /// The materializer panicked, or what decodes the event.
     Panicked(String),
     /// Storage failed: nothing to do with the event.
     Sqlite(SqliteError),
@@ -53,12 +53,14 @@ pub(crate) fn apply_stored<S: Materializer>(
     about: &EventContext,
     connection: &mut Connection,
 ) -> Result<Applied, Unapplied> {
-    match <S as StoreSchema>::Event::decode(name, args) {
-        Ok(Some(event)) => {
+    // An upcaster, or a `Deserialize` of the app, may panic as a materializer may.
+    match catch_unwind(AssertUnwindSafe(|| <S as StoreSchema>::Event::decode(name, args))) {
+        Ok(Ok(Some(event))) => {
             materialize::<S>(connection, |tables| S::materialize(&event, about, tables)).map(|()| Applied::Yes)
         }
-        Ok(None) => Ok(Applied::Unknown),
-        Err(error) => Err(Unapplied::Decode(error)),
+        Ok(Ok(None)) => Ok(Applied::Unknown),
+        Ok(Err(error)) => Err(Unapplied::Decode(error)),
+        Err(panic) => Err(Unapplied::Panicked(Panicked::new(panic.as_ref()).into_message())),
     }
 }
 
@@ -215,7 +217,7 @@ fn apply_each(
             Err(Unapplied::Sqlite(error)) => return Err(error),
             Err(Unapplied::Decode(error)) => Some(error.to_string()),
             Err(Unapplied::Refused(error)) => Some(error.to_string()),
-            Err(Unapplied::Panicked(message)) => Some(format!("the materializer panicked: {message}")),
+            Err(Unapplied::Panicked(message)) => Some(format!("the app's code panicked: {message}")),
         };
         if let Some(reason) = reason {
             tables.execute("ROLLBACK TO larder_event", &[])?;

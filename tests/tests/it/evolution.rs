@@ -89,6 +89,7 @@ mod v2 {
         if old.title.is_empty() {
             return Err("a task needs a title".to_owned());
         }
+        assert_ne!(old.title, "panic", "an upcaster with a bug");
         Ok(TaskEvent::Added { number: old.number, urgent: old.title.ends_with('!'), title: old.title })
     }
 
@@ -198,6 +199,18 @@ async fn an_event_that_fails_at_a_rebuild_stays_in_the_log_is_listed_and_is_trie
     lab.close().await;
     let store = lab.open::<v1::Tasks>().await;
     assert_eq!((store.failed_events().unwrap(), store.query(v1::Task::all().count()).unwrap()), (Vec::new(), 3));
+}
+
+#[tokio::test]
+async fn an_upcaster_that_panics_fails_its_event_and_no_other() {
+    let mut lab = Lab::on_disk();
+    with_v1(&mut lab, &["wash", "panic", "cook"]).await;
+    let store = lab.open::<v2::Tasks>().await;
+    assert_eq!((store.migrations_report().applied, store.migrations_report().failed), (2, 1));
+    let failed = store.failed_events().unwrap();
+    assert_eq!((failed.len(), failed[0].event.number.to_string()), (1, "e2".to_owned()));
+    assert!(failed[0].reason.contains("an upcaster with a bug"), "{}", failed[0].reason);
+    assert!(store.verify().unwrap().is_sound());
 }
 
 async fn with_a_newer_event(lab: &mut Lab) {
