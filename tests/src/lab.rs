@@ -110,6 +110,20 @@ pub fn with_ending(file: &Path, ending: &str) -> PathBuf {
     name.into()
 }
 
+/// Copies a folder and all below it: what a process that was killed at this moment would leave.
+pub fn copy_dir(from: &Path, to: &Path) {
+    fs::create_dir_all(to).expect("a folder for the copy");
+    for entry in fs::read_dir(from).expect("a folder to copy") {
+        let entry = entry.expect("a file");
+        let target = to.join(entry.file_name());
+        if entry.file_type().expect("its type").is_dir() {
+            copy_dir(&entry.path(), &target);
+        } else {
+            fs::copy(entry.path(), target).expect("it copies");
+        }
+    }
+}
+
 /// Polls a future once.
 pub async fn poll_once<F: Future + Unpin>(future: &mut F) -> Option<F::Output> {
     std::future::poll_fn(|context| {

@@ -150,6 +150,8 @@ pub(super) fn settle(path: &Path, lock: &mut Lock, before: Marker) {
     let state = match (before.state, has_wal) {
         // A `-wal` that was refused stays a reason to refuse.
         (MarkerState::Closed, true) => MarkerState::Closed,
+        // What is in the `-wal` of a store that was never made has no worth.
+        (MarkerState::Fresh, true) if lock.marker().state == MarkerState::Fresh => MarkerState::Fresh,
         (_, true) => MarkerState::Open,
         (MarkerState::Fresh, false) => MarkerState::Fresh,
         (_, false) => MarkerState::Closed,

@@ -1,10 +1,13 @@
 //! Backups of a store, and stores restored from them.
 
-use std::fs;
+use std::{
+    fs,
+    sync::atomic::{AtomicBool, Ordering},
+};
 
 use larder::prelude::*;
 use larder_tests::{
-    lab::Lab,
+    lab::{Lab, with_ending},
     notebook::{Note, Notebook, note, written},
 };
 
@@ -34,5 +37,45 @@ async fn a_backup_goes_into_a_new_file_and_not_over_another() {
         store.backup(&copy).unwrap();
         assert!(store.backup(&copy).unwrap_err().to_string().contains("exists already"));
         store.commit(written(2)).unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_backup_while_commits_go_on_is_one_state_of_the_store() {
+    for mut lab in Lab::both() {
+        let store = lab.open::<Notebook>().await;
+        // Some pages, so that a backup takes several steps.
+        store.commit((1..=900).map(written).collect::<Vec<_>>()).unwrap();
+        let copies: Vec<_> = (0..5).map(|copy| lab.beside(&format!("copy-{copy}.db"))).collect();
+        let done = AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                let mut next = 1_001;
+                while !done.load(Ordering::Relaxed) {
+                    store.commit([written(next), written(next + 1)]).unwrap();
+                    next += 2;
+                }
+            });
+            copies.iter().for_each(|copy| store.backup(copy).unwrap());
+            done.store(true, Ordering::Relaxed);
+        });
+        let all = store.query(Note::all()).unwrap();
+        let mut before = 0;
+        for copy in copies {
+            let mut restored = Lab::on_disk();
+            drop(restored.open::<Notebook>().await);
+            restored.close().await;
+            let file = restored.store_file("notebook");
+            fs::copy(&copy, &file).unwrap();
+            fs::remove_file(with_ending(&file, ".lock")).unwrap();
+            let store = restored.open::<Notebook>().await;
+            assert_eq!(store.migrations_report().migration, larder::Migration::Unchanged);
+            let notes = store.query(Note::all()).unwrap();
+            assert_eq!((notes.len() % 2, notes.len() as u64), (0, store.head().global()), "no half commit");
+            assert_eq!(notes, all[..notes.len()]);
+            assert!(notes.len() >= before, "a later backup has what an earlier one had");
+            before = notes.len();
+            assert!(store.verify().unwrap().is_sound());
+        }
     }
 }

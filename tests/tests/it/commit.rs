@@ -118,6 +118,27 @@ async fn limits_have_typed_errors() {
 }
 
 #[tokio::test]
+async fn by_default_an_event_has_256_kib_and_a_commit_1_000_events() {
+    for mut lab in Lab::both() {
+        let store = lab.open::<Notebook>().await;
+        let of_bytes = |bytes: usize| NoteEvent::Written {
+            number: 1,
+            text: "x".repeat(bytes - r#"{"number":1,"text":""}"#.len()),
+        };
+        let error = store.commit(of_bytes(256 * 1024 + 1)).unwrap_err();
+        assert!(
+            matches!(error.kind(), CommitErrorKind::EventTooLarge { bytes: 262_145, limit: 262_144, .. }),
+            "{error}"
+        );
+        store.commit(of_bytes(256 * 1024)).unwrap();
+        let error = store.commit((2..=1_002).map(written).collect::<Vec<_>>()).unwrap_err();
+        assert!(matches!(error.kind(), CommitErrorKind::TooManyEvents { count: 1_001, limit: 1_000, .. }), "{error}");
+        assert_eq!(store.commit((2..=1_001).map(written).collect::<Vec<_>>()).unwrap().numbers().len(), 1_000);
+        assert_eq!(store.head(), EventNumber::synced(1_001));
+    }
+}
+
+#[tokio::test]
 async fn references_are_enforced_and_cascade() {
     for mut lab in Lab::both() {
         let store = lab.open::<Notebook>().await;
@@ -262,4 +283,48 @@ async fn when_sqlite_rolls_back_the_whole_transaction_the_others_are_tried_alone
     });
     assert_eq!(store.query(Note::all().count()).unwrap(), 3);
     assert!(store.verify().unwrap().is_sound());
+}
+
+#[tokio::test]
+async fn commits_of_several_threads_while_the_store_is_evicted_are_wholly_there_or_refused() {
+    for round in 0..10 {
+        let mut lab = Lab::on_disk();
+        let store = lab.open::<Notebook>().await;
+        let registry = lab.registry().clone();
+        let begun = Arc::new(Barrier::new(5));
+        let threads: Vec<_> = (0..4)
+            .map(|thread| {
+                let (store, begun) = (store.clone(), Arc::clone(&begun));
+                std::thread::spawn(move || {
+                    begun.wait();
+                    let mut acknowledged = Vec::new();
+                    for pair in 0.. {
+                        let number = thread * 1_000_000 + 2 * pair;
+                        match store.commit([written(number), written(number + 1)]) {
+                            Ok(_) => acknowledged.push(number),
+                            Err(error) => {
+                                assert!(
+                                    matches!(error.kind(), CommitErrorKind::Store(larder::StoreError::Evicted { .. })),
+                                    "{error}"
+                                );
+                                assert_eq!(error.into_events(), [written(number), written(number + 1)]);
+                                break;
+                            }
+                        }
+                    }
+                    acknowledged
+                })
+            })
+            .collect();
+        drop(store);
+        begun.wait();
+        std::thread::sleep(std::time::Duration::from_millis(round));
+        registry.evict::<Notebook>("book:1").await.unwrap();
+        let mut expected: Vec<_> = threads.into_iter().flat_map(|thread| thread.join().unwrap()).collect();
+        expected.sort_unstable();
+        let store = registry.get::<Notebook>("book:1").await.unwrap();
+        let notes: Vec<_> = store.query(Note::all()).unwrap().into_iter().map(|note| note.number).collect();
+        assert_eq!(notes, expected.into_iter().flat_map(|number| [number, number + 1]).collect::<Vec<_>>());
+        assert!(store.verify().unwrap().is_sound());
+    }
 }

@@ -4,7 +4,7 @@ use std::fs;
 
 use larder::{LoadError, prelude::*};
 use larder_tests::{
-    lab::{Lab, with_ending},
+    lab::{Lab, copy_dir, with_ending},
     notebook::{Note, Notebook, note, written},
 };
 
@@ -46,19 +46,6 @@ async fn killed() -> (Lab, Lab) {
     let dead = Lab::on_disk();
     copy_dir(&alive.data_dir(), &dead.data_dir());
     (alive, dead)
-}
-
-fn copy_dir(from: &std::path::Path, to: &std::path::Path) {
-    fs::create_dir_all(to).unwrap();
-    for entry in fs::read_dir(from).unwrap() {
-        let entry = entry.unwrap();
-        let target = to.join(entry.file_name());
-        if entry.file_type().unwrap().is_dir() {
-            copy_dir(&entry.path(), &target);
-        } else {
-            fs::copy(entry.path(), target).unwrap();
-        }
-    }
 }
 
 #[tokio::test]

@@ -159,3 +159,38 @@ async fn when_all_readers_are_in_use_the_stores_own_connection_serves() {
     assert_eq!(other.query(Note::all()).unwrap(), []);
     assert_eq!(store.query(Note::all()).unwrap(), [note(1)]);
 }
+
+#[tokio::test]
+async fn a_snapshot_stays_one_state_while_commits_of_other_threads_go_on() {
+    for mut lab in Lab::both() {
+        let store = lab.open::<Notebook>().await;
+        let done = std::sync::atomic::AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            let writer = store.clone();
+            let done = &done;
+            scope.spawn(move || {
+                for number in 1.. {
+                    writer.commit([written(number), NoteEvent::LineAdded { note: number, at: 1 }]).unwrap();
+                    if done.load(std::sync::atomic::Ordering::Relaxed) {
+                        break;
+                    }
+                }
+            });
+            for _ in 0..200 {
+                let (first, lines, head, second) = store
+                    .read(|snapshot| {
+                        let first = snapshot.query(Note::all().count())?;
+                        std::thread::yield_now();
+                        let lines = snapshot.query(Line::all().count())?;
+                        Ok((first, lines, snapshot.head()?, snapshot.query(Note::all().count())?))
+                    })
+                    .unwrap();
+                assert_eq!(
+                    (first, first, first * 2),
+                    (lines, second, i64::try_from(head.global()).unwrap().unsigned_abs())
+                );
+            }
+            done.store(true, std::sync::atomic::Ordering::Relaxed);
+        });
+    }
+}

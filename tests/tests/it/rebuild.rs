@@ -7,7 +7,7 @@ use std::{
 
 use larder::{LoadError, Migration, prelude::*};
 use larder_tests::{
-    lab::Lab,
+    lab::{Lab, with_ending},
     notebook::{Note, NoteEvent, Notebook, written},
 };
 
@@ -120,6 +120,32 @@ async fn a_file_of_a_newer_format_is_left_alone() {
     assert!(matches!(error, LoadError::NewerFormat { found: 99, known: 1, .. }), "{error}");
     lab.close().await;
     assert_eq!(fs::read(lab.store_file("notebook")).unwrap(), before);
+}
+
+#[tokio::test]
+async fn a_file_whose_newer_format_stands_in_its_wal_is_left_alone_with_its_wal() {
+    let mut lab = Lab::on_disk();
+    with_events(&mut lab, 3).await;
+    let file = lab.store_file("notebook");
+    // A newer larder that was killed: the files are copied while it has them open.
+    let newer = lab.sqlite("notebook");
+    newer.execute_batch("PRAGMA wal_autocheckpoint = 0; PRAGMA user_version = 99").unwrap();
+    let mut killed = Lab::on_disk();
+    drop(killed.open::<Notebook>().await);
+    killed.close().await;
+    let copy = killed.store_file("notebook");
+    let files = |at: &std::path::Path| ["", "-wal"].map(|ending| fs::read(with_ending(at, ending)).unwrap());
+    let before = files(&file);
+    for (bytes, ending) in before.iter().zip(["", "-wal"]) {
+        fs::write(with_ending(&copy, ending), bytes).unwrap();
+    }
+    let mark = with_ending(&copy, ".lock");
+    let text = fs::read_to_string(&mark).unwrap().replace("closed sound  ", "open sound    ");
+    fs::write(&mark, text).unwrap();
+    let error = killed.try_open::<Notebook>().await.unwrap_err();
+    assert!(matches!(error, LoadError::NewerFormat { found: 99, known: 1, .. }), "{error}");
+    killed.close().await;
+    assert_eq!(files(&copy), before);
 }
 
 #[tokio::test]

@@ -5,7 +5,7 @@ use super::{
     plan::{Fate, Group},
     queue::Lead,
 };
-use crate::event::EventNumber;
+use crate::{event::EventNumber, storage::sqlite::SqliteError};
 
 /// Shows a commit's work to whoever looks: it may stand behind a lock.
 type Show<'a> = dyn Fn(&mut dyn FnMut(&dyn CommitWork)) + 'a;
@@ -106,13 +106,14 @@ impl Engine {
         (member.work)(&mut |work| {
             applied = apply(writer, &self.shared, self.address(), tip, work, &mut member.numbers);
         });
-        if applied.is_err() && writer.connection.in_transaction() {
-            member.numbers.clear();
-            writer.connection.execute("ROLLBACK TO larder_commit", &[]).map_err(sqlite)?;
-            writer.connection.changes_truncate(mark);
+        let ended = end_savepoint(writer, applied.is_err(), mark);
+        if let Err(error) = ended {
+            // Half a commit may be left in the transaction: nobody gets it.
+            writer.roll_back();
+            return Err(sqlite(error));
         }
-        if writer.connection.in_transaction() {
-            writer.connection.execute("RELEASE larder_commit", &[]).map_err(sqlite)?;
+        if applied.is_err() {
+            member.numbers.clear();
         }
         member.changes_end = writer.connection.changes_mark();
         applied
@@ -134,6 +135,18 @@ impl Engine {
         }
         outcomes
     }
+}
+
+/// Releases a commit's savepoint, after taking back what it did if it failed.
+fn end_savepoint(writer: &mut Writer, failed: bool, mark: usize) -> Result<(), SqliteError> {
+    if failed && writer.connection.in_transaction() {
+        writer.connection.execute("ROLLBACK TO larder_commit", &[])?;
+        writer.connection.changes_truncate(mark);
+    }
+    if writer.connection.in_transaction() {
+        writer.connection.execute("RELEASE larder_commit", &[])?;
+    }
+    Ok(())
 }
 
 impl<'a> Member<'a> {

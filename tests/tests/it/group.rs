@@ -1,0 +1,137 @@
+//! Group commit with the moments fixed: the leader stands in its materializer while the others queue, so they share a transaction.
+
+use std::{sync::mpsc, time::Duration};
+
+use larder::{Change, CommitErrorKind, StoreError, prelude::*};
+use larder_tests::{
+    lab::Lab,
+    notebook::{Note, NoteEvent, Notebook, in_materializer, note, written},
+};
+
+/// What became of one commit: its numbers, or the events that came back and why.
+type Outcome = Result<Vec<String>, (Vec<NoteEvent>, Why)>;
+
+#[derive(Debug, PartialEq)]
+enum Why {
+    Refused,
+    Panicked,
+    Evicted,
+    Other,
+}
+
+/// Commits `events`, one commit each, as one group: a leader blocks the writer, and `while_blocked` runs when all have queued.
+fn as_group(store: &StoreHandle<Notebook>, commits: Vec<Vec<NoteEvent>>, while_blocked: impl FnOnce()) -> Vec<Outcome> {
+    let (entered, at_entry) = mpsc::channel();
+    let (release, at_release) = mpsc::channel::<()>();
+    std::thread::scope(|scope| {
+        let leader = store.clone();
+        let leading = scope.spawn(move || {
+            let hook = move || {
+                entered.send(()).unwrap();
+                at_release.recv().unwrap();
+            };
+            in_materializer(hook, || leader.commit(NoteEvent::Hooked)).map(drop)
+        });
+        at_entry.recv().unwrap();
+        let queued: Vec<_> = commits
+            .into_iter()
+            .map(|events| {
+                let (store, (began, at_begin)) = (store.clone(), mpsc::channel());
+                let thread = scope.spawn(move || {
+                    began.send(()).unwrap();
+                    outcome(store.commit(events))
+                });
+                at_begin.recv().unwrap();
+                // From here to its place in the queue are some microseconds; there is nothing to observe them by.
+                std::thread::sleep(Duration::from_millis(20));
+                thread
+            })
+            .collect();
+        while_blocked();
+        release.send(()).unwrap();
+        leading.join().unwrap().unwrap();
+        queued.into_iter().map(|thread| thread.join().unwrap()).collect()
+    })
+}
+
+fn outcome(result: Result<larder::Receipt, larder::CommitError<NoteEvent>>) -> Outcome {
+    match result {
+        Ok(receipt) => Ok(receipt.numbers().iter().map(ToString::to_string).collect()),
+        Err(error) => {
+            let why = match error.kind() {
+                CommitErrorKind::Materialize { .. } => Why::Refused,
+                CommitErrorKind::MaterializerPanicked { .. } => Why::Panicked,
+                CommitErrorKind::Store(StoreError::Evicted { .. }) => Why::Evicted,
+                _ => Why::Other,
+            };
+            Err((error.into_events(), why))
+        }
+    }
+}
+
+#[tokio::test]
+async fn in_a_group_the_failing_and_the_panicking_commit_fail_alone() {
+    for mut lab in Lab::both() {
+        let store = lab.open::<Notebook>().await;
+        let mut changes = store.changes();
+        let commits = vec![
+            vec![written(1), written(2)],
+            vec![written(3), NoteEvent::Refused(4)],
+            vec![NoteEvent::LookedAt(1)],
+            vec![written(5), NoteEvent::Panicked(6)],
+            vec![written(7)],
+        ];
+        let outcomes = as_group(&store, commits.clone(), || {});
+        assert_eq!(outcomes[0].as_ref().unwrap(), &["e2", "e3"]);
+        assert_eq!(outcomes[2].as_ref().unwrap(), &["e3.1"]);
+        assert_eq!(outcomes[4].as_ref().unwrap(), &["e4"], "the numbers of failed commits are given again");
+        assert_eq!(outcomes[1], Err((commits[1].clone(), Why::Refused)));
+        assert_eq!(outcomes[3], Err((commits[3].clone(), Why::Panicked)));
+        assert_eq!(store.query(Note::all()).unwrap(), [note(1), note(2), note(7)]);
+        assert!(store.verify().unwrap().is_sound());
+        let mut rows = Vec::new();
+        for _ in 0..4 {
+            let Some(Ok(Change::Committed(record))) = changes.next().await else { panic!("a record") };
+            rows.push((record.numbers.len(), record.rows.len()));
+        }
+        assert_eq!(rows, [(1, 0), (2, 2), (1, 0), (1, 1)], "each record has the rows of its own commit");
+        store.commit(written(8)).unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_commit_that_rolls_back_everything_takes_no_other_of_its_group_along() {
+    for mut lab in Lab::both() {
+        let store = lab.open::<Notebook>().await;
+        let commits = vec![
+            vec![written(1)],
+            vec![NoteEvent::Refused(2)],
+            vec![written(3), NoteEvent::RolledBack],
+            vec![written(4)],
+            vec![NoteEvent::RolledBack],
+        ];
+        let failed: Vec<_> = as_group(&store, commits, || {}).iter().map(Result::is_err).collect();
+        assert_eq!(failed, [false, true, true, false, true]);
+        assert_eq!(store.query(Note::all()).unwrap(), [note(1), note(4)]);
+        assert_eq!(store.head(), "e3".parse().unwrap());
+        assert!(store.verify().unwrap().is_sound());
+    }
+}
+
+#[tokio::test]
+async fn commits_that_wait_when_the_store_is_evicted_answer_that_and_the_one_in_progress_ends() {
+    for mut lab in Lab::both() {
+        let store = lab.open::<Notebook>().await;
+        let registry = lab.registry().clone();
+        let mut evicting = None;
+        let outcomes = as_group(&store, vec![vec![written(1)], vec![written(2)]], || {
+            evicting = Some(registry.evict::<Notebook>("book:1"));
+        });
+        assert_eq!(outcomes, [Err((vec![written(1)], Why::Evicted)), Err((vec![written(2)], Why::Evicted))]);
+        evicting.unwrap().await.unwrap();
+        drop(store);
+        let again = lab.open::<Notebook>().await;
+        let in_file = again.migrations_report().migration == larder::Migration::Unchanged;
+        assert_eq!(again.head().global(), u64::from(in_file), "the leader's commit had begun before");
+    }
+}
