@@ -176,7 +176,6 @@ pub(crate) fn definition(draft: &Draft) -> TokenStream {
             type Id = #id;
             type Schema = #schema;
             const NAME: &'static ::core::primitive::str = "";
-            const __TYPE_NAME: &'static ::core::primitive::str = "";
             fn __adapter() -> impl #private::Adapter { #private::SqliteAdapter::persisted() }
         }
         impl #private::DefinedOn<#schema> for #ident {}

@@ -31,10 +31,6 @@ pub trait StoreDefinition: Send + Sync + Sized + 'static {
     /// The name on disk, in messages and in telemetry.
     const NAME: &'static str;
 
-    /// The Rust type's name, for messages.
-    #[doc(hidden)]
-    const __TYPE_NAME: &'static str;
-
     /// Where the data lives; evaluated once per load.
     #[doc(hidden)]
     fn __adapter() -> impl Adapter;

@@ -6,6 +6,8 @@ mod load;
 mod query;
 mod store;
 mod sync;
+#[cfg(test)]
+mod tests;
 
 pub use commit::{CommitError, CommitErrorKind, MaterializeError};
 pub use delete::DeleteError;

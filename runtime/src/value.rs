@@ -218,9 +218,7 @@ pub enum ValueError {
     #[error("timestamp {0} is finer than a microsecond; round it before it goes into a column")]
     TooFine(String),
     /// The stored value is of another storage class.
-    #[error(
-        "expected {expected}, found {found}; run `Store::verify`, or raise the schema's `version` if the column's type changed"
-    )]
+    #[error("expected {expected}, found {found}")]
     Type {
         /// The encoding that was expected.
         expected: &'static str,

@@ -11,7 +11,6 @@ use crate::model::{Definition, Identity};
 pub(crate) fn definition(definition: &Definition) -> TokenStream {
     let private = definition.krate.private();
     let Definition { attributes, vis, ident, name, schema, adapter, .. } = definition;
-    let type_name = ident.to_string();
     let id = match &definition.identity {
         Identity::StoreId => quote!(#private::StoreId),
         Identity::Key(ty) => quote!(#ty),
@@ -30,7 +29,6 @@ pub(crate) fn definition(definition: &Definition) -> TokenStream {
             type Id = #id;
             type Schema = #schema;
             const NAME: &'static ::core::primitive::str = #name;
-            const __TYPE_NAME: &'static ::core::primitive::str = #type_name;
 
             #adapter
 

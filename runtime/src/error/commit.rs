@@ -174,7 +174,9 @@ pub enum MaterializeError {
         matched: u64,
     },
     /// A foreign key would point to nothing.
-    #[error("a reference of table `{table}` has no row to point to, or a row that is pointed to would go: {message}")]
+    #[error(
+        "a reference of table `{table}` has no row to point to, or a row that is pointed to would go: {message}; write the row first, or delete what points to it"
+    )]
     Reference {
         /// The table, where it is known.
         table: String,
@@ -192,7 +194,7 @@ pub enum MaterializeError {
         source: ValueError,
     },
     /// SQL that the app wrote failed or is not allowed in a materializer.
-    #[error("SQL in a materializer failed: {message}")]
+    #[error("SQL in a materializer failed: {message}; change the statement")]
     Sql {
         /// SQLite's words.
         message: String,

@@ -18,13 +18,13 @@ pub enum LoadError {
         source: StoreIdError,
     },
     /// Two definitions use one name.
-    #[error("definition name `{name}` is used by `{owner}` and by `{other}`; give one of them another name")]
+    #[error("definition name `{name}` is used by {owner} and by `{other}`; give one of them another name")]
     DefinitionConflict {
         /// The name.
         name: String,
-        /// The type that owns it in this registry, or what the file says of itself.
+        /// Who has it: a type of this registry, or whoever committed the events of a log that this app knows none of.
         owner: String,
-        /// The type that asked for it.
+        /// The type that asked for it, with its path.
         other: String,
     },
     /// A loaded store was asked for with another option that cannot change while it runs.
@@ -118,7 +118,7 @@ pub enum LoadError {
         store: StoreName,
     },
     /// The definition's `on_load` failed.
-    #[error("`on_load` of store {store} failed: {source}")]
+    #[error("`on_load` of store {store} failed: {source}; mend the cause, the next `get` loads again")]
     OnLoad {
         /// Which store.
         store: StoreName,
@@ -126,7 +126,7 @@ pub enum LoadError {
         source: SharedError,
     },
     /// The definition's `on_load`, or another piece of the app's code, panicked during the load.
-    #[error("loading store {store} panicked: {message}")]
+    #[error("loading store {store} panicked: {message}; mend the cause, the next `get` loads again")]
     Panicked {
         /// Which store.
         store: StoreName,
@@ -174,7 +174,7 @@ pub enum LoadError {
         reason: String,
     },
     /// The schema itself is wrong in a way the compiler does not see.
-    #[error("the schema of definition `{definition}` is not valid: {message}")]
+    #[error("the schema of definition `{definition}` is not valid: {message}; change its tables or events")]
     Schema {
         /// The definition's name.
         definition: &'static str,

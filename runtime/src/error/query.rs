@@ -11,7 +11,7 @@ pub enum QueryError {
     #[error(transparent)]
     Store(#[from] StoreError),
     /// SQLite refused the statement.
-    #[error("SQLite refused `{sql}`: {message}")]
+    #[error("SQLite refused `{sql}`: {message}; change the statement")]
     Sql {
         /// The statement.
         sql: String,
@@ -33,7 +33,9 @@ pub enum QueryError {
         found: String,
     },
     /// A row does not decode.
-    #[error("column `{column}` of a row of `{row}` does not decode: {source}")]
+    #[error(
+        "column `{column}` of a row of `{row}` does not decode: {source}; run `Store::verify`, or raise the schema's `version` if the column's type changed"
+    )]
     Decode {
         /// The row type or table.
         row: &'static str,
@@ -62,7 +64,7 @@ pub enum QueryError {
         store: StoreName,
     },
     /// The store was evicted or shut down while the query ran.
-    #[error("the query was interrupted, store {store} is closing")]
+    #[error("the query was interrupted, store {store} is closing; get it from the registry again")]
     Interrupted {
         /// Which store.
         store: StoreName,

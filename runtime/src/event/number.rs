@@ -30,13 +30,16 @@ impl EventNumber {
     /// Most client-only events after one synced event: 2^24 - 1.
     pub const MAX_CLIENT: u32 = (1 << 24) - 1;
 
-    /// The synced event at `global`.
+    /// The synced event at `global`; what is above [`MAX_GLOBAL`](Self::MAX_GLOBAL) counts as that.
     pub const fn synced(global: u64) -> Self {
-        Self { global, client: 0, generation: 0 }
+        Self::client_only(global, 0)
     }
 
-    /// The `client`th client-only event after the synced event `global`.
+    /// The `client`th client-only event after the synced event `global`; what is above [`MAX_GLOBAL`](Self::MAX_GLOBAL) or
+    /// [`MAX_CLIENT`](Self::MAX_CLIENT) counts as that.
     pub const fn client_only(global: u64, client: u32) -> Self {
+        let global = if global > Self::MAX_GLOBAL { Self::MAX_GLOBAL } else { global };
+        let client = if client > Self::MAX_CLIENT { Self::MAX_CLIENT } else { client };
         Self { global, client, generation: 0 }
     }
 
@@ -70,12 +73,12 @@ impl EventNumber {
         self.client != 0
     }
 
-    /// The number of an event that follows this one directly.
+    /// The number of an event that follows this one directly. The last number there is follows itself.
     pub const fn next(self, client_only: bool) -> Self {
         if client_only {
-            Self { client: self.client + 1, ..self }
+            Self::client_only(self.global, self.client + 1).with_generation(self.generation)
         } else {
-            Self { global: self.global + 1, client: 0, generation: self.generation }
+            Self::synced(self.global + 1).with_generation(self.generation)
         }
     }
 
@@ -152,9 +155,8 @@ fn parse(text: &str) -> Option<EventNumber> {
     let part = |part: Option<&str>| part.map_or(Some(0), |part| digits(part).then(|| part.parse::<u32>().ok())?);
     let global = digits(global).then(|| global.parse::<u64>().ok())??;
     let (client, generation) = (part(client)?, part(generation)?);
-    (global <= EventNumber::MAX_GLOBAL && client <= EventNumber::MAX_CLIENT).then_some(EventNumber {
-        global,
-        client,
-        generation,
-    })
+    let number = EventNumber { global, client, generation };
+    // One text a number: not `e05`, not `e5.0`, and nothing above the highest.
+    (global <= EventNumber::MAX_GLOBAL && client <= EventNumber::MAX_CLIENT && number.to_string() == text)
+        .then_some(number)
 }

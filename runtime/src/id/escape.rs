@@ -5,7 +5,7 @@ use super::StoreIdError;
 /// Appends `part`: `[A-Za-z0-9_-]` and a `.` not after `.` stand, every other byte is `~XX` in upper-case hex.
 pub(super) fn escape_into(text: &mut String, part: &str) -> Result<(), StoreIdError> {
     if part.is_empty() {
-        return Err(StoreIdError::EmptyPart);
+        return Err(StoreIdError::EmptyPart { before: text.clone() });
     }
     let mut after_dot = false;
     for byte in part.bytes() {

@@ -94,7 +94,7 @@ pub enum StoreIdError {
     #[error("a store id is empty; write something like `issue:123`")]
     Empty,
     /// Over 120 bytes.
-    #[error("store id `{id}…` has {bytes} bytes, at most 120 are allowed; use a shorter key or a hash of it")]
+    #[error("store id `{}…` has {bytes} bytes, at most 120 are allowed; use a shorter key or a hash of it", id.escape_debug())]
     TooLong {
         /// The start of the id.
         id: String,
@@ -110,7 +110,9 @@ pub enum StoreIdError {
         found: char,
     },
     /// The first character is not a letter or digit.
-    #[error("store id `{id}` begins with {found:?}; begin with a letter or digit")]
+    #[error(
+        "store id `{id}` begins with {found:?}; begin with a letter or digit, best a word for the kind, as in `issue:123`"
+    )]
     Start {
         /// The id.
         id: String,
@@ -124,10 +126,13 @@ pub enum StoreIdError {
         id: String,
     },
     /// A part is empty.
-    #[error("a part of a store id is empty; every part needs at least one character")]
-    EmptyPart,
+    #[error("a part of store id `{before}…` is empty; every part needs at least one character")]
+    EmptyPart {
+        /// The id up to that part.
+        before: String,
+    },
     /// The id does not fit the key's pattern.
-    #[error("store id `{id}` does not fit the pattern `{pattern}`")]
+    #[error("store id `{id}` does not fit the pattern `{pattern}`; make ids of this kind from their key")]
     Pattern {
         /// The id.
         id: String,

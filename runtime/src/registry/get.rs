@@ -105,7 +105,7 @@ impl<D: StoreDefinition> Future for Get<D> {
             Ok(None) => Err(LoadError::DefinitionConflict {
                 name: D::NAME.to_owned(),
                 owner: "another type".to_owned(),
-                other: D::__TYPE_NAME.to_owned(),
+                other: std::any::type_name::<D>().to_owned(),
             }),
             Err(error) => Err(error),
         })

@@ -107,7 +107,7 @@ impl State {
         if owner.type_id == kind.type_id {
             return Ok(());
         }
-        let (owner, other) = (owner.type_name.to_owned(), kind.type_name.to_owned());
+        let (owner, other) = (format!("`{}`", (owner.type_name)()), (kind.type_name)().to_owned());
         Err(LoadError::DefinitionConflict { name: kind.name.to_owned(), owner, other })
     }
 

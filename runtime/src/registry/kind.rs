@@ -24,7 +24,7 @@ pub(crate) type OnLoad = BoxFuture<'static, Result<(), BoxError>>;
 pub(crate) struct Kind {
     pub(crate) type_id: TypeId,
     pub(crate) name: &'static str,
-    pub(crate) type_name: &'static str,
+    pub(crate) type_name: fn() -> &'static str,
     pub(crate) model: fn() -> Result<Arc<SchemaModel>, LoadError>,
     pub(crate) options: fn() -> StoreOptions,
     pub(crate) adapter: fn() -> SqliteAdapter,
@@ -43,7 +43,7 @@ impl<D: StoreDefinition> Of<D> {
     const KIND: Kind = Kind {
         type_id: TypeId::of::<D>(),
         name: D::NAME,
-        type_name: D::__TYPE_NAME,
+        type_name: std::any::type_name::<D>,
         model: SchemaModel::of::<D>,
         options: D::__options,
         adapter: || D::__adapter().__sqlite(),

@@ -35,7 +35,7 @@ impl SchemaModel {
         let canonical = fingerprint::canonical(&tables, events, D::Schema::VERSION, source);
         Ok(Arc::new(Self {
             definition: D::NAME,
-            type_name: D::__TYPE_NAME,
+            type_name: std::any::type_name::<D>(),
             tables,
             fingerprint: Fingerprint::of(&canonical),
             apply: apply_stored::<D::Schema>,
@@ -47,7 +47,7 @@ impl SchemaModel {
         self.definition
     }
 
-    /// The definition's Rust type, for messages.
+    /// The definition's Rust type with its path, for messages.
     pub(crate) fn type_name(&self) -> &'static str {
         self.type_name
     }

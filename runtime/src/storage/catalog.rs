@@ -80,13 +80,13 @@ impl Catalog {
                 rebuild::fill(&catalog, layout);
                 return Ok(catalog);
             }
-            Err(error) if !lost(&error) => return Err(LayoutError::new(&path, error)),
+            Err(error) if !lost(&error) => return Err(LayoutError::failed(&path, error)),
             Err(error) => {
                 tracing::warn!(catalog = %path.display(), %error, "the catalog cannot be read, it is made anew from the stores");
             }
         }
         rebuild::move_away(&path)?;
-        let (catalog, _) = Self::open_file(&path).map_err(|error| LayoutError::new(&path, error))?;
+        let (catalog, _) = Self::open_file(&path).map_err(|error| LayoutError::failed(&path, error))?;
         rebuild::fill(&catalog, layout);
         Ok(catalog)
     }

@@ -22,7 +22,7 @@ pub(crate) fn session_id() -> SessionId {
 /// copied, and two clients with one id would take each other's events for their own.
 pub(crate) fn client_id(layout: &Layout) -> Result<ClientId, LayoutError> {
     let path = layout.client();
-    let failed = |error: std::io::Error| LayoutError::new(&path, error);
+    let failed = |error: std::io::Error| LayoutError::failed(&path, error);
     refuse_symlink(&path)?;
     let here = Directory::of(layout.root()).map_err(failed)?;
     let mut options = OpenOptions::new();

@@ -1,7 +1,7 @@
 //! Where things lie in a data dir: `client`, `catalog.db`, `stores/<definition>/<slug>-<hash>.db`.
 
 use std::{
-    fs, io,
+    fmt, fs, io,
     path::{Path, PathBuf},
 };
 
@@ -30,13 +30,18 @@ impl LayoutError {
     pub(crate) fn new(path: &Path, reason: impl ToString) -> Self {
         Self { path: path.to_owned(), reason: reason.to_string() }
     }
+
+    /// The operating system or SQLite refused.
+    pub(crate) fn failed(path: &Path, error: impl fmt::Display) -> Self {
+        Self::new(path, format!("{error}; mend that, or choose another data dir"))
+    }
 }
 
 impl Layout {
     /// The data dir at `path`, made if it is missing. The path to it may hold symlinks, what is inside may not.
     pub(crate) fn open(path: &Path) -> Result<Self, LayoutError> {
         make_folder(path)?;
-        let root = path.canonicalize().map_err(|error| LayoutError::new(path, error))?;
+        let root = path.canonicalize().map_err(|error| LayoutError::failed(path, error))?;
         let layout = Self { root };
         make_own_folder(&layout.stores())?;
         Ok(layout)
@@ -110,7 +115,7 @@ fn make_folder(path: &Path) -> Result<(), LayoutError> {
     builder.recursive(true);
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(path).map_err(|error| LayoutError::new(path, error))
+    builder.create(path).map_err(|error| LayoutError::failed(path, error))
 }
 
 /// Makes a folder inside the data dir; a symlink in its place is refused.
@@ -123,7 +128,7 @@ fn make_own_folder(path: &Path) -> Result<(), LayoutError> {
         Ok(found) if found.is_dir() => Ok(()),
         Ok(_) => Err(LayoutError::new(path, "it is not a folder; move it away")),
         Err(error) if error.kind() == io::ErrorKind::NotFound => make_folder(path),
-        Err(error) => Err(LayoutError::new(path, error)),
+        Err(error) => Err(LayoutError::failed(path, error)),
     }
 }
 

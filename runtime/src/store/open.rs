@@ -1,6 +1,7 @@
 //! Opening: lock, look at the file, check the log's last row, rebuild what is not of this schema.
 
 use std::{
+    collections::HashSet,
     panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
     path::Path,
     sync::Arc,
@@ -22,6 +23,7 @@ use crate::{
         meta::{self, Kind, Meta},
         sqlite::{Access, Checkpoint, Connection, Place, SqliteError, SqliteErrorKind},
     },
+    value::ValueRef,
 };
 
 /// A store's file or memory, open and its tables those of the schema.
@@ -189,13 +191,29 @@ fn ensure_tables(
     head: &LogHead,
 ) -> Result<MigrationsReport, Stop> {
     let fingerprint = request.model.fingerprint();
-    if meta.fingerprint == fingerprint {
+    let reason = if meta.fingerprint != fingerprint {
+        RebuildReason::SchemaChanged { from: meta.fingerprint }
+    } else if tables_are_there(connection, &request.model).map_err(|error| sqlite_error(request, error))? {
         rebuild::check_unknown(request, connection)?;
         return Ok(MigrationsReport::new(Migration::Unchanged, fingerprint));
-    }
-    let migration = Migration::Rebuilt(RebuildReason::SchemaChanged { from: meta.fingerprint });
+    } else {
+        RebuildReason::Damaged
+    };
+    let migration = Migration::Rebuilt(reason);
     let Rebuilt { applied, failed, unknown } = rebuild::in_place(request, connection, key, head)?;
     Ok(MigrationsReport { applied, failed, unknown, ..MigrationsReport::new(migration, fingerprint) })
+}
+
+/// Whether no table of the schema was deleted behind larder's back.
+fn tables_are_there(connection: &mut Connection, model: &SchemaModel) -> Result<bool, SqliteError> {
+    let mut missing: HashSet<&str> = model.tables().iter().map(|table| table.name).collect();
+    connection.each_row("SELECT name FROM sqlite_schema WHERE type = 'table'", &[], |row| {
+        if let ValueRef::Text(name) = row.value(0) {
+            missing.remove(name);
+        }
+        Ok::<_, SqliteError>(true)
+    })?;
+    Ok(missing.is_empty())
 }
 
 /// What the file says of itself, and the end of its log, checked.
@@ -206,14 +224,7 @@ pub(super) fn identify(
 ) -> Result<(Meta, ChainKey, LogHead), LoadError> {
     let loaded = Meta::load(connection).map_err(|error| sqlite_error(request, error))?;
     let meta = loaded.ok_or_else(|| corrupt(request, "it does not say whose it is"))?;
-    if meta.definition != request.name.definition() {
-        return Err(LoadError::DefinitionConflict {
-            name: request.name.definition().to_owned(),
-            owner: meta.definition,
-            other: request.model.type_name().to_owned(),
-        });
-    }
-    if meta.store_id != request.name.id().as_str() {
+    if meta.definition != request.name.definition() || meta.store_id != request.name.id().as_str() {
         let reason = format!("it is the file of store {}/{}", meta.definition, meta.store_id);
         return Err(wrong_file(request, path, &reason));
     }
@@ -235,16 +246,22 @@ pub(super) fn create_with(request: &OpenRequest, connection: &mut Connection, me
     connection.batch("BEGIN IMMEDIATE").map_err(failed)?;
     meta.create(connection).map_err(failed)?;
     connection.batch(eventlog::DDL).map_err(failed)?;
-    create_tables(connection, &request.model)?;
+    create_tables(connection, &request.model).map_err(|error| schema_error(request, error))?;
     connection.batch("COMMIT").map_err(failed)
 }
 
 /// Makes the schema's tables.
-pub(super) fn create_tables(connection: &mut Connection, model: &SchemaModel) -> Result<(), LoadError> {
+pub(super) fn create_tables(connection: &mut Connection, model: &SchemaModel) -> Result<(), SqliteError> {
     let ddl: String = model.tables().iter().map(|table| table.ddl()).collect();
-    connection
-        .batch(&ddl)
-        .map_err(|error| LoadError::Schema { definition: model.definition(), message: error.to_string() })
+    connection.batch(&ddl)
+}
+
+/// A failure to make the schema's tables: of the schema, unless storage failed.
+pub(super) fn schema_error(request: &OpenRequest, error: SqliteError) -> LoadError {
+    if error.is_of_the_statement() {
+        return LoadError::Schema { definition: request.model.definition(), message: error.message };
+    }
+    sqlite_error(request, error)
 }
 
 fn new_store(request: &OpenRequest, meta: Meta) -> Prepared {

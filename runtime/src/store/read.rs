@@ -141,7 +141,12 @@ impl Engine {
         match (error.kind, self.gate.check_read()) {
             (SqliteErrorKind::Interrupted, _) => self.interrupted(),
             (_, Err(stopped)) => stopped.into(),
-            (_, Ok(())) => error.into_query_error(sql),
+            (_, Ok(())) => match error.into_query_error(sql) {
+                QueryError::Storage { message } => {
+                    QueryError::Storage { message: format!("{message} (store {})", self.store()) }
+                }
+                other => other,
+            },
         }
     }
 
@@ -219,6 +224,7 @@ impl Reads for Session<'_> {
 
 /// One consistent state of a store, inside [`Store::read`](crate::Store::read).
 pub struct Snapshot<'a, D> {
+    engine: &'a Engine,
     session: RefCell<Session<'a>>,
     types: PhantomData<fn() -> D>,
 }
@@ -254,7 +260,7 @@ impl<D> Snapshot<'_, D> {
 
     fn reentrant(&self) -> QueryError {
         // A query that asks another one of the same snapshot from inside; no query of larder's does.
-        QueryError::Storage { message: "a query of a snapshot from inside another query of it".to_owned() }
+        QueryError::Reentrant { store: self.engine.store() }
     }
 }
 
@@ -273,7 +279,7 @@ pub(crate) fn read<D, R>(
     engine.read(Span::Snapshot, &mut |connection| {
         if let Some(work) = work.take() {
             let session = RefCell::new(Session { engine, connection, rows: 0 });
-            output = Some(work(&Snapshot { session, types: PhantomData })?);
+            output = Some(work(&Snapshot { engine, session, types: PhantomData })?);
         }
         Ok(())
     })?;

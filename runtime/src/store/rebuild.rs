@@ -2,7 +2,7 @@
 
 use super::{
     LoadProgress, OpenRequest,
-    open::{Stop, create_tables, log_error, sqlite_error},
+    open::{Stop, create_tables, log_error, schema_error, sqlite_error},
     replay::{ReplayError, Replayed, replay},
     timed::Timed,
 };
@@ -40,7 +40,7 @@ pub(super) fn in_place(
     let tables = |error| tables_error(request, error);
     connection.batch("BEGIN IMMEDIATE").map_err(tables)?;
     drop_tables(connection).map_err(tables)?;
-    create_tables(connection, &request.model)?;
+    create_tables(connection, &request.model).map_err(|error| schema_error(request, error))?;
     let cursor = LogCursor::at(key.clone(), LogHead::EMPTY);
     let observe = |done: &Replayed, _: &LogCursor, _: &mut Connection| observe(request, done, head.ordinal);
     let done =
@@ -74,7 +74,7 @@ pub(super) fn finish(request: &OpenRequest, connection: &mut Connection, done: &
         let names = done.unknown.keys().take(3).map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
         return Err(Stop::Load(LoadError::DefinitionConflict {
             name: request.name.definition().to_owned(),
-            owner: format!("whatever committed {names} to {}", request.name),
+            owner: format!("whoever committed {names} to {}", request.name),
             other: request.model.type_name().to_owned(),
         }));
     }

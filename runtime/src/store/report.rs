@@ -42,7 +42,7 @@ pub enum RebuildReason {
         /// The fingerprint that the tables had.
         from: Fingerprint,
     },
-    /// The tables were damaged.
+    /// The tables were damaged, or one was gone.
     Damaged,
 }
 

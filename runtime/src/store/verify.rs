@@ -6,7 +6,7 @@ use super::{
     replay::{Apart, ReplayError, replay},
 };
 use crate::{
-    error::{LoadError, QueryError},
+    error::QueryError,
     options::Durability,
     storage::{
         eventlog::{self, LogCursor, LogHead},
@@ -97,8 +97,7 @@ impl Engine {
         let mut fresh = Connection::open(&Place::Memory, access).map_err(failed)?;
         fresh.batch("BEGIN").map_err(failed)?;
         fresh.batch(eventlog::DDL).map_err(failed)?;
-        super::open::create_tables(&mut fresh, &self.shared.model)
-            .map_err(|error: LoadError| QueryError::Storage { message: error.to_string() })?;
+        super::open::create_tables(&mut fresh, &self.shared.model).map_err(failed)?;
         Ok(fresh)
     }
 

@@ -110,6 +110,15 @@ async fn a_store_file_copied_over_anothers_is_refused() {
 }
 
 #[tokio::test]
+async fn the_file_of_another_definitions_store_is_refused() {
+    let mut lab = Lab::on_disk();
+    with_events(&mut lab, 1).await;
+    sql(&lab, "UPDATE larder_meta SET value = 'diary' WHERE key = 'definition'");
+    let error = lab.try_open::<Notebook>().await.unwrap_err();
+    assert!(matches!(&error, LoadError::WrongFile { reason, .. } if reason.contains("diary/book:1")), "{error}");
+}
+
+#[tokio::test]
 async fn a_file_of_another_program_is_refused_and_not_touched() {
     let mut lab = Lab::on_disk();
     with_events(&mut lab, 1).await;

@@ -19,7 +19,7 @@ use crate::{
 /// Moves a catalog that cannot be read out of the way; it may hold something for a person to look at.
 pub(super) fn move_away(path: &Path) -> Result<(), LayoutError> {
     let damaged = path.with_extension("db.damaged");
-    fs::rename(path, &damaged).map_err(|error| LayoutError::new(path, error))?;
+    fs::rename(path, &damaged).map_err(|error| LayoutError::failed(path, error))?;
     for ending in ["db-wal", "db-shm"] {
         // Without the file that they belong to they say nothing.
         let _ = fs::remove_file(path.with_extension(ending));

@@ -71,7 +71,8 @@ async fn the_first_definition_that_uses_a_name_owns_it() {
     match bench.get::<other::NoteStore>("m").await {
         Err(error @ LoadError::DefinitionConflict { .. }) => assert_eq!(
             error.to_string(),
-            "definition name `note` is used by `NoteStore` and by `NoteStore`; give one of them another name"
+            "definition name `note` is used by `it::registry::support::NoteStore` and by \
+             `it::registry::identity::other::NoteStore`; give one of them another name"
         ),
         found => panic!("{found:?}"),
     }
@@ -313,30 +314,12 @@ async fn a_store_opens_without_a_registry() {
 fn everything_works_without_a_runtime_of_the_app() {
     let dir = tempfile::tempdir().unwrap();
     let registry = registry(dir.path());
-    let block_on = |id: &str| futures_executor(registry.get::<NoteStore>(id));
+    let block_on = |id: &str| larder_tests::executor::block_on(registry.get::<NoteStore>(id));
     let handle = block_on("n").unwrap();
     handle.commit(written(1)).unwrap();
     drop(handle);
-    let report = futures_executor(registry.shutdown(Duration::from_secs(5)));
+    let report = larder_tests::executor::block_on(registry.shutdown(Duration::from_secs(5)));
     assert!(report.is_clean());
-}
-
-/// The smallest executor there is: parks the thread until it is woken.
-fn futures_executor<F: Future>(future: F) -> F::Output {
-    struct Unpark(std::thread::Thread);
-    impl std::task::Wake for Unpark {
-        fn wake(self: std::sync::Arc<Self>) {
-            self.0.unpark();
-        }
-    }
-    let waker = std::sync::Arc::new(Unpark(std::thread::current())).into();
-    let mut future = std::pin::pin!(future);
-    loop {
-        match future.as_mut().poll(&mut std::task::Context::from_waker(&waker)) {
-            std::task::Poll::Ready(output) => return output,
-            std::task::Poll::Pending => std::thread::park(),
-        }
-    }
 }
 
 #[test]

@@ -107,7 +107,8 @@ async fn every_piece_of_work_has_a_span_with_store_id_counts_and_microseconds() 
     assert_eq!(names(commit), ["events", "id", "micros", "store"]);
     assert_eq!(commit.fields["events"], "2");
     let query = &spans("larder.query", "telemetry-1")[0];
-    assert!(query.fields.contains_key("micros"), "{query:?}");
+    assert_eq!(names(query), ["id", "micros", "rows", "store"]);
+    assert_eq!(query.fields["rows"], "2");
     let evict = &spans("larder.evict", "telemetry-1")[0];
     assert_eq!(names(evict), ["id", "micros", "reason", "store"]);
     assert_eq!(evict.fields["reason"], "evict");
@@ -135,4 +136,34 @@ async fn a_load_that_fails_or_is_cancelled_says_so() {
     let outcome = |id: &str| spans("larder.load", id)[0].fields.get("outcome").cloned();
     assert_eq!(outcome("telemetry-fails").as_deref(), Some("failed"));
     assert_eq!(outcome("telemetry-held").as_deref(), Some("cancelled"));
+}
+
+#[tokio::test]
+async fn a_rebuild_has_a_span_and_the_arguments_of_what_fails_are_in_none() {
+    read();
+    let dir = tempfile::tempdir().unwrap();
+    let first = StoreRegistry::builder().data_dir(dir.path()).build().unwrap();
+    let handle = first.get::<NoteStore>("telemetry-rebuilt").await.unwrap();
+    let secret = |number| NoteEvent::Written { number, text: "canary-rebuilt".to_owned() };
+    handle.commit([secret(1), secret(2)]).unwrap();
+    assert!(handle.commit(secret(1)).is_err());
+    drop(handle);
+    let file = first.stored::<NoteStore>().await.unwrap().remove(0).file;
+    assert!(first.shutdown(Duration::from_secs(5)).await.is_clean());
+    let sqlite = rusqlite::Connection::open(file).unwrap();
+    sqlite.execute("UPDATE larder_meta SET value = zeroblob(16) WHERE key = 'fingerprint'", []).unwrap();
+    sqlite.close().unwrap();
+    let second = StoreRegistry::builder().data_dir(dir.path()).build().unwrap();
+    drop(second.get::<NoteStore>("telemetry-rebuilt").await.unwrap());
+    second.shutdown(Duration::from_secs(5)).await;
+
+    let rebuilds = spans("larder.rebuild", "telemetry-rebuilt");
+    let [rebuild] = &rebuilds[..] else { panic!("{rebuilds:?}") };
+    assert_eq!(names(rebuild), ["events", "failed", "id", "micros", "store"]);
+    assert_eq!((rebuild.fields["events"].as_str(), rebuild.fields["failed"].as_str()), ("2", "0"));
+    assert_eq!(rebuild.parent.as_deref(), Some("larder.load"));
+    let load = spans("larder.load", "telemetry-rebuilt").pop().unwrap();
+    assert_eq!(load.fields["events"], "2");
+    assert!(spans("larder.commit", "telemetry-rebuilt").iter().all(|commit| commit.fields.contains_key("micros")));
+    assert!(!format!("{:?}", SEEN.lock().unwrap()).contains("canary"), "an argument is in a span");
 }

@@ -1,0 +1,277 @@
+//! Every variant of every error says what happened, to which definition, store, event or file, and what to do.
+
+use std::{collections::HashSet, fmt::Display, mem, sync::Arc};
+
+use super::{
+    CommitErrorKind, DeleteError, LoadError, MaterializeError, QueryError, StoreError, StoreIdError, SyncError,
+};
+use crate::{event::EventEncodeError, store::StoreName, value::ValueError};
+
+fn store() -> StoreName {
+    StoreName::new("note", "n:1".parse().unwrap())
+}
+
+fn text() -> String {
+    "the cause".to_owned()
+}
+
+/// Each variant once; of each the message has these words: to which it happened, what happened, what to do.
+#[track_caller]
+fn check<E: Display>(variants: usize, cases: &[(E, &[&str])]) {
+    let seen: HashSet<_> = cases.iter().map(|(error, _)| mem::discriminant(error)).collect();
+    assert_eq!((seen.len(), cases.len()), (variants, variants), "each variant once");
+    for (error, words) in cases {
+        let message = error.to_string();
+        for word in *words {
+            assert!(message.contains(word), "`{word}` is missing in: {message}");
+        }
+        assert!(!message.ends_with('.') && !message.contains('\n'), "{message}");
+        let first = message.chars().next().unwrap();
+        assert!(!first.is_uppercase() || message.starts_with("SQL"), "{message}");
+    }
+}
+
+#[test]
+fn load_errors() {
+    let (store, reason, message, file) = (store, text, text, || "/data/note.db".into());
+    let id = StoreIdError::Dots { id: "a..b".into() };
+    let all: &[(LoadError, &[&str])] = &[
+        (LoadError::Id { definition: "note", source: id }, &["`note`", "`a..b`", "write one dot"]),
+        (
+            LoadError::DefinitionConflict { name: "note".into(), owner: "`a::Note`".into(), other: "b::Note".into() },
+            &["`note`", "`a::Note`", "`b::Note`", "another name"],
+        ),
+        (LoadError::OptionsConflict { store: store(), option: "durability" }, &["note/n:1", "`durability`", "evict"]),
+        (
+            LoadError::Locked { store: store(), holder: "process 7".into(), file: file() },
+            &["note/n:1", "process 7", "close it there", "/data/note.db"],
+        ),
+        (
+            LoadError::Corrupt { store: store(), reason: reason(), file: file() },
+            &["note/n:1", "the cause", "/data/note.db", "backup", "`larder::doctor`"],
+        ),
+        (
+            LoadError::WrongFile { store: store(), reason: reason(), file: file() },
+            &["/data/note.db", "note/n:1", "the cause", "move it away"],
+        ),
+        (
+            LoadError::NewerFormat { store: store(), found: 9, known: 1, file: file() },
+            &["/data/note.db", "note/n:1", "9", "1", "update the app", "not touched"],
+        ),
+        (
+            LoadError::UnknownEvent { store: store(), event: "v9.X".into(), number: "e4".parse().unwrap() },
+            &["note/n:1", "`v9.X` (e4)", "update the app"],
+        ),
+        (
+            LoadError::TooManyOpenFiles { store: store(), observed: 7, capacity: 6 },
+            &["note/n:1", "7 observed", "capacity of 6", "`capacity(..)`", "`ulimit -n`"],
+        ),
+        (LoadError::Cancelled { store: store() }, &["note/n:1", "cancelled", "get it again"]),
+        (LoadError::ShutDown { store: store() }, &["note/n:1", "shut down", "build a new one"]),
+        (
+            LoadError::OnLoad { store: store(), source: Arc::from(super::BoxError::from("the cause")) },
+            &["`on_load`", "note/n:1", "the cause", "next `get`"],
+        ),
+        (LoadError::Panicked { store: store(), message: message() }, &["note/n:1", "the cause", "next `get`"]),
+        (LoadError::Cycle { chain: vec![store(), store()] }, &["note/n:1 -> note/n:1", "load one of them later"]),
+        (
+            LoadError::SyncIdConflict { store: store(), sync_id: "w".into(), owner: "other".into() },
+            &["`w`", "note/n:1", "`other`", "`sync_id`"],
+        ),
+        (LoadError::NoDataDir { store: store() }, &["note/n:1", "`data_dir(..)` or `in_memory()`"]),
+        (LoadError::DataDir { path: file(), reason: reason() }, &["/data/note.db", "the cause"]),
+        (LoadError::Runtime { reason: reason() }, &["registry", "the cause"]),
+        (LoadError::Schema { definition: "note", message: message() }, &["`note`", "the cause", "change"]),
+        (
+            LoadError::Storage { store: store(), message: message(), file: file() },
+            &["note/n:1", "the cause", "/data/note.db", "get it again"],
+        ),
+    ];
+    check(20, all);
+}
+
+#[test]
+fn store_sync_and_delete_errors() {
+    let stores: &[(StoreError, &[&str])] = &[
+        (StoreError::Evicted { store: store() }, &["note/n:1", "evicted", "get it from the registry again"]),
+        (StoreError::Closed { store: store() }, &["note/n:1", "closed", "build a new one"]),
+        (StoreError::Stopped { store: store(), reason: text() }, &["note/n:1", "the cause", "get it again"]),
+        (StoreError::Poisoned { store: store(), reason: text() }, &["note/n:1", "the cause", "evict it"]),
+    ];
+    check(4, stores);
+    let evicted = StoreError::Evicted { store: store() };
+    let syncs: &[(SyncError, &[&str])] = &[
+        (SyncError::Store(evicted), &["note/n:1", "evicted", "again"]),
+        (SyncError::NotConfigured { store: store() }, &["note/n:1", "no sync backend", "set `sync`"]),
+    ];
+    check(2, syncs);
+    let load = || Box::new(LoadError::Cancelled { store: store() });
+    let id = StoreIdError::Dots { id: "a..b".into() };
+    let deletes: &[(DeleteError, &[&str])] = &[
+        (DeleteError::Id { definition: "note", source: id }, &["`note`", "`a..b`", "write one dot"]),
+        (DeleteError::Observed { store: store(), observers: 2 }, &["note/n:1", "2 observers", "drop"]),
+        (DeleteError::Unsent { store: store(), events: 3 }, &["note/n:1", "3 events", "`.forced()`"]),
+        (DeleteError::Locked { store: store(), holder: "process 7".into() }, &["note/n:1", "process 7", "close it"]),
+        (DeleteError::Unknown { store: store(), source: load() }, &["note/n:1", "cancelled", "`.forced()`"]),
+        (DeleteError::Storage { store: store(), message: text() }, &["note/n:1", "the cause", "delete it again"]),
+        (DeleteError::ShutDown { store: store() }, &["note/n:1", "shut down", "build a new one"]),
+        (DeleteError::Definition(load()), &["note/n:1", "get it again"]),
+    ];
+    check(8, deletes);
+}
+
+#[test]
+fn commit_errors() {
+    let event = "v1.Written";
+    let commits: &[(CommitErrorKind, &[&str])] = &[
+        (StoreError::Evicted { store: store() }.into(), &["note/n:1", "evicted", "again"]),
+        (
+            CommitErrorKind::Encode { store: store(), event, source: EventEncodeError::NotFinite },
+            &["`v1.Written`", "note/n:1", "NaN", "use `Option<f64>`", "nothing was committed"],
+        ),
+        (
+            CommitErrorKind::EventTooLarge { store: store(), event, bytes: 9, limit: 8 },
+            &["`v1.Written`", "note/n:1", "9 bytes", "limit is 8", "raise `max_event_bytes`"],
+        ),
+        (
+            CommitErrorKind::TooManyEvents { store: store(), count: 9, limit: 8 },
+            &["note/n:1", "9 events", "limit is 8", "raise `max_commit_events`"],
+        ),
+        (
+            CommitErrorKind::NumbersExhausted { store: store(), last: "e9".parse().unwrap() },
+            &["note/n:1", "e9", "start a new store"],
+        ),
+        (
+            CommitErrorKind::Materialize { store: store(), event, source: MaterializeError::app("the cause") },
+            &["`v1.Written`", "note/n:1", "the cause", "nothing was committed"],
+        ),
+        (
+            CommitErrorKind::MaterializerPanicked { store: store(), event, message: text() },
+            &["`v1.Written`", "note/n:1", "the cause", "nothing was committed"],
+        ),
+        (
+            CommitErrorKind::Reentrant { store: store() },
+            &["note/n:1", "inside its own materializer", "commits no events"],
+        ),
+        (CommitErrorKind::DiskFull { store: store() }, &["note/n:1", "full", "free some space"]),
+        (CommitErrorKind::Storage { store: store(), message: text() }, &["note/n:1", "the cause", "commit again"]),
+    ];
+    check(10, commits);
+    let materialize: &[(MaterializeError, &[&str])] = &[
+        (MaterializeError::Exists { table: "notes", message: text() }, &["`notes`", "the cause", "`upsert`"]),
+        (MaterializeError::NotOne { table: "notes", matched: 2 }, &["`notes`", "2 rows", "use `run`"]),
+        (
+            MaterializeError::Reference { table: "lines".into(), message: text() },
+            &["`lines`", "the cause", "write the row"],
+        ),
+        (
+            MaterializeError::Value { table: "notes", column: "weight", source: ValueError::NotANumber },
+            &["`notes`", "`weight`", "NaN", "use `Option<f64>`"],
+        ),
+        (MaterializeError::Sql { message: text() }, &["SQL", "the cause", "change the statement"]),
+        (MaterializeError::Storage { message: text(), disk_full: false }, &["storage", "the cause"]),
+        (QueryError::Value(ValueError::NotANumber).into(), &["NaN"]),
+        (MaterializeError::app("the cause"), &["the cause"]),
+    ];
+    check(8, materialize);
+}
+
+#[test]
+fn query_errors() {
+    let sql = || "SELECT 1".to_owned();
+    let queries: &[(QueryError, &[&str])] = &[
+        (StoreError::Evicted { store: store() }.into(), &["note/n:1", "evicted", "again"]),
+        (QueryError::Sql { sql: sql(), message: text() }, &["`SELECT 1`", "the cause", "change the statement"]),
+        (
+            QueryError::MissingColumn { row: "Load", column: "open".into(), sql: sql(), found: "`a`".into() },
+            &["`Load`", "`open`", "`SELECT 1`", "`a`", "`AS open`"],
+        ),
+        (
+            QueryError::Decode {
+                row: "notes",
+                column: "at".into(),
+                source: ValueError::Type { expected: "i64", found: "text" },
+            },
+            &["`at`", "`notes`", "expected i64, found text", "`Store::verify`", "`version`"],
+        ),
+        (QueryError::Value(ValueError::NotANumber), &["NaN", "use `Option<f64>`"]),
+        (QueryError::NotOne { row: "notes", found: "no row" }, &["`notes`", "no row", "use `first`"]),
+        (QueryError::Reentrant { store: store() }, &["note/n:1", "inside", "use the `Tables`"]),
+        (QueryError::Interrupted { store: store() }, &["note/n:1", "closing", "get it from the registry again"]),
+        (QueryError::Storage { message: text() }, &["the cause", "query again"]),
+    ];
+    check(9, queries);
+}
+
+#[test]
+fn store_id_errors() {
+    let id = || "a!b".to_owned();
+    let ids: &[(StoreIdError, &[&str])] = &[
+        (StoreIdError::Empty, &["empty", "`issue:123`"]),
+        (StoreIdError::TooLong { id: id(), bytes: 121 }, &["`a!b…`", "121 bytes", "at most 120", "shorter"]),
+        (StoreIdError::Character { id: id(), found: '!' }, &["`a!b`", "'!'", "`StoreId::from_parts` escapes"]),
+        (StoreIdError::Start { id: id(), found: '~' }, &["`a!b`", "'~'", "begin with a letter or digit"]),
+        (StoreIdError::Dots { id: id() }, &["`a!b`", "`..`", "write one dot"]),
+        (StoreIdError::EmptyPart { before: "user:".into() }, &["`user:…`", "empty", "at least one character"]),
+        (StoreIdError::Pattern { id: id(), pattern: "issue:{n}" }, &["`a!b`", "`issue:{n}`", "from their key"]),
+        (StoreIdError::Singleton { id: id() }, &["`a!b`", "use `get_singleton`"]),
+    ];
+    check(8, ids);
+}
+
+/// A variant that is added does not compile here until it has a line above.
+#[expect(dead_code, reason = "it is there to be compiled")]
+fn every_variant(load: &LoadError, store: &StoreError, sync: &SyncError, delete: &DeleteError) {
+    match load {
+        LoadError::Id { .. } | LoadError::DefinitionConflict { .. } | LoadError::OptionsConflict { .. } => {}
+        LoadError::Locked { .. } | LoadError::Corrupt { .. } | LoadError::WrongFile { .. } => {}
+        LoadError::NewerFormat { .. } | LoadError::UnknownEvent { .. } | LoadError::TooManyOpenFiles { .. } => {}
+        LoadError::Cancelled { .. } | LoadError::ShutDown { .. } | LoadError::OnLoad { .. } => {}
+        LoadError::Panicked { .. } | LoadError::Cycle { .. } | LoadError::SyncIdConflict { .. } => {}
+        LoadError::NoDataDir { .. } | LoadError::DataDir { .. } | LoadError::Runtime { .. } => {}
+        LoadError::Schema { .. } | LoadError::Storage { .. } => {}
+    }
+    match store {
+        StoreError::Evicted { .. } | StoreError::Closed { .. } => {}
+        StoreError::Stopped { .. } | StoreError::Poisoned { .. } => {}
+    }
+    match sync {
+        SyncError::Store(_) | SyncError::NotConfigured { .. } => {}
+    }
+    match delete {
+        DeleteError::Id { .. } | DeleteError::Observed { .. } | DeleteError::Unsent { .. } => {}
+        DeleteError::Locked { .. } | DeleteError::Unknown { .. } | DeleteError::Storage { .. } => {}
+        DeleteError::ShutDown { .. } | DeleteError::Definition(_) => {}
+    }
+}
+
+/// The same of what calls of a loaded store return.
+#[expect(dead_code, reason = "it is there to be compiled")]
+fn every_variant_of_calls(
+    commit: &CommitErrorKind,
+    materialize: &MaterializeError,
+    query: &QueryError,
+    id: &StoreIdError,
+) {
+    match commit {
+        CommitErrorKind::Store(_) | CommitErrorKind::Encode { .. } | CommitErrorKind::EventTooLarge { .. } => {}
+        CommitErrorKind::TooManyEvents { .. } | CommitErrorKind::NumbersExhausted { .. } => {}
+        CommitErrorKind::Materialize { .. } | CommitErrorKind::MaterializerPanicked { .. } => {}
+        CommitErrorKind::Reentrant { .. } | CommitErrorKind::DiskFull { .. } | CommitErrorKind::Storage { .. } => {}
+    }
+    match materialize {
+        MaterializeError::Exists { .. } | MaterializeError::NotOne { .. } | MaterializeError::Reference { .. } => {}
+        MaterializeError::Value { .. } | MaterializeError::Sql { .. } | MaterializeError::Storage { .. } => {}
+        MaterializeError::Query(_) | MaterializeError::App(_) => {}
+    }
+    match query {
+        QueryError::Store(_) | QueryError::Sql { .. } | QueryError::MissingColumn { .. } => {}
+        QueryError::Decode { .. } | QueryError::Value(_) | QueryError::NotOne { .. } => {}
+        QueryError::Reentrant { .. } | QueryError::Interrupted { .. } | QueryError::Storage { .. } => {}
+    }
+    match id {
+        StoreIdError::Empty | StoreIdError::TooLong { .. } | StoreIdError::Character { .. } => {}
+        StoreIdError::Start { .. } | StoreIdError::Dots { .. } | StoreIdError::EmptyPart { .. } => {}
+        StoreIdError::Pattern { .. } | StoreIdError::Singleton { .. } => {}
+    }
+}
