@@ -97,7 +97,7 @@
 //! * When [`commit`](Store::commit) returns, the events are in the eventlog and in the tables, in one transaction; a crash of the process loses
 //!   nothing that was acknowledged. Against power loss ask for [`Durability::Power`].
 //! * Tables are disposable: they can be rebuilt from the eventlog at any time, and are when the schema or the materializer changes.
-//! * At most one live store per definition and id in a data dir; a second process gets [`LoadError::Locked`](error::LoadError::Locked).
+//! * At most one live store per definition and id in a data dir; a second process gets [`LoadError::Locked`].
 //! * A store that nobody observes is closed after its gc time; handles that outlive an [`evict`](StoreRegistry::evict) say so.
 //! * Damage is reported, never silently cut away. What SQLite itself does not notice in a table, [`Store::verify`] finds.
 //!
