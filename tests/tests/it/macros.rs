@@ -146,3 +146,45 @@ fn an_old_event_is_read_through_its_upcaster() {
     let opened = IssueEvent::decode("v1.IssueOpened", Some(r#"{"no":3}"#)).expect("it decodes");
     assert_eq!(opened, Some(IssueEvent::Opened { number: 3, title: "untitled".to_owned(), by: None }));
 }
+
+/// Titles got a number, then a kind: each old form is upgraded to the next, and the last to the event.
+mod chain {
+    use larder::prelude::*;
+
+    #[derive(Event, Clone, Debug, PartialEq)]
+    pub(super) enum TagEvent {
+        #[event(name = "v3.Tagged", from("v1.Tagged" = from_v1, "v2.Tagged" = from_v2))]
+        Tagged { title: String, number: i64, kind: String },
+    }
+
+    #[derive(larder::serde::Deserialize)]
+    #[serde(crate = "larder::serde")]
+    struct V2 {
+        title: String,
+        number: i64,
+    }
+
+    fn from_v1(title: String) -> Result<TagEvent, String> {
+        from_v2(V2 { title, number: 0 })
+    }
+
+    fn from_v2(old: V2) -> Result<TagEvent, String> {
+        if old.title.is_empty() {
+            return Err("a tag needs a title".to_owned());
+        }
+        Ok(TagEvent::Tagged { title: old.title, number: old.number, kind: "plain".to_owned() })
+    }
+}
+
+#[test]
+fn upcasters_may_form_a_chain_and_may_refuse() {
+    use chain::TagEvent;
+    let tagged = |number| TagEvent::Tagged { title: "a".to_owned(), number, kind: "plain".to_owned() };
+    assert_eq!(TagEvent::decode("v1.Tagged", Some(r#""a""#)).unwrap(), Some(tagged(0)));
+    assert_eq!(TagEvent::decode("v2.Tagged", Some(r#"{"title":"a","number":2}"#)).unwrap(), Some(tagged(2)));
+    let new = r#"{"title":"a","number":3,"kind":"plain"}"#;
+    assert_eq!(TagEvent::decode("v3.Tagged", Some(new)).unwrap(), Some(tagged(3)));
+    assert_eq!(TagEvent::EVENTS[0].from, ["v1.Tagged", "v2.Tagged"]);
+    let refused = TagEvent::decode("v1.Tagged", Some(r#""""#)).unwrap_err().to_string();
+    assert_eq!(refused, "its upcaster refused it: a tag needs a title");
+}
