@@ -14,6 +14,7 @@ mod evolution;
 mod executors;
 mod golden;
 mod group;
+mod half_made;
 mod ids;
 mod killed;
 mod lock;

@@ -30,6 +30,17 @@ fn the_first_two_commands_of_the_readme_are_what_ci_runs() {
 }
 
 #[test]
+fn the_error_that_the_readme_shows_is_what_the_compiler_says() {
+    let said = read("ui-tests/fail/store/table_of_another_store.stderr");
+    let readme = read("README.md");
+    let (_, rest) = readme.split_once("```text\nerror").expect("the README shows an error");
+    let (shown, _) = rest.split_once("```").expect("the block ends");
+    for line in format!("error{shown}").lines() {
+        assert!(said.lines().any(|found| found == line), "the compiler does not say: {line}");
+    }
+}
+
+#[test]
 fn links_in_the_pages_lead_somewhere() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the workspace's folder");
     for page in PAGES {

@@ -69,6 +69,8 @@ impl Side {
 struct Run {
     /// From the first line read to the last file closed.
     seconds: f64,
+    /// Processor time of the process, of all its threads: what is left when the disk's share is taken away.
+    cpu_seconds: f64,
     /// Peak resident memory of the process.
     peak_kib: u64,
     /// Activities that were committed, each to two stores.
@@ -78,7 +80,7 @@ struct Run {
 }
 
 #[derive(Serialize)]
-struct Result2 {
+struct Outcome {
     larder: Run,
     hand: Run,
     /// larder's time over the hand-written one's.
@@ -105,7 +107,8 @@ fn child(side: Side, options: &Options) -> Result<(), Box<dyn Error>> {
         Side::Larder => larder(&folder, &mut lines)?,
         Side::Hand => hand::import(&folder, &mut lines, CAPACITY)?,
     };
-    let run = Run { seconds: start.elapsed().as_secs_f64(), peak_kib: peak_kib()?, activities, opened };
+    let seconds = start.elapsed().as_secs_f64();
+    let run = Run { seconds, cpu_seconds: cpu_seconds()?, peak_kib: peak_kib()?, activities, opened };
     println!("{}", serde_json::to_string(&run)?);
     Ok(())
 }
@@ -126,6 +129,14 @@ fn larder(folder: &Path, lines: &mut Lines) -> Result<(u64, u64), Box<dyn Error>
         registry.shutdown(Duration::from_secs(60)).await;
         Ok((summary.new, loads))
     })
+}
+
+fn cpu_seconds() -> Result<f64, Box<dyn Error>> {
+    let stat = fs::read_to_string("/proc/self/stat")?;
+    // After the name in parentheses, user and system time are fields 12 and 13, in hundredths of a second.
+    let fields = stat.rsplit_once(") ").ok_or("no name")?.1;
+    let ticks = fields.split(' ').skip(11).take(2).map(str::parse::<u32>).sum::<Result<u32, _>>()?;
+    Ok(f64::from(ticks) / 100.0)
 }
 
 fn peak_kib() -> Result<u64, Box<dyn Error>> {
@@ -149,7 +160,7 @@ fn parent(options: &Options) -> Result<(), Box<dyn Error>> {
     let second = spawn(Side::Larder, options)?;
     let same_stores = compare::same(&options.data.join("larder"), &options.data.join("hand"))?;
     let (larder, hand) = (fastest(larder), fastest(hand));
-    let result = Result2 { ratio: larder.seconds / hand.seconds, larder, hand, second, same_stores };
+    let result = Outcome { ratio: larder.seconds / hand.seconds, larder, hand, second, same_stores };
     if options.json {
         println!("{}", serde_json::to_string(&result)?);
     } else {
@@ -179,11 +190,11 @@ fn spawn(side: Side, options: &Options) -> Result<Run, Box<dyn Error>> {
     Ok(serde_json::from_slice(&output.stdout)?)
 }
 
-fn print(result: &Result2) {
-    println!("{:<24}{:>10}{:>12}{:>14}{:>10}", "", "seconds", "activities", "opened", "peak MiB");
+fn print(result: &Outcome) {
+    println!("{:<24}{:>10}{:>10}{:>12}{:>10}{:>10}", "", "seconds", "cpu", "activities", "opened", "peak MiB");
     for (name, run) in [("by hand", &result.hand), ("larder", &result.larder), ("larder, second run", &result.second)] {
-        let Run { seconds, peak_kib, activities, opened } = run;
-        println!("{name:<24}{seconds:>10.2}{activities:>12}{opened:>14}{:>10}", peak_kib / 1024);
+        let Run { seconds, cpu_seconds, peak_kib, activities, opened } = run;
+        println!("{name:<24}{seconds:>10.2}{cpu_seconds:>10.2}{activities:>12}{opened:>10}{:>10}", peak_kib / 1024);
     }
     println!("\nratio {:.2} (at most 2.00)", result.ratio);
     println!("{} stores have the same tables and rows on both sides", result.same_stores);

@@ -1,0 +1,47 @@
+//! A process that was killed while it made a store leaves nothing in the way of the next one.
+
+use std::fs;
+
+use larder::prelude::*;
+use larder_tests::{
+    lab::{Lab, with_ending},
+    notebook::{Note, Notebook, written},
+};
+
+/// A file as it is before its tables are committed: an SQLite database in WAL mode with nothing in it, and a lock file that says nothing.
+#[tokio::test]
+async fn a_store_that_was_killed_while_it_was_made_begins_anew() {
+    let mut lab = Lab::on_disk();
+    drop(lab.open::<Notebook>().await);
+    lab.close().await;
+    let file = lab.store_file("notebook");
+    fs::remove_file(&file).unwrap();
+    let empty = rusqlite::Connection::open(&file).unwrap();
+    empty.pragma_update(None, "journal_mode", "wal").unwrap();
+    empty.close().unwrap();
+    fs::write(with_ending(&file, ".lock"), "").unwrap();
+
+    let store = lab.open::<Notebook>().await;
+    store.commit(written(1)).unwrap();
+    assert_eq!(store.query(Note::all().count()).unwrap(), 1);
+}
+
+/// The tables are committed, to the `-wal` alone, and the lock file does not say yet that the store is open.
+#[tokio::test]
+async fn a_store_that_was_killed_just_after_it_was_made_is_opened() {
+    let mut lab = Lab::on_disk();
+    let store = lab.open::<Notebook>().await;
+    let file = lab.store_file("notebook");
+    let kept = ["", "-wal"].map(|ending| fs::read(with_ending(&file, ending)).unwrap());
+    drop(store);
+    lab.close().await;
+    for (ending, bytes) in ["", "-wal"].iter().zip(kept) {
+        fs::write(with_ending(&file, ending), bytes).unwrap();
+    }
+    fs::write(with_ending(&file, ".lock"), "").unwrap();
+
+    let store = lab.open::<Notebook>().await;
+    assert_eq!(store.head().to_string(), "e0");
+    store.commit(written(1)).unwrap();
+    assert!(store.verify().unwrap().is_sound());
+}
