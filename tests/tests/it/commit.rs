@@ -87,6 +87,41 @@ async fn a_commit_or_query_from_inside_a_materializer_is_reentrant_never_a_deadl
 }
 
 #[tokio::test]
+async fn a_commit_from_inside_a_materializer_that_verify_runs_is_reentrant_never_a_deadlock() {
+    for mut lab in Lab::both() {
+        let store = lab.open::<Notebook>().await;
+        store.commit([NoteEvent::Hooked, written(1)]).unwrap();
+        let inner = store.clone();
+        let hook = move || {
+            let error = inner.commit(written(2)).unwrap_err();
+            assert!(matches!(error.kind(), CommitErrorKind::Reentrant { .. }), "{error}");
+        };
+        assert!(in_materializer(hook, || store.verify()).unwrap().is_sound());
+        assert_eq!(store.head(), EventNumber::synced(2));
+    }
+}
+
+#[tokio::test]
+async fn any_text_is_kept_as_it_is_also_with_nul_in_it() {
+    let texts = ["", "\0", "a\0b", "'; DROP TABLE notes; --", "\u{feff}\u{202e}\r\n\u{1f600}", "\\u0000 \"quoted\""];
+    for mut lab in Lab::both() {
+        let store = lab.open::<Notebook>().await;
+        let events = (1..).zip(texts).map(|(number, text)| NoteEvent::Written { number, text: text.to_owned() });
+        store.commit(events.collect::<Vec<_>>()).unwrap();
+        for (number, text) in (1..).zip(texts) {
+            let found = store.query(Note::filter(Note::TEXT.eq(text))).unwrap();
+            assert_eq!(found, [Note { number, text: text.to_owned() }]);
+        }
+        let mut events = store.events(EventNumber::ZERO);
+        for (number, text) in (1..).zip(texts) {
+            let event = events.next().await.unwrap().unwrap();
+            assert_eq!(event.decode().unwrap(), Some(NoteEvent::Written { number, text: text.to_owned() }));
+        }
+        assert!(store.verify().unwrap().is_sound());
+    }
+}
+
+#[tokio::test]
 async fn a_commit_to_another_store_from_inside_a_materializer_works() {
     let mut lab = Lab::on_disk();
     let store = lab.open::<Notebook>().await;

@@ -44,6 +44,53 @@ mod v1 {
     }
 }
 
+/// The same app with a mended materializer, and nothing else.
+mod v1_mended {
+    pub(crate) use super::v1::{Task, TaskEvent};
+    use larder::prelude::*;
+
+    #[derive(StoreSchema)]
+    #[schema(events = TaskEvent, tables(Task), version = 1)]
+    pub(crate) struct TaskSchema;
+
+    #[larder::materializer]
+    impl Materializer for TaskSchema {
+        fn materialize(event: &TaskEvent, _: &EventContext, tables: &mut Tables<'_, Self>) -> MaterializeResult {
+            let TaskEvent::Added { number, title } = event;
+            tables.insert(Task { number: *number, title: title.trim().to_owned() })
+        }
+    }
+
+    larder::define_store! {
+        pub(crate) Tasks { name: "tasks", schema: TaskSchema, adapter: SqliteAdapter::persisted() }
+    }
+}
+
+/// The same app with the materializer of [`v1`], with docs and comments.
+mod v1_reworded {
+    pub(crate) use super::v1::{Task, TaskEvent};
+    use larder::prelude::*;
+
+    #[derive(StoreSchema)]
+    #[schema(events = TaskEvent, tables(Task), version = 1)]
+    pub(crate) struct TaskSchema;
+
+    /// Says what it does.
+    #[larder::materializer]
+    impl Materializer for TaskSchema {
+        /// One row a task.
+        fn materialize(event: &TaskEvent, _: &EventContext, tables: &mut Tables<'_, Self>) -> MaterializeResult {
+            // Only one event so far.
+            let TaskEvent::Added { number, title } = event;
+            tables.insert(Task { number: *number, title: title.clone() })
+        }
+    }
+
+    larder::define_store! {
+        pub(crate) Tasks { name: "tasks", schema: TaskSchema, adapter: SqliteAdapter::persisted() }
+    }
+}
+
 /// The app later: a new table, another column, a renamed event, a field with a default, an event more.
 mod v2 {
     use larder::{prelude::*, serde};
@@ -199,6 +246,17 @@ async fn an_event_that_fails_at_a_rebuild_stays_in_the_log_is_listed_and_is_trie
     lab.close().await;
     let store = lab.open::<v1::Tasks>().await;
     assert_eq!((store.failed_events().unwrap(), store.query(v1::Task::all().count()).unwrap()), (Vec::new(), 3));
+}
+
+#[tokio::test]
+async fn a_changed_materializer_rebuilds_by_itself_and_other_docs_do_not() {
+    let mut lab = Lab::on_disk();
+    with_v1(&mut lab, &[" wash "]).await;
+    assert!(!lab.open::<v1_reworded::Tasks>().await.migrations_report().rebuilt());
+    lab.close().await;
+    let store = lab.open::<v1_mended::Tasks>().await;
+    assert!(store.migrations_report().rebuilt());
+    assert_eq!(store.query(v1::Task::all()).unwrap()[0].title, "wash");
 }
 
 #[tokio::test]

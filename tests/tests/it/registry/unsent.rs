@@ -278,3 +278,29 @@ async fn delete_is_refused_with_unsent_events_unless_forced() {
     assert!(again.delete::<NoteStore>("n").forced().await.unwrap());
     assert!(again.stored::<NoteStore>().await.unwrap().is_empty());
 }
+
+#[tokio::test]
+async fn events_are_streamed_once_confirmed_and_with_pending_at_once() {
+    let fake = Fake::new("wss://one", true);
+    let bench = Bench::with(|builder| builder.in_memory().defaults(synced(&fake)));
+    let store = bench.get::<NoteStore>("n").await.unwrap();
+    let receipt = store.commit([written(1), written(2)]).unwrap();
+    let mut confirmed = store.events(larder::EventNumber::ZERO);
+    let mut all = store.events(larder::EventNumber::ZERO).with_pending();
+    for number in 1..=2 {
+        let Some(Ok(larder::LogChange::Event(event))) = all.next().await else { panic!("an event") };
+        assert_eq!(event.decode().unwrap(), Some(written(number)));
+    }
+    assert!(poll_once(&mut Box::pin(confirmed.next())).is_pending());
+    assert!(poll_once(&mut Box::pin(receipt.confirmed())).is_pending());
+    drop((store, confirmed, all));
+    bench.advance(30).await;
+    assert_eq!(fake.received("n"), 2);
+    assert!(poll_once(&mut Box::pin(receipt.confirmed())).is_ready());
+    let store = bench.get::<NoteStore>("n").await.unwrap();
+    let mut confirmed = store.events(larder::EventNumber::ZERO);
+    for number in 1..=2 {
+        assert_eq!(confirmed.next().await.unwrap().unwrap().decode().unwrap(), Some(written(number)));
+    }
+    assert!(poll_once(&mut Box::pin(confirmed.next())).is_pending());
+}
