@@ -110,7 +110,8 @@ pub(super) fn look(request: &OpenRequest, path: &Path, lock: &mut Lock) -> Resul
         (Header::Sqlite { .. }, MarkerState::Closed) if wal_bytes.unwrap_or(0) > 0 => Err(wrong_file(
             request,
             &beside(path, "-wal"),
-            "the store was closed cleanly and left none, so it is another's",
+            "the store was closed cleanly and left none, so it is another's (or power was lost since and it holds this \
+             store's last commits: then keep it and remove the `.lock` beside it)",
         )),
         (Header::Sqlite { .. }, _) => Ok(Found::Store),
     }
