@@ -31,26 +31,45 @@ pub(crate) trait Job: Send + Sync {
 /// Where a waiting commit hears of its outcome.
 #[derive(Default)]
 pub(crate) struct Ticket {
-    outcome: Mutex<Option<Outcome>>,
+    answer: Mutex<Answer>,
     // Waited on with the queue's lock.
     wake: Condvar,
 }
 
+#[derive(Default)]
+enum Answer {
+    #[default]
+    Open,
+    Given(Outcome),
+    /// Whoever waited has it, and may be gone.
+    Taken,
+}
+
 impl Ticket {
     pub(super) fn finish(&self, outcome: Outcome) {
-        self.slot().get_or_insert(outcome);
+        let mut answer = self.answer();
+        if matches!(*answer, Answer::Open) {
+            *answer = Answer::Given(outcome);
+        }
     }
 
     fn take(&self) -> Option<Outcome> {
-        self.slot().take()
+        let mut answer = self.answer();
+        match std::mem::replace(&mut *answer, Answer::Taken) {
+            Answer::Given(outcome) => Some(outcome),
+            other => {
+                *answer = other;
+                None
+            }
+        }
     }
 
-    fn is_done(&self) -> bool {
-        self.slot().is_some()
+    fn is_answered(&self) -> bool {
+        !matches!(*self.answer(), Answer::Open)
     }
 
-    fn slot(&self) -> MutexGuard<'_, Option<Outcome>> {
-        self.outcome.lock().unwrap_or_else(PoisonError::into_inner)
+    fn answer(&self) -> MutexGuard<'_, Answer> {
+        self.answer.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -140,11 +159,60 @@ impl Drop for Lead<'_> {
         let mut state = self.queue.lock();
         state.leading = false;
         // Without an answer only if the leader panicked outside of all user code: they wait on, and one of them leads.
-        let (done, lost): (Vec<_>, Vec<_>) = self.jobs.drain(..).partition(|job| job.ticket().is_done());
+        let (done, lost): (Vec<_>, Vec<_>) = self.jobs.drain(..).partition(|job| job.ticket().is_answered());
         lost.into_iter().rev().for_each(|job| state.waiting.push_front(job));
         done.iter().for_each(|job| job.ticket().wake.notify_one());
         if let Some(first) = state.waiting.front() {
             first.ticket().wake.notify_one();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Default)]
+    struct Empty(Ticket);
+
+    impl Job for Empty {
+        fn ticket(&self) -> &Ticket {
+            &self.0
+        }
+
+        fn size(&self) -> usize {
+            1
+        }
+
+        fn show(&self, _look: &mut dyn FnMut(&dyn CommitWork)) {}
+    }
+
+    fn leading() -> (CommitQueue, Arc<Empty>) {
+        let (queue, job) = (CommitQueue::default(), Arc::new(Empty::default()));
+        assert!(queue.try_lead());
+        queue.push(Arc::clone(&job) as Arc<dyn Job>);
+        (queue, job)
+    }
+
+    #[test]
+    fn a_commit_that_took_its_answer_before_leading_ended_does_not_queue_again() {
+        let (queue, job) = leading();
+        let mut lead = queue.lead();
+        lead.take_group(1);
+        job.ticket().finish(Ok(Vec::new()));
+        assert!(matches!(queue.wait(job.ticket()), Turn::Done(Ok(_))));
+        drop(lead);
+        assert_eq!(queue.waiting(), 0);
+        assert!(queue.try_lead());
+    }
+
+    #[test]
+    fn a_commit_without_an_answer_waits_on_and_leads() {
+        let (queue, job) = leading();
+        let mut lead = queue.lead();
+        lead.take_group(1);
+        drop(lead);
+        assert_eq!(queue.waiting(), 1);
+        assert!(matches!(queue.wait(job.ticket()), Turn::Lead));
     }
 }
