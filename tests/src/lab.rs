@@ -22,6 +22,13 @@ impl Lab {
         Self::new(false, StoreOptions::default())
     }
 
+    /// Stores in files of a file system in memory, where there is one: for tests that open hundreds.
+    pub fn on_memory_disk() -> Self {
+        let memory = Path::new("/dev/shm");
+        let dir = if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() };
+        Self { dir: dir.expect("a folder for the test"), ..Self::on_disk() }
+    }
+
     /// Stores in files, with options.
     pub fn on_disk_with(defaults: StoreOptions) -> Self {
         Self::new(false, defaults)

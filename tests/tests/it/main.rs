@@ -15,6 +15,7 @@ mod executors;
 mod golden;
 mod group;
 mod half_made;
+mod hostile_ids;
 mod ids;
 mod killed;
 mod lock;
