@@ -13,6 +13,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use jiff::Timestamp;
 use tokio::sync::oneshot;
 
 #[cfg(feature = "testing")]
@@ -101,6 +102,19 @@ impl Runtime {
         }
     }
 
+    /// The date and time, in whole microseconds: what a column of [`Timestamp`] holds. On a manual clock it is 1970 and how far that was
+    /// advanced.
+    pub(crate) fn timestamp(&self) -> Timestamp {
+        match &self.inner.time {
+            Time::Real { .. } => whole_micros(Timestamp::now()),
+            #[cfg(feature = "testing")]
+            Time::Manual(manual) => {
+                let passed = i64::try_from(manual.now().since(Tick::ZERO).as_micros()).unwrap_or(i64::MAX);
+                Timestamp::from_microsecond(passed).unwrap_or(Timestamp::MAX)
+            }
+        }
+    }
+
     /// Resolves at `deadline`, at once when that is past, never at [`Tick::NEVER`]. The future does not keep the runtime alive.
     pub(crate) fn sleep_until(&self, deadline: Tick) -> BoxFuture<'static, ()> {
         match &self.inner.time {
@@ -109,7 +123,9 @@ impl Runtime {
                 _ => Box::pin(std::future::pending()),
             },
             #[cfg(feature = "testing")]
-            Time::Manual(manual) => Box::pin(manual.sleep_until(deadline)),
+            Time::Manual(manual) if deadline != Tick::NEVER => Box::pin(manual.sleep_until(deadline)),
+            #[cfg(feature = "testing")]
+            Time::Manual(_) => Box::pin(std::future::pending()),
         }
     }
 
@@ -153,6 +169,12 @@ impl fmt::Debug for Runtime {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.debug_struct("Runtime").field("now", &self.now()).finish_non_exhaustive()
     }
+}
+
+/// Without the digits below a microsecond.
+fn whole_micros(at: Timestamp) -> Timestamp {
+    // What a timestamp gives is in the range of timestamps.
+    Timestamp::from_microsecond(at.as_microsecond()).unwrap_or(at)
 }
 
 /// Lets the calling thread wait; for blocking work only.

@@ -87,6 +87,7 @@
 //! | open, preload, evict, count and shut down stores | [`StoreRegistry`], [`StoreHandle`] |
 //! | read | [`Store::query`], [`Store::read`], [`Table::filter`], [`Select`] |
 //! | write | [`Store::commit`], [`Receipt`] |
+//! | say in an event when it happened | [`Store::now`] |
 //! | follow what happens | [`Store::events`], [`Store::changes`] |
 //! | check, back up and rescue data | [`Store::verify`], [`Store::backup`], [`doctor`] |
 //! | understand an error | [`error`] |

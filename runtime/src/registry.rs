@@ -52,6 +52,7 @@ use self::{
     state::Reason,
 };
 use crate::{
+    Timestamp,
     definition::{SingletonDefinition, StoreDefinition},
     error::LoadError,
     event::{ClientId, SessionId},
@@ -229,6 +230,12 @@ impl StoreRegistry {
     /// [`forced`](DeleteStore::forced).
     pub fn delete<D: StoreDefinition>(&self, id: impl IntoStoreId<D, D::Id>) -> DeleteStore<D> {
         DeleteStore::new(&self.shared, id.into_store_id())
+    }
+
+    /// The date and time to put into an event, in whole microseconds, of the clock of the registry and its stores; see
+    /// [`Store::now`](crate::Store::now).
+    pub fn now(&self) -> Timestamp {
+        self.shared.runtime.timestamp()
     }
 
     /// Who commits: one id per data dir, made once, and made anew when the data dir was copied.

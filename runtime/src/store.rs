@@ -3,6 +3,7 @@
 use std::{fmt, marker::PhantomData, path::Path, sync::Arc};
 
 use crate::{
+    Timestamp,
     definition::{EventOf, StoreDefinition},
     error::{CommitError, QueryError},
     event::EventNumber,
@@ -121,6 +122,20 @@ impl<D: StoreDefinition> Store<D> {
     /// What each commit from now on changes in the tables, as a stream.
     pub fn changes(&self) -> ChangeStream<D> {
         ChangeStream::new(self.engine.listen())
+    }
+
+    /// The date and time to put into an event, in whole microseconds: `Timestamp::now()` has finer digits, which a column refuses. It is
+    /// the time of the store's clock, so that a test with a [`ManualClock`](crate::testing::ManualClock) says what time it is.
+    ///
+    /// ```no_run
+    /// # use larder::{prelude::*, StoreDefinition};
+    /// # struct NoteAdded { text: String, at: Timestamp }
+    /// # fn example<NoteStore: StoreDefinition>(store: &Store<NoteStore>) -> NoteAdded {
+    /// NoteAdded { text: "buy jars".into(), at: store.now() }
+    /// # }
+    /// ```
+    pub fn now(&self) -> Timestamp {
+        self.engine.timestamp()
     }
 
     /// The number of the last committed event.

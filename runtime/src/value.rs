@@ -215,7 +215,9 @@ pub enum ValueError {
     #[error("a float is NaN, which SQLite cannot store; use `Option<f64>` for a missing number")]
     NotANumber,
     /// A timestamp has digits below a microsecond.
-    #[error("timestamp {0} is finer than a microsecond; round it before it goes into a column")]
+    #[error(
+        "timestamp {0} is finer than a microsecond; take it from `store.now()`, or round it before it goes into a column"
+    )]
     TooFine(String),
     /// The stored value is of another storage class.
     #[error("expected {expected}, found {found}")]

@@ -20,6 +20,7 @@ use super::{
     writer::Writer,
 };
 use crate::{
+    Timestamp,
     clock::Runtime,
     error::StoreError,
     event::{ClientId, EventNumber, SessionId},
@@ -175,6 +176,11 @@ impl Engine {
     /// The last committed event's number.
     pub(crate) fn head(&self) -> EventNumber {
         self.published.head()
+    }
+
+    /// The date and time, in whole microseconds.
+    pub(super) fn timestamp(&self) -> Timestamp {
+        self.shared.runtime.timestamp()
     }
 
     /// What loading did to the tables.

@@ -16,7 +16,7 @@ impl ManualClock {
         Self::default()
     }
 
-    /// How far it was advanced.
+    /// How far it was advanced. The stores on it say so as a date after 1970-01-01T00:00:00Z: [`Store::now`](crate::Store::now).
     pub fn now(&self) -> Duration {
         self.inner.now().since(Tick::ZERO)
     }

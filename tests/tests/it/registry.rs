@@ -10,4 +10,5 @@ mod rules_keep;
 mod rules_load;
 mod telemetry;
 mod threads;
+mod time;
 mod unsent;

@@ -31,7 +31,7 @@ pub(super) async fn open(
             catch_up(workspace.store(), number, &issue)?;
             continue;
         }
-        let opened = IssueEvent::Opened { number, title, author, at: now(), activity: Uuid::new_v4() };
+        let opened = IssueEvent::Opened { number, title, author, at: issue.now(), activity: Uuid::new_v4() };
         return commit(&workspace, number, &issue, opened, "opened", output);
     }
 }
@@ -49,7 +49,7 @@ pub(super) async fn comment(
     let workspace = Workspace::enter(registry, workspace).await?;
     workspace.headline(number)?;
     let issue = workspace.issue(number).await?;
-    let commented = IssueEvent::Commented { body, author, at: now(), activity: Uuid::new_v4() };
+    let commented = IssueEvent::Commented { body, author, at: issue.now(), activity: Uuid::new_v4() };
     commit(&workspace, number, &issue, commented, "commented on", output)
 }
 
@@ -65,7 +65,7 @@ pub(super) async fn close(
     let workspace = Workspace::enter(registry, workspace).await?;
     workspace.headline(number)?;
     let issue = workspace.issue(number).await?;
-    let closed = IssueEvent::Closed { author, at: now(), activity: Uuid::new_v4() };
+    let closed = IssueEvent::Closed { author, at: issue.now(), activity: Uuid::new_v4() };
     commit(&workspace, number, &issue, closed, "closed", output)
 }
 
@@ -81,12 +81,6 @@ pub(super) async fn author(registry: &StoreRegistry, name: Option<String>, outpu
         return Ok(output.json(&serde_json::json!({ "author": author }))?);
     }
     Ok(output.line(author)?)
-}
-
-/// The time, in microseconds: a column holds no finer digits, and refuses to cut them off in silence.
-fn now() -> Timestamp {
-    let now = Timestamp::now();
-    Timestamp::from_microsecond(now.as_microsecond()).unwrap_or(now)
 }
 
 async fn author_or_default(registry: &StoreRegistry, author: Option<String>) -> Result<String, Failure> {
