@@ -27,7 +27,7 @@ fn row_impl(private: &TokenStream, ident: &Ident) -> TokenStream {
         impl #private::Row for #ident {
             const NAME: &'static ::core::primitive::str = "";
             const COLUMNS: &'static [&'static ::core::primitive::str] = &[];
-            fn decode(_: &#private::RowRef<'_>) -> ::core::result::Result<Self, #private::QueryError> {
+            fn decode(_: &#private::RowRef<'_>) -> ::core::result::Result<Self, #private::QueryErrorKind> {
                 ::core::unimplemented!()
             }
         }

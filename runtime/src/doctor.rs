@@ -84,7 +84,7 @@ pub enum DoctorError {
         holder: String,
     },
     /// There is no such file, or it is not one of larder's.
-    #[error("{file} is not the file of a store: {reason}")]
+    #[error("{file} is not the file of a store: {reason}; name a `.db` file in the folder `stores` of a data dir")]
     NotAStore {
         /// The file.
         file: PathBuf,
@@ -100,7 +100,7 @@ pub enum DoctorError {
         reason: String,
     },
     /// Reading the file's folder, or writing the export, failed.
-    #[error("{file}: {source}")]
+    #[error("{file}, or what is written of it, failed: {source}; try again once the cause is gone")]
     Io {
         /// The store's file.
         file: PathBuf,

@@ -3,7 +3,7 @@
 use std::marker::PhantomData;
 
 use crate::{
-    error::{MaterializeError, QueryError},
+    error::{MaterializeError, QueryErrorKind},
     query::{FitsSchema, Query},
 };
 
@@ -93,9 +93,9 @@ impl<'a, S> Tables<'a, S> {
     /// Asks a query of the tables as they are now, with what this event has written.
     ///
     /// # Errors
-    /// Those of [`Store::query`](crate::Store); also when the query calls a function whose answer is not the same for every
+    /// For the reasons of [`Store::query`](crate::Store::query), as a [`MaterializeError::Query`] after `?`; also when the query calls a function whose answer is not the same for every
     /// client, such as `random()` or `date('now')`.
-    pub fn query<Q>(&mut self, query: Q) -> Result<Q::Output, QueryError>
+    pub fn query<Q>(&mut self, query: Q) -> Result<Q::Output, QueryErrorKind>
     where
         Q: Query + FitsSchema<S>,
     {

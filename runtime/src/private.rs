@@ -3,7 +3,7 @@
 pub use crate::{
     adapter::{Adapter, SqliteAdapter},
     definition::{BoxFuture, DefinedOn, Singleton, SingletonDefinition, StoreDefinition, hook_done},
-    error::{BoxError, QueryError},
+    error::{BoxError, QueryErrorKind},
     event::{
         Event, EventDecodeError, EventEncodeError, EventField, EventInfo, decode_newtype, decode_struct, decode_unit,
         encode_payload, upcast,

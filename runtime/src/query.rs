@@ -28,7 +28,7 @@ pub use select::{Count, Exists, First, One, Select};
 pub use sql::{ExactlyOne, SqlQuery, SqlShape};
 pub use statement::{Origin, Params, Statement};
 
-use crate::error::QueryError;
+use crate::error::QueryErrorKind;
 
 /// Something that can be asked of a store.
 #[diagnostic::on_unimplemented(
@@ -45,7 +45,7 @@ pub trait Query {
 
     /// Runs the query on one consistent state.
     #[doc(hidden)]
-    fn __run(&self, on: &mut dyn Reads) -> Result<Self::Output, QueryError>;
+    fn __run(&self, on: &mut dyn Reads) -> Result<Self::Output, QueryErrorKind>;
 }
 
 /// Where a query runs: something that holds one consistent state.
@@ -54,11 +54,11 @@ pub trait Reads {
     ///
     /// # Errors
     /// What SQLite refuses, and what `each` returns.
-    fn rows(&mut self, statement: &Statement<'_>, each: &mut EachRow<'_>) -> Result<(), QueryError>;
+    fn rows(&mut self, statement: &Statement<'_>, each: &mut EachRow<'_>) -> Result<(), QueryErrorKind>;
 }
 
 /// What is done with each row of a result: `false` ends the reading.
-pub type EachRow<'a> = dyn FnMut(&RowRef<'_>) -> Result<bool, QueryError> + 'a;
+pub type EachRow<'a> = dyn FnMut(&RowRef<'_>) -> Result<bool, QueryErrorKind> + 'a;
 
 #[cfg(test)]
 mod tests;

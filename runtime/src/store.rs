@@ -106,7 +106,7 @@ impl<D: StoreDefinition> Store<D> {
     ///
     /// # Errors
     /// Those of [`query`](Self::query), and what `work` returns. In memory, where there is one connection, a query of the store
-    /// itself from inside `work` is [`QueryError::Reentrant`].
+    /// itself from inside `work` is [`QueryErrorKind::Reentrant`](crate::QueryErrorKind::Reentrant).
     pub fn read<R>(&self, work: impl FnOnce(&Snapshot<'_, D>) -> Result<R, QueryError>) -> Result<R, QueryError> {
         read::read(&self.engine, work)
     }

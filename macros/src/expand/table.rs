@@ -68,7 +68,7 @@ fn row_impl(krate: &Crate, ident: &Ident, columns: &[Column]) -> TokenStream {
             const NAME: &'static ::core::primitive::str = #type_name;
             const COLUMNS: &'static [&'static ::core::primitive::str] = &[#(#names),*];
 
-            fn decode(__row: &#private::RowRef<'_>) -> ::core::result::Result<Self, #private::QueryError> {
+            fn decode(__row: &#private::RowRef<'_>) -> ::core::result::Result<Self, #private::QueryErrorKind> {
                 ::core::result::Result::Ok(Self { #(#fields),* })
             }
         }

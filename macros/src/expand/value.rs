@@ -36,7 +36,7 @@ fn scalar(private: &TokenStream, ident: &Ident) -> TokenStream {
             const NAME: &'static ::core::primitive::str = #name;
             const COLUMNS: &'static [&'static ::core::primitive::str] = &[];
 
-            fn decode(__row: &#private::RowRef<'_>) -> ::core::result::Result<Self, #private::QueryError> {
+            fn decode(__row: &#private::RowRef<'_>) -> ::core::result::Result<Self, #private::QueryErrorKind> {
                 __row.__get(#name, 0, <Self as #private::ColumnValue>::decode)
             }
         }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{BoxError, QueryError, StoreError};
+use super::{BoxError, QueryErrorKind, StoreError};
 use crate::{event::EventEncodeError, store::StoreName, value::ValueError};
 
 /// A commit that failed: nothing changed, and the events are here again.
@@ -23,6 +23,22 @@ impl<E> CommitError<E> {
     /// Why it failed.
     pub fn kind(&self) -> &CommitErrorKind {
         &self.inner.kind
+    }
+
+    /// The store that refused it.
+    pub fn store(&self) -> &StoreName {
+        match &self.inner.kind {
+            CommitErrorKind::Store(error) => error.store(),
+            CommitErrorKind::Encode { store, .. }
+            | CommitErrorKind::EventTooLarge { store, .. }
+            | CommitErrorKind::TooManyEvents { store, .. }
+            | CommitErrorKind::NumbersExhausted { store, .. }
+            | CommitErrorKind::Materialize { store, .. }
+            | CommitErrorKind::MaterializerPanicked { store, .. }
+            | CommitErrorKind::Reentrant { store }
+            | CommitErrorKind::DiskFull { store }
+            | CommitErrorKind::Storage { store, .. } => store,
+        }
     }
 
     /// The events that were to be committed.
@@ -120,7 +136,9 @@ pub enum CommitErrorKind {
         source: MaterializeError,
     },
     /// The materializer panicked.
-    #[error("the materializer of event `{event}` of store {store} panicked: {message}; nothing was committed")]
+    #[error(
+        "the materializer of event `{event}` of store {store} panicked: {message}; nothing was committed, mend the materializer"
+    )]
     MaterializerPanicked {
         /// Which store.
         store: StoreName,
@@ -200,7 +218,7 @@ pub enum MaterializeError {
         message: String,
     },
     /// Storage failed below the materializer.
-    #[error("storage failed: {message}")]
+    #[error("storage failed: {message}; return this error, the commit has failed with it")]
     Storage {
         /// SQLite's words.
         message: String,
@@ -209,7 +227,7 @@ pub enum MaterializeError {
     },
     /// A read inside the materializer failed.
     #[error(transparent)]
-    Query(#[from] QueryError),
+    Query(#[from] QueryErrorKind),
     /// The app's own reason.
     #[error("{0}")]
     App(BoxError),

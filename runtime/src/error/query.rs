@@ -1,12 +1,84 @@
-//! Why a query failed.
+//! Why a query failed, and which store was asked.
+
+use std::{fmt, path::PathBuf};
 
 use super::StoreError;
 use crate::{store::StoreName, value::ValueError};
 
-/// Why a query failed.
+/// A query that failed: which store was asked, and why it did not answer.
+///
+/// ```
+/// # use larder::{QueryError, QueryErrorKind};
+/// fn none_or_several(error: &QueryError) -> bool {
+///     matches!(error.kind(), QueryErrorKind::NotOne { .. })
+/// }
+/// ```
+#[derive(Clone, PartialEq)]
+pub struct QueryError {
+    // Boxed, so that the result of a query is not larger for an error that is rare.
+    inner: Box<Inner>,
+}
+
+#[derive(Clone, PartialEq)]
+struct Inner {
+    store: StoreName,
+    kind: QueryErrorKind,
+}
+
+impl QueryError {
+    pub(crate) fn new(store: StoreName, kind: QueryErrorKind) -> Self {
+        Self { inner: Box::new(Inner { store, kind }) }
+    }
+
+    /// The store that was asked.
+    pub fn store(&self) -> &StoreName {
+        &self.inner.store
+    }
+
+    /// Why it did not answer.
+    pub fn kind(&self) -> &QueryErrorKind {
+        &self.inner.kind
+    }
+
+    /// The same, owned.
+    pub fn into_kind(self) -> QueryErrorKind {
+        self.inner.kind
+    }
+}
+
+impl From<StoreError> for QueryError {
+    fn from(error: StoreError) -> Self {
+        Self::new(error.store().clone(), error.into())
+    }
+}
+
+impl fmt::Display for QueryError {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.inner.kind {
+            QueryErrorKind::Store(error) => error.fmt(formatter),
+            kind => write!(formatter, "query of store {}: {kind}", self.inner.store),
+        }
+    }
+}
+
+impl fmt::Debug for QueryError {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Inner { store, kind } = &*self.inner;
+        formatter.debug_struct("QueryError").field("store", store).field("kind", kind).finish()
+    }
+}
+
+impl std::error::Error for QueryError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.inner.kind.source()
+    }
+}
+
+/// Why a query failed. [`Row::decode`](crate::Row::decode) returns it bare, [`QueryError`] adds the store that was asked, and inside a
+/// materializer the error of the commit does.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 #[non_exhaustive]
-pub enum QueryError {
+pub enum QueryErrorKind {
     /// The store answers no queries any more.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -57,17 +129,19 @@ pub enum QueryError {
     },
     /// A query on a single-connection store from inside its own read or materializer.
     #[error(
-        "a query of store {store} from inside its own materializer or `read`; use the `Tables` or the snapshot that you were given"
+        "a query from inside the store's own materializer or `read`; use the `Tables` or the snapshot that you were given"
     )]
-    Reentrant {
-        /// Which store.
-        store: StoreName,
-    },
+    Reentrant,
     /// The store was evicted or shut down while the query ran.
-    #[error("the query was interrupted, store {store} is closing; get it from the registry again")]
-    Interrupted {
-        /// Which store.
-        store: StoreName,
+    #[error("interrupted, the store is closing; get it from the registry again")]
+    Interrupted,
+    /// A backup was not made; nothing is left of it.
+    #[error("the backup {} failed: {message}; back up into a new file, in a folder that can be written", file.display())]
+    Backup {
+        /// The new file.
+        file: PathBuf,
+        /// What SQLite or the operating system said.
+        message: String,
     },
     /// A failure of storage.
     #[error("storage failed: {message}; query again once the cause is gone")]

@@ -36,3 +36,15 @@ pub enum StoreError {
         reason: String,
     },
 }
+
+impl StoreError {
+    /// Which store.
+    pub fn store(&self) -> &StoreName {
+        match self {
+            Self::Evicted { store }
+            | Self::Closed { store }
+            | Self::Stopped { store, .. }
+            | Self::Poisoned { store, .. } => store,
+        }
+    }
+}

@@ -1,11 +1,23 @@
 //! Every variant of every error says what happened, to which definition, store, event or file, and what to do.
 
-use std::{collections::HashSet, fmt::Display, mem, sync::Arc};
+use std::{
+    collections::HashSet,
+    convert::identity,
+    fmt::{Debug, Display},
+    mem,
+    sync::Arc,
+};
 
 use super::{
-    CommitErrorKind, DeleteError, LoadError, MaterializeError, QueryError, StoreError, StoreIdError, SyncError,
+    CommitError, CommitErrorKind, DeleteError, LoadError, MaterializeError, QueryError, QueryErrorKind, StoreError,
+    StoreIdError, SyncError,
 };
-use crate::{event::EventEncodeError, store::StoreName, value::ValueError};
+use crate::{
+    doctor::DoctorError,
+    event::{EventDecodeError, EventEncodeError},
+    store::StoreName,
+    value::ValueError,
+};
 
 fn store() -> StoreName {
     StoreName::new("note", "n:1".parse().unwrap())
@@ -15,16 +27,32 @@ fn text() -> String {
     "the cause".to_owned()
 }
 
-/// Each variant once; of each the message has these words: to which it happened, what happened, what to do.
+/// What a message must name, by what shows in the error's `Debug` when it knows it.
+const WHICH: [(&str, &str); 6] = [
+    ("StoreName {", "note/n:1"),
+    ("definition: \"note\"", "note"),
+    ("\"/data/note.db\"", "/data/note.db"),
+    ("\"v1.Written\"", "`v1.Written`"),
+    ("\"v9.X\"", "`v9.X` (e4)"),
+    ("\"notes\"", "`notes`"),
+];
+
+/// An error, what its message says happened, and what it says to do.
+type Case<K> = (K, &'static [&'static str], &'static str);
+
+/// Each variant once, shown as users get it: its message says what, to which, and what to do.
 #[track_caller]
-fn check<E: Display>(variants: usize, cases: &[(E, &[&str])]) {
-    let seen: HashSet<_> = cases.iter().map(|(error, _)| mem::discriminant(error)).collect();
-    assert_eq!((seen.len(), cases.len()), (variants, variants), "each variant once");
-    for (error, words) in cases {
-        let message = error.to_string();
-        for word in *words {
-            assert!(message.contains(word), "`{word}` is missing in: {message}");
+fn check<const VARIANTS: usize, K, E: Display + Debug>(cases: [Case<K>; VARIANTS], shown: impl Fn(K) -> E) {
+    let seen: HashSet<_> = cases.iter().map(|(kind, ..)| mem::discriminant(kind)).collect();
+    assert_eq!(seen.len(), VARIANTS, "each variant once");
+    for (kind, what, to_do) in cases {
+        let error = shown(kind);
+        let (message, fields) = (error.to_string(), format!("{error:?}"));
+        let which = WHICH.iter().filter(|(known, _)| fields.contains(known)).map(|(_, name)| name);
+        for words in what.iter().chain(which).chain([&to_do]) {
+            assert!(message.contains(words), "`{words}` is missing in: {message}");
         }
+        assert!(!to_do.is_empty() && !what.is_empty());
         assert!(!message.ends_with('.') && !message.contains('\n'), "{message}");
         let first = message.chars().next().unwrap();
         assert!(!first.is_uppercase() || message.starts_with("SQL"), "{message}");
@@ -35,188 +63,283 @@ fn check<E: Display>(variants: usize, cases: &[(E, &[&str])]) {
 fn load_errors() {
     let (store, reason, message, file) = (store, text, text, || "/data/note.db".into());
     let id = StoreIdError::Dots { id: "a..b".into() };
-    let all: &[(LoadError, &[&str])] = &[
-        (LoadError::Id { definition: "note", source: id }, &["`note`", "`a..b`", "write one dot"]),
+    let all: [Case<LoadError>; 20] = [
+        (LoadError::Id { definition: "note", source: id }, &["`note`", "`a..b`"], "write one dot"),
         (
             LoadError::DefinitionConflict { name: "note".into(), owner: "`a::Note`".into(), other: "b::Note".into() },
-            &["`note`", "`a::Note`", "`b::Note`", "another name"],
+            &["`note`", "`a::Note`", "`b::Note`"],
+            "another name",
         ),
-        (LoadError::OptionsConflict { store: store(), option: "durability" }, &["note/n:1", "`durability`", "evict"]),
+        (LoadError::OptionsConflict { store: store(), option: "durability" }, &["note/n:1", "`durability`"], "evict"),
         (
             LoadError::Locked { store: store(), holder: "process 7".into(), file: file() },
-            &["note/n:1", "process 7", "close it there", "/data/note.db"],
+            &["note/n:1", "process 7", "close it there"],
+            "/data/note.db",
         ),
         (
             LoadError::Corrupt { store: store(), reason: reason(), file: file() },
-            &["note/n:1", "the cause", "/data/note.db", "backup", "`larder::doctor`"],
+            &["note/n:1", "the cause", "/data/note.db", "backup"],
+            "`larder::doctor`",
         ),
         (
             LoadError::WrongFile { store: store(), reason: reason(), file: file() },
-            &["/data/note.db", "note/n:1", "the cause", "move it away"],
+            &["/data/note.db", "note/n:1", "the cause"],
+            "move it away",
         ),
         (
             LoadError::NewerFormat { store: store(), found: 9, known: 1, file: file() },
-            &["/data/note.db", "note/n:1", "9", "1", "update the app", "not touched"],
+            &["/data/note.db", "note/n:1", "9", "1", "update the app"],
+            "not touched",
         ),
         (
             LoadError::UnknownEvent { store: store(), event: "v9.X".into(), number: "e4".parse().unwrap() },
-            &["note/n:1", "`v9.X` (e4)", "update the app"],
+            &["note/n:1", "`v9.X` (e4)"],
+            "update the app",
         ),
         (
             LoadError::TooManyOpenFiles { store: store(), observed: 7, capacity: 6 },
-            &["note/n:1", "7 observed", "capacity of 6", "`capacity(..)`", "`ulimit -n`"],
+            &["note/n:1", "7 observed", "capacity of 6", "`capacity(..)`"],
+            "`ulimit -n`",
         ),
-        (LoadError::Cancelled { store: store() }, &["note/n:1", "cancelled", "get it again"]),
-        (LoadError::ShutDown { store: store() }, &["note/n:1", "shut down", "build a new one"]),
+        (LoadError::Cancelled { store: store() }, &["note/n:1", "cancelled"], "get it again"),
+        (LoadError::ShutDown { store: store() }, &["note/n:1", "shut down"], "build a new one"),
         (
             LoadError::OnLoad { store: store(), source: Arc::from(super::BoxError::from("the cause")) },
-            &["`on_load`", "note/n:1", "the cause", "next `get`"],
+            &["`on_load`", "note/n:1", "the cause"],
+            "next `get`",
         ),
-        (LoadError::Panicked { store: store(), message: message() }, &["note/n:1", "the cause", "next `get`"]),
-        (LoadError::Cycle { chain: vec![store(), store()] }, &["note/n:1 -> note/n:1", "load one of them later"]),
+        (LoadError::Panicked { store: store(), message: message() }, &["note/n:1", "the cause"], "next `get`"),
+        (LoadError::Cycle { chain: vec![store(), store()] }, &["note/n:1 -> note/n:1"], "load one of them later"),
         (
             LoadError::SyncIdConflict { store: store(), sync_id: "w".into(), owner: "other".into() },
-            &["`w`", "note/n:1", "`other`", "`sync_id`"],
+            &["`w`", "note/n:1", "`other`"],
+            "`sync_id`",
         ),
-        (LoadError::NoDataDir { store: store() }, &["note/n:1", "`data_dir(..)` or `in_memory()`"]),
-        (LoadError::DataDir { path: file(), reason: reason() }, &["/data/note.db", "the cause"]),
-        (LoadError::Runtime { reason: reason() }, &["registry", "the cause"]),
-        (LoadError::Schema { definition: "note", message: message() }, &["`note`", "the cause", "change"]),
+        (LoadError::NoDataDir { store: store() }, &["note/n:1"], "`data_dir(..)` or `in_memory()`"),
+        (LoadError::DataDir { path: file(), reason: reason() }, &["/data/note.db"], "the cause"),
+        (LoadError::Runtime { reason: reason() }, &["registry"], "the cause"),
+        (LoadError::Schema { definition: "note", message: message() }, &["`note`", "the cause"], "change"),
         (
             LoadError::Storage { store: store(), message: message(), file: file() },
-            &["note/n:1", "the cause", "/data/note.db", "get it again"],
+            &["note/n:1", "the cause", "/data/note.db"],
+            "get it again",
         ),
     ];
-    check(20, all);
+    check(all, identity);
 }
 
 #[test]
 fn store_sync_and_delete_errors() {
-    let stores: &[(StoreError, &[&str])] = &[
-        (StoreError::Evicted { store: store() }, &["note/n:1", "evicted", "get it from the registry again"]),
-        (StoreError::Closed { store: store() }, &["note/n:1", "closed", "build a new one"]),
-        (StoreError::Stopped { store: store(), reason: text() }, &["note/n:1", "the cause", "get it again"]),
-        (StoreError::Poisoned { store: store(), reason: text() }, &["note/n:1", "the cause", "evict it"]),
+    let stores: [Case<StoreError>; 4] = [
+        (StoreError::Evicted { store: store() }, &["note/n:1", "evicted"], "get it from the registry again"),
+        (StoreError::Closed { store: store() }, &["note/n:1", "closed"], "build a new one"),
+        (StoreError::Stopped { store: store(), reason: text() }, &["note/n:1", "the cause"], "get it again"),
+        (StoreError::Poisoned { store: store(), reason: text() }, &["note/n:1", "the cause"], "evict it"),
     ];
-    check(4, stores);
+    check(stores, identity);
     let evicted = StoreError::Evicted { store: store() };
-    let syncs: &[(SyncError, &[&str])] = &[
-        (SyncError::Store(evicted), &["note/n:1", "evicted", "again"]),
-        (SyncError::NotConfigured { store: store() }, &["note/n:1", "no sync backend", "set `sync`"]),
+    let syncs: [Case<SyncError>; 2] = [
+        (SyncError::Store(evicted), &["note/n:1", "evicted"], "again"),
+        (SyncError::NotConfigured { store: store() }, &["note/n:1", "no sync backend"], "set `sync`"),
     ];
-    check(2, syncs);
+    check(syncs, identity);
     let load = || Box::new(LoadError::Cancelled { store: store() });
     let id = StoreIdError::Dots { id: "a..b".into() };
-    let deletes: &[(DeleteError, &[&str])] = &[
-        (DeleteError::Id { definition: "note", source: id }, &["`note`", "`a..b`", "write one dot"]),
-        (DeleteError::Observed { store: store(), observers: 2 }, &["note/n:1", "2 observers", "drop"]),
-        (DeleteError::Unsent { store: store(), events: 3 }, &["note/n:1", "3 events", "`.forced()`"]),
-        (DeleteError::Locked { store: store(), holder: "process 7".into() }, &["note/n:1", "process 7", "close it"]),
-        (DeleteError::Unknown { store: store(), source: load() }, &["note/n:1", "cancelled", "`.forced()`"]),
-        (DeleteError::Storage { store: store(), message: text() }, &["note/n:1", "the cause", "delete it again"]),
-        (DeleteError::ShutDown { store: store() }, &["note/n:1", "shut down", "build a new one"]),
-        (DeleteError::Definition(load()), &["note/n:1", "get it again"]),
+    let deletes: [Case<DeleteError>; 8] = [
+        (DeleteError::Id { definition: "note", source: id }, &["`note`", "`a..b`"], "write one dot"),
+        (DeleteError::Observed { store: store(), observers: 2 }, &["note/n:1", "2 observers"], "drop"),
+        (DeleteError::Unsent { store: store(), events: 3 }, &["note/n:1", "3 events"], "`.forced()`"),
+        (DeleteError::Locked { store: store(), holder: "process 7".into() }, &["note/n:1", "process 7"], "close it"),
+        (DeleteError::Unknown { store: store(), source: load() }, &["note/n:1", "cancelled"], "`.forced()`"),
+        (DeleteError::Storage { store: store(), message: text() }, &["note/n:1", "the cause"], "delete it again"),
+        (DeleteError::ShutDown { store: store() }, &["note/n:1", "shut down"], "build a new one"),
+        (DeleteError::Definition(load()), &["note/n:1"], "get it again"),
     ];
-    check(8, deletes);
+    check(deletes, identity);
+}
+
+#[test]
+fn doctor_errors() {
+    let file = || "/data/note.db".into();
+    let io = || std::io::Error::other("the cause");
+    let doctors: [Case<DoctorError>; 4] = [
+        (DoctorError::Locked { file: file(), holder: "process 7".into() }, &["process 7"], "close it there"),
+        (DoctorError::NotAStore { file: file(), reason: text() }, &["the cause"], "name a `.db` file"),
+        (DoctorError::Unreadable { file: file(), reason: text() }, &["the cause"], "from a backup"),
+        (DoctorError::Io { file: file(), source: io() }, &["the cause"], "try again"),
+    ];
+    check(doctors, identity);
 }
 
 #[test]
 fn commit_errors() {
     let event = "v1.Written";
-    let commits: &[(CommitErrorKind, &[&str])] = &[
-        (StoreError::Evicted { store: store() }.into(), &["note/n:1", "evicted", "again"]),
+    let commits: [Case<CommitErrorKind>; 10] = [
+        (StoreError::Evicted { store: store() }.into(), &["note/n:1", "evicted"], "again"),
         (
             CommitErrorKind::Encode { store: store(), event, source: EventEncodeError::NotFinite },
-            &["`v1.Written`", "note/n:1", "NaN", "use `Option<f64>`", "nothing was committed"],
+            &["`v1.Written`", "note/n:1", "NaN", "nothing was committed"],
+            "use `Option<f64>`",
         ),
         (
             CommitErrorKind::EventTooLarge { store: store(), event, bytes: 9, limit: 8 },
-            &["`v1.Written`", "note/n:1", "9 bytes", "limit is 8", "raise `max_event_bytes`"],
+            &["`v1.Written`", "note/n:1", "9 bytes", "limit is 8"],
+            "raise `max_event_bytes`",
         ),
         (
             CommitErrorKind::TooManyEvents { store: store(), count: 9, limit: 8 },
-            &["note/n:1", "9 events", "limit is 8", "raise `max_commit_events`"],
+            &["note/n:1", "9 events", "limit is 8"],
+            "raise `max_commit_events`",
         ),
         (
             CommitErrorKind::NumbersExhausted { store: store(), last: "e9".parse().unwrap() },
-            &["note/n:1", "e9", "start a new store"],
+            &["note/n:1", "e9"],
+            "start a new store",
         ),
         (
-            CommitErrorKind::Materialize { store: store(), event, source: MaterializeError::app("the cause") },
-            &["`v1.Written`", "note/n:1", "the cause", "nothing was committed"],
+            CommitErrorKind::Materialize { store: store(), event, source: MaterializeError::app("ask for a title") },
+            &["`v1.Written`", "note/n:1", "nothing was committed"],
+            "ask for a title",
         ),
         (
             CommitErrorKind::MaterializerPanicked { store: store(), event, message: text() },
             &["`v1.Written`", "note/n:1", "the cause", "nothing was committed"],
+            "mend the materializer",
         ),
         (
             CommitErrorKind::Reentrant { store: store() },
-            &["note/n:1", "inside its own materializer", "commits no events"],
+            &["note/n:1", "inside its own materializer"],
+            "commits no events",
         ),
-        (CommitErrorKind::DiskFull { store: store() }, &["note/n:1", "full", "free some space"]),
-        (CommitErrorKind::Storage { store: store(), message: text() }, &["note/n:1", "the cause", "commit again"]),
+        (CommitErrorKind::DiskFull { store: store() }, &["note/n:1", "full"], "free some space"),
+        (CommitErrorKind::Storage { store: store(), message: text() }, &["note/n:1", "the cause"], "commit again"),
     ];
-    check(10, commits);
-    let materialize: &[(MaterializeError, &[&str])] = &[
-        (MaterializeError::Exists { table: "notes", message: text() }, &["`notes`", "the cause", "`upsert`"]),
-        (MaterializeError::NotOne { table: "notes", matched: 2 }, &["`notes`", "2 rows", "use `run`"]),
+    let in_store = |kind| {
+        let error = CommitError::<()>::new(kind, Vec::new());
+        assert_eq!(*error.store(), store());
+        error
+    };
+    check(commits, in_store);
+    let materialize: [Case<MaterializeError>; 8] = [
+        (MaterializeError::Exists { table: "notes", message: text() }, &["`notes`", "the cause"], "`upsert`"),
+        (MaterializeError::NotOne { table: "notes", matched: 2 }, &["`notes`", "2 rows"], "use `run`"),
         (
             MaterializeError::Reference { table: "lines".into(), message: text() },
-            &["`lines`", "the cause", "write the row"],
+            &["`lines`", "the cause"],
+            "write the row",
         ),
         (
             MaterializeError::Value { table: "notes", column: "weight", source: ValueError::NotANumber },
-            &["`notes`", "`weight`", "NaN", "use `Option<f64>`"],
+            &["`notes`", "`weight`", "NaN"],
+            "use `Option<f64>`",
         ),
-        (MaterializeError::Sql { message: text() }, &["SQL", "the cause", "change the statement"]),
-        (MaterializeError::Storage { message: text(), disk_full: false }, &["storage", "the cause"]),
-        (QueryError::Value(ValueError::NotANumber).into(), &["NaN"]),
-        (MaterializeError::app("the cause"), &["the cause"]),
+        (MaterializeError::Sql { message: text() }, &["SQL", "the cause"], "change the statement"),
+        (
+            MaterializeError::Storage { message: text(), disk_full: false },
+            &["storage", "the cause"],
+            "return this error",
+        ),
+        (QueryErrorKind::Value(ValueError::NotANumber).into(), &["NaN"], "use `Option<f64>`"),
+        (MaterializeError::app("the cause; ask for a title"), &["the cause"], "ask for a title"),
     ];
-    check(8, materialize);
+    check(materialize, in_commit);
+}
+
+/// As users get it: the commit says which store and event.
+fn in_commit(source: MaterializeError) -> CommitError<()> {
+    let kind = CommitErrorKind::Materialize { store: store(), event: "v1.Written", source };
+    CommitError::new(kind, Vec::new())
 }
 
 #[test]
 fn query_errors() {
     let sql = || "SELECT 1".to_owned();
-    let queries: &[(QueryError, &[&str])] = &[
-        (StoreError::Evicted { store: store() }.into(), &["note/n:1", "evicted", "again"]),
-        (QueryError::Sql { sql: sql(), message: text() }, &["`SELECT 1`", "the cause", "change the statement"]),
+    let queries: [Case<QueryErrorKind>; 10] = [
+        (StoreError::Evicted { store: store() }.into(), &["note/n:1", "evicted"], "again"),
+        (QueryErrorKind::Sql { sql: sql(), message: text() }, &["`SELECT 1`", "the cause"], "change the statement"),
         (
-            QueryError::MissingColumn { row: "Load", column: "open".into(), sql: sql(), found: "`a`".into() },
-            &["`Load`", "`open`", "`SELECT 1`", "`a`", "`AS open`"],
+            QueryErrorKind::MissingColumn { row: "Load", column: "open".into(), sql: sql(), found: "`a`".into() },
+            &["`Load`", "`open`", "`SELECT 1`", "`a`"],
+            "`AS open`",
         ),
         (
-            QueryError::Decode {
+            QueryErrorKind::Decode {
                 row: "notes",
                 column: "at".into(),
                 source: ValueError::Type { expected: "i64", found: "text" },
             },
-            &["`at`", "`notes`", "expected i64, found text", "`Store::verify`", "`version`"],
+            &["`at`", "`notes`", "expected i64, found text", "`Store::verify`"],
+            "`version`",
         ),
-        (QueryError::Value(ValueError::NotANumber), &["NaN", "use `Option<f64>`"]),
-        (QueryError::NotOne { row: "notes", found: "no row" }, &["`notes`", "no row", "use `first`"]),
-        (QueryError::Reentrant { store: store() }, &["note/n:1", "inside", "use the `Tables`"]),
-        (QueryError::Interrupted { store: store() }, &["note/n:1", "closing", "get it from the registry again"]),
-        (QueryError::Storage { message: text() }, &["the cause", "query again"]),
+        (QueryErrorKind::Value(ValueError::NotANumber), &["NaN"], "use `Option<f64>`"),
+        (QueryErrorKind::NotOne { row: "notes", found: "no row" }, &["`notes`", "no row"], "use `first`"),
+        (QueryErrorKind::Reentrant, &["note/n:1", "inside"], "use the `Tables`"),
+        (QueryErrorKind::Interrupted, &["note/n:1", "closing"], "get it from the registry again"),
+        (
+            QueryErrorKind::Backup { file: "/data/note.db".into(), message: text() },
+            &["the cause"],
+            "back up into a new file",
+        ),
+        (QueryErrorKind::Storage { message: text() }, &["the cause"], "query again"),
     ];
-    check(9, queries);
+    check(queries, |kind| QueryError::new(store(), kind));
+}
+
+#[test]
+fn errors_of_values_and_of_encoded_events() {
+    let value = |source| QueryErrorKind::Decode { row: "notes", column: "at".into(), source };
+    let of_type = || ("i64", text());
+    let values: [Case<ValueError>; 6] = [
+        (ValueError::NotANumber, &["NaN"], "use `Option<f64>`"),
+        (ValueError::TooFine(text()), &["the cause", "finer than a microsecond"], "round it"),
+        (
+            ValueError::Type { expected: "i64", found: "text" },
+            &["expected i64, found text"],
+            "raise the schema's `version`",
+        ),
+        (
+            ValueError::OutOfRange { expected: of_type().0, value: of_type().1 },
+            &["`i64`", "the cause"],
+            "raise the schema's `version`",
+        ),
+        (
+            ValueError::Invalid { expected: "Status", text: "Opn".into(), reason: text() },
+            &["`Opn`", "`Status`", "the cause"],
+            "raise the schema's `version`",
+        ),
+        (ValueError::MissingColumn("at".into()), &["no column at"], "run `Store::verify`"),
+    ];
+    check(values, |source| QueryError::new(store(), value(source)));
+    let json = || serde_json::from_str::<i64>("x").unwrap_err();
+    let encode = |source| CommitErrorKind::Encode { store: store(), event: "v1.Written", source };
+    let encodes: [Case<EventEncodeError>; 3] = [
+        (EventEncodeError::NotFinite, &["NaN or infinite"], "use `Option<f64>`"),
+        (EventEncodeError::TooDeep { limit: 100 }, &["100 arrays and objects"], "flatten it"),
+        (json().into(), &["expected value"], "change the value"),
+    ];
+    check(encodes, |source| CommitError::<()>::new(encode(source), Vec::new()));
+    let decodes: [Case<EventDecodeError>; 3] = [
+        (json().into(), &["expected value"], "`#[serde(default)]`"),
+        (EventDecodeError::Shape("it has arguments"), &["it has arguments"], "upcaster"),
+        (EventDecodeError::Upcast("a tag needs a title".into()), &["upcaster"], "a tag needs a title"),
+    ];
+    check(decodes, identity);
 }
 
 #[test]
 fn store_id_errors() {
     let id = || "a!b".to_owned();
-    let ids: &[(StoreIdError, &[&str])] = &[
-        (StoreIdError::Empty, &["empty", "`issue:123`"]),
-        (StoreIdError::TooLong { id: id(), bytes: 121 }, &["`a!b…`", "121 bytes", "at most 120", "shorter"]),
-        (StoreIdError::Character { id: id(), found: '!' }, &["`a!b`", "'!'", "`StoreId::from_parts` escapes"]),
-        (StoreIdError::Start { id: id(), found: '~' }, &["`a!b`", "'~'", "begin with a letter or digit"]),
-        (StoreIdError::Dots { id: id() }, &["`a!b`", "`..`", "write one dot"]),
-        (StoreIdError::EmptyPart { before: "user:".into() }, &["`user:…`", "empty", "at least one character"]),
-        (StoreIdError::Pattern { id: id(), pattern: "issue:{n}" }, &["`a!b`", "`issue:{n}`", "from their key"]),
-        (StoreIdError::Singleton { id: id() }, &["`a!b`", "use `get_singleton`"]),
+    let ids: [Case<StoreIdError>; 8] = [
+        (StoreIdError::Empty, &["empty"], "`issue:123`"),
+        (StoreIdError::TooLong { id: id(), bytes: 121 }, &["`a!b…`", "121 bytes", "at most 120"], "shorter"),
+        (StoreIdError::Character { id: id(), found: '!' }, &["`a!b`", "'!'"], "`StoreId::from_parts` escapes"),
+        (StoreIdError::Start { id: id(), found: '~' }, &["`a!b`", "'~'"], "begin with a letter or digit"),
+        (StoreIdError::Dots { id: id() }, &["`a!b`", "`..`"], "write one dot"),
+        (StoreIdError::EmptyPart { before: "user:".into() }, &["`user:…`", "empty"], "at least one character"),
+        (StoreIdError::Pattern { id: id(), pattern: "issue:{n}" }, &["`a!b`", "`issue:{n}`"], "from their key"),
+        (StoreIdError::Singleton { id: id() }, &["`a!b`"], "use `get_singleton`"),
     ];
-    check(8, ids);
+    check(ids, identity);
 }
 
 /// A variant that is added does not compile here until it has a line above.
@@ -250,7 +373,7 @@ fn every_variant(load: &LoadError, store: &StoreError, sync: &SyncError, delete:
 fn every_variant_of_calls(
     commit: &CommitErrorKind,
     materialize: &MaterializeError,
-    query: &QueryError,
+    query: &QueryErrorKind,
     id: &StoreIdError,
 ) {
     match commit {
@@ -265,9 +388,10 @@ fn every_variant_of_calls(
         MaterializeError::Query(_) | MaterializeError::App(_) => {}
     }
     match query {
-        QueryError::Store(_) | QueryError::Sql { .. } | QueryError::MissingColumn { .. } => {}
-        QueryError::Decode { .. } | QueryError::Value(_) | QueryError::NotOne { .. } => {}
-        QueryError::Reentrant { .. } | QueryError::Interrupted { .. } | QueryError::Storage { .. } => {}
+        QueryErrorKind::Store(_) | QueryErrorKind::Sql { .. } | QueryErrorKind::MissingColumn { .. } => {}
+        QueryErrorKind::Decode { .. } | QueryErrorKind::Value(_) | QueryErrorKind::NotOne { .. } => {}
+        QueryErrorKind::Reentrant | QueryErrorKind::Interrupted => {}
+        QueryErrorKind::Backup { .. } | QueryErrorKind::Storage { .. } => {}
     }
     match id {
         StoreIdError::Empty | StoreIdError::TooLong { .. } | StoreIdError::Character { .. } => {}

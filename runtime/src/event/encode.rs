@@ -26,7 +26,7 @@ pub enum EventEncodeError {
         limit: usize,
     },
     /// serde refused.
-    #[error("{0}")]
+    #[error("{0}; change the value, or how its type is serialized")]
     Serde(#[from] serde_json::Error),
 }
 
@@ -35,10 +35,10 @@ pub enum EventEncodeError {
 #[non_exhaustive]
 pub enum EventDecodeError {
     /// The text does not fit the variant.
-    #[error("its arguments do not fit: {0}")]
+    #[error("its arguments do not fit: {0}; give new fields `#[serde(default)]`, or the event an upcaster")]
     Serde(#[from] serde_json::Error),
     /// A unit variant has arguments, or another variant has none.
-    #[error("its arguments do not fit: {0}")]
+    #[error("its arguments do not fit: {0}; give the event another name and an upcaster from this one")]
     Shape(&'static str),
     /// The upcaster refused the old event.
     #[error("its upcaster refused it: {0}")]

@@ -1,7 +1,7 @@
 //! The tables without their types: what every store's materializer comes down to.
 
 use crate::{
-    error::{MaterializeError, QueryError},
+    error::{MaterializeError, QueryErrorKind},
     query::{EachRow, Reads, Statement, Text},
     storage::sqlite::{Connection, Guard, SqliteError, SqliteErrorKind},
     table::TableSchema,
@@ -66,7 +66,7 @@ impl<'a> RawTables<'a> {
         sql: &str,
         params: Result<Vec<Value>, ValueError>,
     ) -> Result<u64, MaterializeError> {
-        let values = params.map_err(QueryError::Value)?;
+        let values = params.map_err(QueryErrorKind::Value)?;
         self.alive()?;
         let params: Vec<ValueRef<'_>> = values.iter().map(Value::as_ref).collect();
         let mark = self.connection.changes_mark();
@@ -111,9 +111,9 @@ impl<'a> RawTables<'a> {
 }
 
 impl Reads for RawTables<'_> {
-    fn rows(&mut self, statement: &Statement<'_>, each: &mut EachRow<'_>) -> Result<(), QueryError> {
+    fn rows(&mut self, statement: &Statement<'_>, each: &mut EachRow<'_>) -> Result<(), QueryErrorKind> {
         if let Some(failure) = &self.failure {
-            return Err(QueryError::Storage { message: failure.message.clone() });
+            return Err(QueryErrorKind::Storage { message: failure.message.clone() });
         }
         self.connection.read_with(statement, Guard::Materializer, each).map_err(|error| {
             if let Some(error) = error.sqlite() {

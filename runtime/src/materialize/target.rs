@@ -1,7 +1,7 @@
 //! Which rows an update or a delete is about.
 
 use crate::{
-    error::QueryError,
+    error::QueryErrorKind,
     query::{ByKey, Select, SelectSpec, Text},
     schema::HasTable,
     table::{Table, TableSchema},
@@ -61,7 +61,7 @@ impl<T: Table> Target for Select<T> {
 
 impl Rows {
     /// ` WHERE ..`
-    pub(super) fn push_where(&self, text: &mut Text, table: &TableSchema) -> Result<(), QueryError> {
+    pub(super) fn push_where(&self, text: &mut Text, table: &TableSchema) -> Result<(), QueryErrorKind> {
         match self {
             Self::Key(key) => {
                 text.push(&table.statements().by_key);

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::{
-    Durability, HasTable, MaterializeError, QueryError, RowChange, SqlQuery, Table,
+    Durability, HasTable, MaterializeError, QueryErrorKind, RowChange, SqlQuery, Table,
     storage::sqlite::{Access, Connection, Place, SqliteErrorKind},
     value::Value,
 };
@@ -179,7 +179,7 @@ fn a_value_without_a_stored_form_names_table_and_column() {
     let error = tables.update(Person::all()).set(Person::SCORE, f64::NAN).run().expect_err("refuses");
     assert!(matches!(error, MaterializeError::Value { column: "score", .. }), "{error}");
     let error = tables.delete(Person::filter(Person::SCORE.gt(f64::NAN))).run().expect_err("refuses");
-    assert!(matches!(error, MaterializeError::Query(QueryError::Value(_))), "{error}");
+    assert!(matches!(error, MaterializeError::Query(QueryErrorKind::Value(_))), "{error}");
     assert_eq!(tables.query(Person::all().count()), Ok(0));
 }
 
@@ -259,7 +259,7 @@ fn a_query_in_a_materializer_sees_what_the_event_wrote_and_is_the_same_for_every
     assert_eq!(tables.query((Person::by_key("ann"), Task::all().count())), Ok((Some(person("ann", 1)), 0)));
     let raw = &mut tables.raw;
     let random = SqlQuery::<(), Vec<i64>>::__new("SELECT random()", Vec::new()).__run(raw);
-    assert!(matches!(random, Err(QueryError::Sql { .. })), "{random:?}");
+    assert!(matches!(random, Err(QueryErrorKind::Sql { .. })), "{random:?}");
     let count = format!("SELECT count(*) FROM {} WHERE number = :number", Person::schema().name);
     let count: &'static str = count.leak();
     let number = vec![("number", Ok(Value::Integer(1)))];

@@ -4,7 +4,7 @@ use std::{fmt, marker::PhantomData};
 
 use super::{Query, Reads, run};
 use crate::{
-    error::QueryError,
+    error::QueryErrorKind,
     table::{IntoKey, Table},
     value::{Value, ValueError, ValueRef},
 };
@@ -25,7 +25,7 @@ impl<T: Table> ByKey<T> {
         Self { key: key.into_key(), table: PhantomData }
     }
 
-    /// The row, which must be there: otherwise a [`QueryError::NotOne`].
+    /// The row, which must be there: otherwise a [`QueryErrorKind::NotOne`].
     pub fn one(self) -> OneByKey<T> {
         OneByKey(self)
     }
@@ -34,7 +34,7 @@ impl<T: Table> ByKey<T> {
 impl<T: Table> Query for ByKey<T> {
     type Output = Option<T>;
 
-    fn __run(&self, on: &mut dyn Reads) -> Result<Self::Output, QueryError> {
+    fn __run(&self, on: &mut dyn Reads) -> Result<Self::Output, QueryErrorKind> {
         let key = self.key.as_ref().map_err(Clone::clone)?;
         let mut params = [ValueRef::Null; MAX_KEY];
         let params = key_params(key, &mut params);
@@ -57,8 +57,8 @@ pub(crate) fn key_params<'a, 'b>(key: &'b [Value], into: &'a mut [ValueRef<'b>; 
 impl<T: Table> Query for OneByKey<T> {
     type Output = T;
 
-    fn __run(&self, on: &mut dyn Reads) -> Result<Self::Output, QueryError> {
-        self.0.__run(on)?.ok_or(QueryError::NotOne { row: T::NAME, found: "no row" })
+    fn __run(&self, on: &mut dyn Reads) -> Result<Self::Output, QueryErrorKind> {
+        self.0.__run(on)?.ok_or(QueryErrorKind::NotOne { row: T::NAME, found: "no row" })
     }
 }
 

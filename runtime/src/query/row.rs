@@ -1,7 +1,7 @@
 //! Rows: what a statement yields, decoded into Rust types.
 
 use crate::{
-    error::QueryError,
+    error::QueryErrorKind,
     value::{ColumnValue, Value, ValueError, ValueRef},
 };
 
@@ -24,7 +24,7 @@ pub trait Row: Sized + Send + Sync + 'static {
     ///
     /// # Errors
     /// When a column is missing or does not decode.
-    fn decode(row: &RowRef<'_>) -> Result<Self, QueryError>;
+    fn decode(row: &RowRef<'_>) -> Result<Self, QueryErrorKind>;
 }
 
 /// For generated code.
@@ -78,7 +78,7 @@ impl<'a> RowRef<'a> {
     ///
     /// # Errors
     /// When there is no such column or it does not decode.
-    pub fn get<V: ColumnValue>(&self, row: &'static str, index: usize) -> Result<V, QueryError> {
+    pub fn get<V: ColumnValue>(&self, row: &'static str, index: usize) -> Result<V, QueryErrorKind> {
         self.__get(row, index, V::decode)
     }
 
@@ -92,7 +92,7 @@ impl<'a> RowRef<'a> {
         row: &'static str,
         index: usize,
         decode: impl FnOnce(ValueRef<'_>) -> Result<V, ValueError>,
-    ) -> Result<V, QueryError> {
+    ) -> Result<V, QueryErrorKind> {
         let place = self.place(index);
         if place >= self.source.len() {
             return Err(self.failed(row, place, ValueError::MissingColumn((index + 1).to_string())));
@@ -105,8 +105,8 @@ impl<'a> RowRef<'a> {
     }
 
     #[cold]
-    fn failed(&self, row: &'static str, place: usize, source: ValueError) -> QueryError {
+    fn failed(&self, row: &'static str, place: usize, source: ValueError) -> QueryErrorKind {
         let column = self.source.name(place).map_or_else(|| (place + 1).to_string(), str::to_owned);
-        QueryError::Decode { row, column, source }
+        QueryErrorKind::Decode { row, column, source }
     }
 }

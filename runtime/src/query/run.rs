@@ -2,7 +2,7 @@
 
 use super::{EachRow, Origin, Params, Reads, Row, RowRef, Statement, predicate::Condition, render::Rendered};
 use crate::{
-    error::QueryError,
+    error::QueryErrorKind,
     table::TableSchema,
     value::{Value, ValueRef},
 };
@@ -46,7 +46,7 @@ impl Text {
         self.0.params.iter().map(Value::as_ref).collect()
     }
 
-    fn run<R: Row>(&self, on: &mut dyn Reads, each: &mut EachRow<'_>) -> Result<(), QueryError> {
+    fn run<R: Row>(&self, on: &mut dyn Reads, each: &mut EachRow<'_>) -> Result<(), QueryErrorKind> {
         let params = self.params();
         on.rows(&built::<R>(&self.0.sql, &params), each)
     }
@@ -58,23 +58,23 @@ pub(super) fn built<'a, R: Row>(sql: &'a str, params: &'a [ValueRef<'a>]) -> Sta
 }
 
 /// Every row.
-pub(super) fn all<R: Row>(on: &mut dyn Reads, text: &Text) -> Result<Vec<R>, QueryError> {
+pub(super) fn all<R: Row>(on: &mut dyn Reads, text: &Text) -> Result<Vec<R>, QueryErrorKind> {
     collect_all(|each| text.run::<R>(on, each))
 }
 
 /// The first row, if there is one.
-pub(super) fn first<R: Row>(on: &mut dyn Reads, text: &Text) -> Result<Option<R>, QueryError> {
+pub(super) fn first<R: Row>(on: &mut dyn Reads, text: &Text) -> Result<Option<R>, QueryErrorKind> {
     collect_first(|each| text.run::<R>(on, each))
 }
 
 /// The only row.
-pub(super) fn one<R: Row>(on: &mut dyn Reads, text: &Text) -> Result<R, QueryError> {
+pub(super) fn one<R: Row>(on: &mut dyn Reads, text: &Text) -> Result<R, QueryErrorKind> {
     collect_one(|each| text.run::<R>(on, each))
 }
 
 pub(super) fn collect_all<R: Row>(
-    run: impl FnOnce(&mut EachRow<'_>) -> Result<(), QueryError>,
-) -> Result<Vec<R>, QueryError> {
+    run: impl FnOnce(&mut EachRow<'_>) -> Result<(), QueryErrorKind>,
+) -> Result<Vec<R>, QueryErrorKind> {
     let mut rows = Vec::new();
     run(&mut |row: &RowRef<'_>| {
         rows.push(R::decode(row)?);
@@ -84,8 +84,8 @@ pub(super) fn collect_all<R: Row>(
 }
 
 pub(super) fn collect_first<R: Row>(
-    run: impl FnOnce(&mut EachRow<'_>) -> Result<(), QueryError>,
-) -> Result<Option<R>, QueryError> {
+    run: impl FnOnce(&mut EachRow<'_>) -> Result<(), QueryErrorKind>,
+) -> Result<Option<R>, QueryErrorKind> {
     let mut first = None;
     run(&mut |row: &RowRef<'_>| {
         first = Some(R::decode(row)?);
@@ -95,8 +95,8 @@ pub(super) fn collect_first<R: Row>(
 }
 
 pub(super) fn collect_one<R: Row>(
-    run: impl FnOnce(&mut EachRow<'_>) -> Result<(), QueryError>,
-) -> Result<R, QueryError> {
+    run: impl FnOnce(&mut EachRow<'_>) -> Result<(), QueryErrorKind>,
+) -> Result<R, QueryErrorKind> {
     let (mut first, mut more) = (None, false);
     run(&mut |row: &RowRef<'_>| {
         more = first.is_some();
@@ -107,7 +107,7 @@ pub(super) fn collect_one<R: Row>(
     })?;
     match first {
         Some(row) if !more => Ok(row),
-        Some(_) => Err(QueryError::NotOne { row: R::NAME, found: "more than one row" }),
-        None => Err(QueryError::NotOne { row: R::NAME, found: "no row" }),
+        Some(_) => Err(QueryErrorKind::NotOne { row: R::NAME, found: "more than one row" }),
+        None => Err(QueryErrorKind::NotOne { row: R::NAME, found: "no row" }),
     }
 }

@@ -8,7 +8,7 @@ use super::{
     run::{self, Text},
 };
 use crate::{
-    error::QueryError,
+    error::QueryErrorKind,
     table::{IntoOrder, Order, Table, TableSchema},
     value::Value,
 };
@@ -95,14 +95,14 @@ impl<T: Table> Select<T> {
         First(self)
     }
 
-    /// The only row: none or several are a [`QueryError::NotOne`].
+    /// The only row: none or several are a [`QueryErrorKind::NotOne`].
     pub fn one(self) -> One<T> {
         One(self)
     }
 }
 
 impl SelectSpec {
-    pub(crate) fn check(&self) -> Result<(), QueryError> {
+    pub(crate) fn check(&self) -> Result<(), QueryErrorKind> {
         self.condition.error.clone().map_or(Ok(()), |error| Err(error.into()))
     }
 
@@ -155,7 +155,7 @@ impl SelectSpec {
         self.limit.is_some() || self.offset > 0
     }
 
-    fn rows(&self, table: &TableSchema, most: Option<u64>) -> Result<Text, QueryError> {
+    fn rows(&self, table: &TableSchema, most: Option<u64>) -> Result<Text, QueryErrorKind> {
         self.check()?;
         let mut text = Text::default();
         text.push(&table.statements().select);
@@ -165,7 +165,7 @@ impl SelectSpec {
         Ok(text)
     }
 
-    pub(crate) fn count(&self, table: &TableSchema) -> Result<Text, QueryError> {
+    pub(crate) fn count(&self, table: &TableSchema) -> Result<Text, QueryErrorKind> {
         self.check()?;
         let mut text = Text::default();
         let cut = self.is_cut();
@@ -178,7 +178,7 @@ impl SelectSpec {
         Ok(text)
     }
 
-    fn exists(&self, table: &TableSchema) -> Result<Text, QueryError> {
+    fn exists(&self, table: &TableSchema) -> Result<Text, QueryErrorKind> {
         self.check()?;
         let mut text = Text::default();
         text.push("SELECT EXISTS (SELECT 1");
@@ -192,7 +192,7 @@ impl SelectSpec {
 impl<T: Table> Query for Select<T> {
     type Output = Vec<T>;
 
-    fn __run(&self, on: &mut dyn Reads) -> Result<Self::Output, QueryError> {
+    fn __run(&self, on: &mut dyn Reads) -> Result<Self::Output, QueryErrorKind> {
         run::all(on, &self.spec.rows(T::schema(), None)?)
     }
 }
@@ -200,7 +200,7 @@ impl<T: Table> Query for Select<T> {
 impl<T: Table> Query for First<T> {
     type Output = Option<T>;
 
-    fn __run(&self, on: &mut dyn Reads) -> Result<Self::Output, QueryError> {
+    fn __run(&self, on: &mut dyn Reads) -> Result<Self::Output, QueryErrorKind> {
         run::first(on, &self.0.spec.rows(T::schema(), Some(1))?)
     }
 }
@@ -208,7 +208,7 @@ impl<T: Table> Query for First<T> {
 impl<T: Table> Query for One<T> {
     type Output = T;
 
-    fn __run(&self, on: &mut dyn Reads) -> Result<Self::Output, QueryError> {
+    fn __run(&self, on: &mut dyn Reads) -> Result<Self::Output, QueryErrorKind> {
         run::one(on, &self.0.spec.rows(T::schema(), Some(2))?)
     }
 }
@@ -216,7 +216,7 @@ impl<T: Table> Query for One<T> {
 impl<T: Table> Query for Count<T> {
     type Output = u64;
 
-    fn __run(&self, on: &mut dyn Reads) -> Result<Self::Output, QueryError> {
+    fn __run(&self, on: &mut dyn Reads) -> Result<Self::Output, QueryErrorKind> {
         let rows: i64 = run::one(on, &self.0.spec.count(T::schema())?)?;
         Ok(rows.unsigned_abs())
     }
@@ -225,7 +225,7 @@ impl<T: Table> Query for Count<T> {
 impl<T: Table> Query for Exists<T> {
     type Output = bool;
 
-    fn __run(&self, on: &mut dyn Reads) -> Result<Self::Output, QueryError> {
+    fn __run(&self, on: &mut dyn Reads) -> Result<Self::Output, QueryErrorKind> {
         run::one(on, &self.0.spec.exists(T::schema())?)
     }
 }

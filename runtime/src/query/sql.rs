@@ -4,7 +4,7 @@ use std::{fmt, marker::PhantomData};
 
 use super::{EachRow, Origin, Params, Query, Reads, Row, Statement, run};
 use crate::{
-    error::QueryError,
+    error::QueryErrorKind,
     value::{Value, ValueError, ValueRef},
 };
 
@@ -32,17 +32,19 @@ pub trait SqlShape: Send + Sync + 'static {
 
     /// Runs a statement and collects its rows.
     #[doc(hidden)]
-    fn __collect(run: impl FnOnce(&mut EachRow<'_>) -> Result<(), QueryError>) -> Result<Self::Output, QueryError>;
+    fn __collect(
+        run: impl FnOnce(&mut EachRow<'_>) -> Result<(), QueryErrorKind>,
+    ) -> Result<Self::Output, QueryErrorKind>;
 }
 
-/// The shape of a query that yields exactly one row: none or several are a [`QueryError::NotOne`].
+/// The shape of a query that yields exactly one row: none or several are a [`QueryErrorKind::NotOne`].
 pub struct ExactlyOne<T>(PhantomData<fn() -> T>);
 
 impl<T: Row> SqlShape for Vec<T> {
     type Row = T;
     type Output = Self;
 
-    fn __collect(run: impl FnOnce(&mut EachRow<'_>) -> Result<(), QueryError>) -> Result<Self, QueryError> {
+    fn __collect(run: impl FnOnce(&mut EachRow<'_>) -> Result<(), QueryErrorKind>) -> Result<Self, QueryErrorKind> {
         run::collect_all(run)
     }
 }
@@ -51,7 +53,7 @@ impl<T: Row> SqlShape for Option<T> {
     type Row = T;
     type Output = Self;
 
-    fn __collect(run: impl FnOnce(&mut EachRow<'_>) -> Result<(), QueryError>) -> Result<Self, QueryError> {
+    fn __collect(run: impl FnOnce(&mut EachRow<'_>) -> Result<(), QueryErrorKind>) -> Result<Self, QueryErrorKind> {
         run::collect_first(run)
     }
 }
@@ -60,7 +62,7 @@ impl<T: Row> SqlShape for ExactlyOne<T> {
     type Row = T;
     type Output = T;
 
-    fn __collect(run: impl FnOnce(&mut EachRow<'_>) -> Result<(), QueryError>) -> Result<T, QueryError> {
+    fn __collect(run: impl FnOnce(&mut EachRow<'_>) -> Result<(), QueryErrorKind>) -> Result<T, QueryErrorKind> {
         run::collect_one(run)
     }
 }
@@ -76,7 +78,7 @@ impl<D, S> SqlQuery<D, S> {
 impl<D: 'static, S: SqlShape> Query for SqlQuery<D, S> {
     type Output = S::Output;
 
-    fn __run(&self, on: &mut dyn Reads) -> Result<Self::Output, QueryError> {
+    fn __run(&self, on: &mut dyn Reads) -> Result<Self::Output, QueryErrorKind> {
         let param = |(name, value): &(&'static str, Result<Value, ValueError>)| match value {
             Ok(value) => Ok((*name, value.clone())),
             Err(error) => Err(error.clone()),

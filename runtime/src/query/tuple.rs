@@ -1,7 +1,7 @@
 //! Tuples of queries: all on one snapshot.
 
 use super::{FitsSchema, Query, Reads};
-use crate::error::QueryError;
+use crate::error::QueryErrorKind;
 
 macro_rules! tuples {
     ($(($($query:ident $field:tt),+)),+ $(,)?) => {$(
@@ -10,7 +10,7 @@ macro_rules! tuples {
 
             const __ONE_STATEMENT: bool = false;
 
-            fn __run(&self, on: &mut dyn Reads) -> Result<Self::Output, QueryError> {
+            fn __run(&self, on: &mut dyn Reads) -> Result<Self::Output, QueryErrorKind> {
                 Ok(($(self.$field.__run(on)?,)+))
             }
         }

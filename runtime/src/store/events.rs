@@ -13,7 +13,7 @@ use futures_core::Stream;
 
 use super::{Engine, observer::Observer, read::Span, watch::WatchSlot};
 use crate::{
-    error::{QueryError, StoreError},
+    error::{QueryError, QueryErrorKind, StoreError},
     event::{EventNumber, StoredEvent},
     storage::eventlog::{LogCursor, LogError, place_of},
 };
@@ -36,7 +36,7 @@ impl Engine {
     }
 
     /// A row of the log that does not check stops the store: nothing that is built on the log can be trusted.
-    pub(super) fn log_refused(&self, error: LogError) -> QueryError {
+    pub(super) fn log_refused(&self, error: LogError) -> QueryErrorKind {
         match error {
             LogError::Sqlite(error) => self.refused("the eventlog", error),
             LogError::Damaged { .. } => {
@@ -99,8 +99,8 @@ impl Events {
         let limit = self.limit(engine);
         // A log may hold more client-only events in a row than one read brings.
         while self.ready.is_empty() && from < limit {
-            let read = engine.log_after(from, READ_EVENTS).map_err(|error| match error {
-                QueryError::Store(error) => error,
+            let read = engine.log_after(from, READ_EVENTS).map_err(|error| match error.into_kind() {
+                QueryErrorKind::Store(error) => error,
                 other => engine
                     .gate
                     .check_read()

@@ -8,7 +8,7 @@ use super::{
     readers::{Lease, Reader},
 };
 use crate::{
-    error::{QueryError, StoreError},
+    error::{QueryError, QueryErrorKind, StoreError},
     event::EventNumber,
     query::{EachRow, Fits, Query, Reads, Statement},
     storage::{
@@ -41,19 +41,32 @@ impl Engine {
             span.record("rows", session.rows);
             Ok(())
         })?;
-        output.ok_or_else(|| self.interrupted())
+        output.ok_or_else(|| self.query_error(QueryErrorKind::Interrupted))
     }
 
     /// Runs `work` on a connection that reads.
     pub(super) fn read(
         &self,
         span: Span,
-        work: &mut dyn FnMut(&mut Connection) -> Result<(), QueryError>,
+        work: &mut dyn FnMut(&mut Connection) -> Result<(), QueryErrorKind>,
     ) -> Result<(), QueryError> {
+        self.try_read(span, work).map_err(|kind| self.query_error(kind))
+    }
+
+    /// Names this store in an error.
+    fn query_error(&self, kind: QueryErrorKind) -> QueryError {
+        QueryError::new(self.store(), kind)
+    }
+
+    fn try_read(
+        &self,
+        span: Span,
+        work: &mut dyn FnMut(&mut Connection) -> Result<(), QueryErrorKind>,
+    ) -> Result<(), QueryErrorKind> {
         self.gate.check_read()?;
         self.note_call();
         if inside::inside(self.address()) == Some(Inside::Materializer) {
-            return Err(QueryError::Reentrant { store: self.store() });
+            return Err(QueryErrorKind::Reentrant);
         }
         match self.reader()? {
             Some(reader) => self.read_pooled(reader, span, work),
@@ -62,7 +75,7 @@ impl Engine {
     }
 
     /// A reader; `None` where the store's own connection must serve.
-    fn reader(&self) -> Result<Option<Reader>, QueryError> {
+    fn reader(&self) -> Result<Option<Reader>, QueryErrorKind> {
         if self.shared.place == Place::Memory {
             return Ok(None);
         }
@@ -93,11 +106,11 @@ impl Engine {
         &self,
         reader: Reader,
         span: Span,
-        work: &mut dyn FnMut(&mut Connection) -> Result<(), QueryError>,
-    ) -> Result<(), QueryError> {
+        work: &mut dyn FnMut(&mut Connection) -> Result<(), QueryErrorKind>,
+    ) -> Result<(), QueryErrorKind> {
         // Given back also when `work` panics, with its transaction ended.
         let mut lent = Lent { engine: self, reader: Some(reader) };
-        let Some(reader) = lent.reader.as_mut() else { return Err(self.interrupted()) };
+        let Some(reader) = lent.reader.as_mut() else { return Err(QueryErrorKind::Interrupted) };
         let _active = self.reads.enter(&reader.interrupter);
         self.run(&mut reader.connection, span, work)
     }
@@ -105,10 +118,10 @@ impl Engine {
     fn read_alone(
         &self,
         span: Span,
-        work: &mut dyn FnMut(&mut Connection) -> Result<(), QueryError>,
-    ) -> Result<(), QueryError> {
+        work: &mut dyn FnMut(&mut Connection) -> Result<(), QueryErrorKind>,
+    ) -> Result<(), QueryErrorKind> {
         if inside::inside(self.address()).is_some() {
-            return Err(QueryError::Reentrant { store: self.store() });
+            return Err(QueryErrorKind::Reentrant);
         }
         let mut slot = self.lock_writer();
         let Some(writer) = slot.as_mut() else { return Err(self.closed_store().into()) };
@@ -123,8 +136,8 @@ impl Engine {
         &self,
         connection: &mut Connection,
         span: Span,
-        work: &mut dyn FnMut(&mut Connection) -> Result<(), QueryError>,
-    ) -> Result<(), QueryError> {
+        work: &mut dyn FnMut(&mut Connection) -> Result<(), QueryErrorKind>,
+    ) -> Result<(), QueryErrorKind> {
         // Whoever stopped the store before the read was noted did not interrupt it.
         self.gate.check_read()?;
         if span == Span::Statement {
@@ -136,22 +149,13 @@ impl Engine {
     }
 
     /// An error of SQLite in a read.
-    pub(super) fn refused(&self, sql: &str, error: SqliteError) -> QueryError {
+    pub(super) fn refused(&self, sql: &str, error: SqliteError) -> QueryErrorKind {
         self.notice(&error);
         match (error.kind, self.gate.check_read()) {
-            (SqliteErrorKind::Interrupted, _) => self.interrupted(),
+            (SqliteErrorKind::Interrupted, _) => QueryErrorKind::Interrupted,
             (_, Err(stopped)) => stopped.into(),
-            (_, Ok(())) => match error.into_query_error(sql) {
-                QueryError::Storage { message } => {
-                    QueryError::Storage { message: format!("{message} (store {})", self.store()) }
-                }
-                other => other,
-            },
+            (_, Ok(())) => error.into_query_error(sql),
         }
-    }
-
-    fn interrupted(&self) -> QueryError {
-        QueryError::Interrupted { store: self.store() }
     }
 
     pub(super) fn closed_store(&self) -> StoreError {
@@ -183,7 +187,7 @@ impl Drop for Lent<'_> {
 struct Transaction<'a>(&'a mut Connection);
 
 impl<'a> Transaction<'a> {
-    fn begin(engine: &Engine, connection: &'a mut Connection) -> Result<Self, QueryError> {
+    fn begin(engine: &Engine, connection: &'a mut Connection) -> Result<Self, QueryErrorKind> {
         connection.execute("BEGIN", &[]).map_err(|error| engine.refused("BEGIN", error))?;
         Ok(Self(connection))
     }
@@ -208,7 +212,7 @@ struct Session<'a> {
 }
 
 impl Reads for Session<'_> {
-    fn rows(&mut self, statement: &Statement<'_>, each: &mut EachRow<'_>) -> Result<(), QueryError> {
+    fn rows(&mut self, statement: &Statement<'_>, each: &mut EachRow<'_>) -> Result<(), QueryErrorKind> {
         self.engine.gate.check_read()?;
         let rows = &mut self.rows;
         let read = self.connection.read_with(statement, Guard::ReadOnlySql, &mut |row| {
@@ -236,7 +240,7 @@ impl<D> Snapshot<'_, D> {
     /// Those of [`Store::query`](crate::Store::query).
     pub fn query<Q: Query + Fits<D>>(&self, query: Q) -> Result<Q::Output, QueryError> {
         let Ok(mut session) = self.session.try_borrow_mut() else { return Err(self.reentrant()) };
-        query.__run(&mut *session)
+        query.__run(&mut *session).map_err(|kind| self.engine.query_error(kind))
     }
 
     /// The number of the last event of this state.
@@ -255,12 +259,13 @@ impl<D> Snapshot<'_, D> {
                 _ => None,
             })
         });
-        Ok(head.map_err(|error| engine.refused(sql, error))?.flatten().unwrap_or(EventNumber::ZERO))
+        let head = head.map_err(|error| engine.query_error(engine.refused(sql, error)))?;
+        Ok(head.flatten().unwrap_or(EventNumber::ZERO))
     }
 
     fn reentrant(&self) -> QueryError {
         // A query that asks another one of the same snapshot from inside; no query of larder's does.
-        QueryError::Reentrant { store: self.engine.store() }
+        self.engine.query_error(QueryErrorKind::Reentrant)
     }
 }
 
@@ -279,9 +284,10 @@ pub(crate) fn read<D, R>(
     engine.read(Span::Snapshot, &mut |connection| {
         if let Some(work) = work.take() {
             let session = RefCell::new(Session { engine, connection, rows: 0 });
-            output = Some(work(&Snapshot { engine, session, types: PhantomData })?);
+            // An error of `work` says already which store it is about.
+            output = Some(work(&Snapshot { engine, session, types: PhantomData }));
         }
         Ok(())
     })?;
-    output.ok_or_else(|| engine.interrupted())
+    output.unwrap_or_else(|| Err(engine.query_error(QueryErrorKind::Interrupted)))
 }

@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{Engine, EngineHost, Maintained, OpenRequest, ReaderPool, Store, StoreName};
 use crate::{
-    CommitErrorKind, QueryError, SqliteAdapter, StoreError,
+    CommitErrorKind, QueryErrorKind, SqliteAdapter, StoreError,
     clock::Runtime,
     define_store,
     definition::StoreDefinition,
@@ -181,7 +181,8 @@ fn damage_stops_the_store_for_good_and_the_host_hears_of_it_once() {
         let damage = SqliteError::new(SqliteErrorKind::Corrupt, "database disk image is malformed");
         store.engine.notice(&damage);
         store.engine.notice(&damage);
-        assert!(matches!(store.query(Note::all()), Err(QueryError::Store(StoreError::Stopped { .. }))));
+        let stopped = store.query(Note::all()).unwrap_err();
+        assert!(matches!(stopped.kind(), QueryErrorKind::Store(StoreError::Stopped { .. })), "{stopped}");
         assert!(store.commit(note(1, 1)).is_err());
         assert_eq!(host.stopped.lock().unwrap().len(), 1);
     }

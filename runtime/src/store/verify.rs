@@ -6,7 +6,7 @@ use super::{
     replay::{Apart, ReplayError, replay},
 };
 use crate::{
-    error::QueryError,
+    error::{QueryError, QueryErrorKind},
     options::Durability,
     storage::{
         eventlog::{self, LogCursor, LogHead},
@@ -77,7 +77,7 @@ impl Engine {
                     return Ok(());
                 }
                 Err(ReplayError::Log(error)) => return Err(self.log_refused(error)),
-                Err(ReplayError::Tables(error)) => return Err(error.into_query_error("tables in memory")),
+                Err(ReplayError::Tables(error)) => return Err(in_memory(&error)),
                 Err(ReplayError::Observer(error)) => return Err(error.into()),
             }
             for table in self.shared.model.tables() {
@@ -91,8 +91,8 @@ impl Engine {
         Ok(report)
     }
 
-    fn fresh_tables(&self) -> Result<Connection, QueryError> {
-        let failed = |error: SqliteError| error.into_query_error("tables in memory");
+    fn fresh_tables(&self) -> Result<Connection, QueryErrorKind> {
+        let failed = |error: SqliteError| in_memory(&error);
         let access = Access::Writer { create: true, durability: Durability::Process };
         let mut fresh = Connection::open(&Place::Memory, access).map_err(failed)?;
         fresh.batch("BEGIN").map_err(failed)?;
@@ -106,12 +106,16 @@ impl Engine {
         table: &'static TableSchema,
         stored: &mut Connection,
         fresh: &mut Connection,
-    ) -> Result<TableReport, QueryError> {
+    ) -> Result<TableReport, QueryErrorKind> {
         self.gate.check_read()?;
         let (rows, hash) = table_hash(stored, table).map_err(|error| self.refused(table.name, error))?;
-        let fresh = table_hash(fresh, table).map_err(|error| error.into_query_error(table.name))?;
+        let fresh = table_hash(fresh, table).map_err(|error| in_memory(&error))?;
         Ok(TableReport { name: table.name, rows, expected_rows: fresh.0, hash, expected_hash: fresh.1 })
     }
+}
+
+fn in_memory(error: &SqliteError) -> QueryErrorKind {
+    QueryErrorKind::Storage { message: format!("tables in memory: {error}") }
 }
 
 /// How many rows a table has, and the hash of all in key order. The table's own b-tree is read, so that a damaged index cannot

@@ -35,7 +35,12 @@ async fn a_backup_goes_into_a_new_file_and_not_over_another() {
         store.commit(written(1)).unwrap();
         let copy = lab.beside("copy.db");
         store.backup(&copy).unwrap();
-        assert!(store.backup(&copy).unwrap_err().to_string().contains("exists already"));
+        let refused = store.backup(&copy).unwrap_err();
+        assert!(matches!(refused.kind(), larder::QueryErrorKind::Backup { file, .. } if *file == copy), "{refused}");
+        let (text, store_name) = (refused.to_string(), store.name().to_string());
+        for word in [store_name.as_str(), "copy.db", "exists already", "back up into a new file"] {
+            assert!(text.contains(word), "{text}");
+        }
         store.commit(written(2)).unwrap();
     }
 }

@@ -6,7 +6,7 @@ use std::{
     path::Path,
 };
 
-use larder::{EventNumber, LoadError, QueryError, StoreError, prelude::*};
+use larder::{EventNumber, LoadError, QueryErrorKind, StoreError, prelude::*};
 use larder_tests::{
     lab::{Lab, with_ending},
     notebook::{Note, Notebook, written},
@@ -68,7 +68,8 @@ async fn damage_in_the_middle_of_the_log_is_found_when_it_is_read_and_stops_the_
         }
     };
     assert!(matches!(&error, StoreError::Stopped { reason, .. } if reason.contains("event e500")), "{error}");
-    assert!(matches!(store.query(Note::all()), Err(QueryError::Store(StoreError::Stopped { .. }))));
+    let stopped = store.query(Note::all()).unwrap_err();
+    assert!(matches!(stopped.kind(), QueryErrorKind::Store(StoreError::Stopped { .. })), "{stopped}");
     assert!(store.commit(written(2_000)).is_err());
 }
 
@@ -173,7 +174,7 @@ async fn damaged_tables_stop_the_store_at_first_touch_and_are_rebuilt_by_the_nex
     zero_page(&lab, page);
     let store = lab.open::<Notebook>().await;
     let error = store.query(Note::all()).unwrap_err();
-    assert!(matches!(error, QueryError::Store(StoreError::Stopped { .. })), "{error}");
+    assert!(matches!(error.kind(), QueryErrorKind::Store(StoreError::Stopped { .. })), "{error}");
     drop(store);
     lab.close().await;
     let store = lab.open::<Notebook>().await;

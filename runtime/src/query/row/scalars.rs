@@ -5,7 +5,7 @@ use serde::{Serialize, de::DeserializeOwned};
 use super::{Row, RowRef};
 use crate::{
     Timestamp, Uuid,
-    error::QueryError,
+    error::QueryErrorKind,
     value::{Json, NotNull},
 };
 
@@ -15,7 +15,7 @@ macro_rules! scalars {
             const NAME: &'static str = $name;
             const COLUMNS: &'static [&'static str] = &[];
 
-            fn decode(row: &RowRef<'_>) -> Result<Self, QueryError> {
+            fn decode(row: &RowRef<'_>) -> Result<Self, QueryErrorKind> {
                 row.get(Self::NAME, 0)
             }
         }

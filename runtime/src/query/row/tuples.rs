@@ -1,7 +1,7 @@
 //! A tuple of column values as a row, by position.
 
 use super::{Row, RowRef};
-use crate::{error::QueryError, value::ColumnValue};
+use crate::{error::QueryErrorKind, value::ColumnValue};
 
 macro_rules! tuples {
     ($(($($value:ident $index:literal),+)),+ $(,)?) => {$(
@@ -9,7 +9,7 @@ macro_rules! tuples {
             const NAME: &'static str = "a tuple";
             const COLUMNS: &'static [&'static str] = &[];
 
-            fn decode(row: &RowRef<'_>) -> Result<Self, QueryError> {
+            fn decode(row: &RowRef<'_>) -> Result<Self, QueryErrorKind> {
                 Ok(($(row.get::<$value>(Self::NAME, $index)?,)+))
             }
         }

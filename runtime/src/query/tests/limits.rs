@@ -99,7 +99,7 @@ fn a_value_without_a_stored_form_is_an_error_of_the_query() {
     let mut connection = database(&[item(1)]);
     let nan = Item::SCORE.eq(f64::NAN);
     let error = Item::filter(Item::ID.eq(1).or(nan)).__run(&mut connection).expect_err("refuses");
-    assert!(matches!(error, crate::QueryError::Value(crate::ValueError::NotANumber)), "{error}");
+    assert!(matches!(error, crate::QueryErrorKind::Value(crate::ValueError::NotANumber)), "{error}");
     assert!(Item::all().filter(Item::SCORE.in_([1.0, f64::NAN])).count().__run(&mut connection).is_err());
 }
 

@@ -14,10 +14,7 @@ impl Connection {
     /// returns; after an error it is gone.
     pub(crate) fn backup_to(&mut self, path: &Path) -> Result<(), SqliteError> {
         if path.symlink_metadata().is_ok() {
-            return Err(SqliteError::new(
-                SqliteErrorKind::CannotOpen,
-                format!("{} exists already; back up into a new file", path.display()),
-            ));
+            return Err(SqliteError::new(SqliteErrorKind::CannotOpen, "it exists already"));
         }
         make_private(path)?;
         self.copy_to(path).inspect_err(|_| {
@@ -51,7 +48,7 @@ fn copy(from: &rusqlite::Connection, to: &mut rusqlite::Connection) -> Result<()
         match backup.step(STEP_PAGES)? {
             StepResult::Done => return Ok(()),
             StepResult::More => {}
-            _ => return Err(SqliteError::new(SqliteErrorKind::Busy, "the database is busy, back up again")),
+            _ => return Err(SqliteError::new(SqliteErrorKind::Busy, "the database is busy")),
         }
     }
 }

@@ -5,13 +5,13 @@ use super::{
     row::{Param, SqliteRow},
 };
 use crate::{
-    error::QueryError,
+    error::QueryErrorKind,
     query::{EachRow, Origin, Params, Reads, RowRef, Statement},
     value::ValueRef,
 };
 
 impl Reads for Connection {
-    fn rows(&mut self, statement: &Statement<'_>, each: &mut EachRow<'_>) -> Result<(), QueryError> {
+    fn rows(&mut self, statement: &Statement<'_>, each: &mut EachRow<'_>) -> Result<(), QueryErrorKind> {
         self.read(statement, Guard::ReadOnlySql, each)
     }
 }
@@ -23,7 +23,7 @@ impl Connection {
         statement: &Statement<'_>,
         guard: Guard,
         each: &mut EachRow<'_>,
-    ) -> Result<(), QueryError> {
+    ) -> Result<(), QueryErrorKind> {
         self.read_with(statement, guard, each).map_err(|error| error.into_query_error(statement.sql))
     }
 
@@ -46,7 +46,7 @@ pub(crate) enum ReadError {
     /// SQLite's.
     Sqlite(SqliteError),
     /// That of the code that looked at a row.
-    Query(QueryError),
+    Query(QueryErrorKind),
 }
 
 impl From<SqliteError> for ReadError {
@@ -61,8 +61,8 @@ impl From<rusqlite::Error> for ReadError {
     }
 }
 
-impl From<QueryError> for ReadError {
-    fn from(error: QueryError) -> Self {
+impl From<QueryErrorKind> for ReadError {
+    fn from(error: QueryErrorKind) -> Self {
         Self::Query(error)
     }
 }
@@ -75,7 +75,7 @@ impl ReadError {
         }
     }
 
-    pub(crate) fn into_query_error(self, sql: &str) -> QueryError {
+    pub(crate) fn into_query_error(self, sql: &str) -> QueryErrorKind {
         match self {
             Self::Query(error) => error,
             Self::Sqlite(error) => error.into_query_error(sql),
@@ -85,12 +85,12 @@ impl ReadError {
 
 impl SqliteError {
     /// The error of a query with this text.
-    pub(crate) fn into_query_error(self, sql: &str) -> QueryError {
+    pub(crate) fn into_query_error(self, sql: &str) -> QueryErrorKind {
         match self.kind {
             SqliteErrorKind::Other | SqliteErrorKind::TooBig | SqliteErrorKind::Constraint(_) => {
-                QueryError::Sql { sql: shortened(sql), message: self.message }
+                QueryErrorKind::Sql { sql: shortened(sql), message: self.message }
             }
-            _ => QueryError::Storage { message: self.message },
+            _ => QueryErrorKind::Storage { message: self.message },
         }
     }
 }
@@ -212,7 +212,7 @@ pub(super) fn bind_named(
 }
 
 /// Where the columns that the row type asks for by name stand in the statement.
-fn places(prepared: &rusqlite::Statement<'_>, statement: &Statement<'_>) -> Result<Vec<usize>, QueryError> {
+fn places(prepared: &rusqlite::Statement<'_>, statement: &Statement<'_>) -> Result<Vec<usize>, QueryErrorKind> {
     if statement.columns.is_empty() {
         return Ok(Vec::new());
     }
@@ -220,7 +220,7 @@ fn places(prepared: &rusqlite::Statement<'_>, statement: &Statement<'_>) -> Resu
     let place = |wanted: &&'static str| {
         let exact = names.iter().position(|name| name == wanted);
         exact.or_else(|| names.iter().position(|name| name.eq_ignore_ascii_case(wanted))).ok_or_else(|| {
-            QueryError::MissingColumn {
+            QueryErrorKind::MissingColumn {
                 row: statement.row,
                 column: (*wanted).to_owned(),
                 sql: shortened(statement.sql),
