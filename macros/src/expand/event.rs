@@ -76,6 +76,8 @@ fn upcast(events: &EventEnum, from: &Upcaster) -> TokenStream {
     let Upcaster { name, path, .. } = from;
     let here = events.krate.private_at(path.span());
     let event = Ident::new(&events.ident.to_string(), events.ident.span().located_at(path.span()));
-    let call = quote_spanned!(path.span()=> #here::upcast::<_, #event, _>(__args, #path));
+    // The argument of `decode`, whose name is not the path's: that may come from outside of a macro that makes the event.
+    let args = quote!(__args);
+    let call = quote_spanned!(path.span()=> #here::upcast::<_, #event, _>(#args, #path));
     quote!(#name => #call.map(::core::option::Option::Some),)
 }

@@ -1,0 +1,188 @@
+//! What must hold after a stop, whatever it left.
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use larder::Durability;
+use rusqlite::{Connection, OpenFlags};
+use tokio::runtime::Runtime;
+
+use crate::{
+    ledger::{Booked, Booking, Ledger, Sum},
+    player::Player,
+    script::{Generation, Note},
+    trace::Op,
+};
+
+/// What a workload was told up to a stop.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Told {
+    stores: BTreeMap<String, ToldOfStore>,
+    backups: BTreeMap<String, (String, BTreeMap<i64, i64>)>,
+}
+
+/// What a workload was told of one store.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+struct ToldOfStore {
+    generation: Generation,
+    /// The last counter of each writer whose commit returned.
+    acknowledged: BTreeMap<i64, i64>,
+}
+
+impl Told {
+    /// Hears what a call of a recording says, if it says something.
+    pub fn hear_op(&mut self, op: &Op) {
+        let Op::Note(note) = op else { return };
+        match note {
+            Note::Opens { store, generation } => {
+                self.stores.entry(store.clone()).or_default().generation = *generation;
+            }
+            Note::Acknowledged { store, writer, counter } => {
+                let acknowledged = &mut self.stores.entry(store.clone()).or_default().acknowledged;
+                let known = acknowledged.entry(*writer).or_default();
+                *known = counter.max(known).to_owned();
+            }
+            Note::BackedUp { store, path } => {
+                let acknowledged = self.stores.get(store).map(|told| told.acknowledged.clone()).unwrap_or_default();
+                self.backups.insert(path.clone(), (store.clone(), acknowledged));
+            }
+        }
+    }
+
+    /// The same, with no promise about commits: what only survives the process is not promised after a loss of power.
+    pub fn without_promises(&self) -> Self {
+        let mut told = self.clone();
+        told.stores.values_mut().for_each(|store| store.acknowledged.clear());
+        // A backup is on disk when it returns, whatever the store's commits survive.
+        told
+    }
+}
+
+/// What stores held at the end of the recording: any state before is a beginning of it.
+pub type Finals = BTreeMap<String, Vec<Booked>>;
+
+/// The writer of the commit that a check makes itself.
+const CHECKER: i64 = 99;
+
+/// Opens what a stop left, and checks it all.
+///
+/// # Errors
+/// What does not hold.
+pub fn check(
+    root: &Path,
+    durability: Durability,
+    told: &Told,
+    finals: &Finals,
+    runtime: &Arc<Runtime>,
+) -> Result<(), String> {
+    let mut player = Player::new(root, durability, runtime);
+    for (store, told) in &told.stores {
+        player.open(store, told.generation).map_err(|error| format!("{store} does not open: {error}"))?;
+        let none = Vec::new();
+        let ledger = player.store(store).ok_or("it is not open")?;
+        check_store(ledger, &told.acknowledged, finals.get(store).unwrap_or(&none))
+            .map_err(|what| format!("{store}: {what}"))?;
+        let booking = Booking { writer: CHECKER, counter: 1, last: 1, amount: 0, length: 10 };
+        ledger.commit(&[booking]).map_err(|error| format!("{store} takes no commit: {}", error.message))?;
+    }
+    player.shutdown().map_err(|failure| format!("it does not close: {failure}"))?;
+    store_files(root).iter().try_for_each(|file| integrity(file))?;
+    for (path, (store, acknowledged)) in &told.backups {
+        check_backup(root, path, (store, acknowledged), finals, runtime)
+            .map_err(|what| format!("the backup {path}: {what}"))?;
+    }
+    Ok(())
+}
+
+/// One store: what was acknowledged is there, and nothing but a beginning of what was committed; tables are the fold of the log.
+pub(crate) fn check_store(
+    store: &dyn Ledger,
+    acknowledged: &BTreeMap<i64, i64>,
+    finals: &[Booked],
+) -> Result<(), String> {
+    let (rows, sums) = store.state().map_err(|error| format!("it does not read: {error}"))?;
+    if !finals.starts_with(&rows) {
+        return Err(format!("{} bookings are no beginning of the {} committed: {rows:?}", rows.len(), finals.len()));
+    }
+    for (writer, counter) in acknowledged {
+        let found = rows.iter().filter(|row| row.writer == *writer).map(|row| row.counter).max().unwrap_or(0);
+        if found < *counter {
+            return Err(format!("LOST: writer {writer} was told of {counter} and has {found}"));
+        }
+    }
+    check_rows(&rows, &sums)?;
+    let report = store.verify().map_err(|error| format!("it cannot be verified: {error}"))?;
+    if report.is_sound() { Ok(()) } else { Err(format!("tables are not those of the log: {report:?}")) }
+}
+
+/// No hole, no half commit, and sums that fit.
+pub(crate) fn check_rows(rows: &[Booked], sums: &[Sum]) -> Result<(), String> {
+    let mut fold = BTreeMap::<i64, (i64, i64, i64)>::new();
+    for (row, place) in rows.iter().zip(1..) {
+        let entry = fold.entry(row.writer).or_default();
+        *entry = (entry.0 + 1, entry.1 + row.amount, row.last);
+        if row.place != place || row.counter != entry.0 {
+            return Err(format!("a hole before {row:?}"));
+        }
+    }
+    if let Some((writer, (count, _, last))) = fold.iter().find(|(_, (count, _, last))| count != last) {
+        return Err(format!("half of a commit: writer {writer} has {count} of {last}"));
+    }
+    let found: BTreeMap<_, _> = sums.iter().map(|sum| (sum.writer, (sum.bookings, sum.amount))).collect();
+    let expected: BTreeMap<_, _> =
+        fold.into_iter().map(|(writer, (count, amount, _))| (writer, (count, amount))).collect();
+    if found == expected { Ok(()) } else { Err(format!("sums {found:?}, expected {expected:?}")) }
+}
+
+/// SQLite's own check of a closed file.
+fn integrity(file: &Path) -> Result<(), String> {
+    let wal = PathBuf::from(format!("{}-wal", file.display()));
+    if wal.exists() {
+        return Err(format!("{} is there after closing", wal.display()));
+    }
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let uri = format!("file:{}?immutable=1", file.display());
+    let answer = Connection::open_with_flags(uri, flags)
+        .and_then(|sqlite| sqlite.query_row("PRAGMA integrity_check", [], |row| row.get::<_, String>(0)));
+    match answer {
+        Ok(answer) if answer == "ok" => Ok(()),
+        Ok(answer) => Err(format!("integrity_check of {}: {answer}", file.display())),
+        Err(error) => Err(format!("integrity_check of {}: {error}", file.display())),
+    }
+}
+
+fn store_files(root: &Path) -> Vec<PathBuf> {
+    let Ok(files) = fs::read_dir(root.join("data/stores/ledger")) else { return Vec::new() };
+    let paths = files.flatten().map(|file| file.path());
+    paths.filter(|path| path.extension().is_some_and(|ending| ending == "db")).collect()
+}
+
+/// A backup that returned is whole, and is the store as it was.
+fn check_backup(
+    root: &Path,
+    path: &str,
+    (store, acknowledged): (&str, &BTreeMap<i64, i64>),
+    finals: &Finals,
+    runtime: &Arc<Runtime>,
+) -> Result<(), String> {
+    let backup = root.join(path);
+    if !backup.exists() {
+        return Err("LOST: it is not there".to_owned());
+    }
+    integrity(&backup)?;
+    let place = root.join(format!("restored-{path}"));
+    let mut player = Player::new(&place, Durability::Process, runtime);
+    player.open(store, Generation::First).map_err(|error| error.to_string())?;
+    player.shutdown().map_err(|failure| failure.to_string())?;
+    let file = store_files(&place).pop().ok_or("a store has no file")?;
+    let lock = PathBuf::from(format!("{}.lock", file.display()));
+    fs::copy(&backup, &file).and_then(|_| fs::remove_file(lock)).map_err(|error| error.to_string())?;
+    player.open(store, Generation::First).map_err(|error| format!("it does not open: {error}"))?;
+    let ledger = player.store(store).ok_or("it is not open")?;
+    let none = Vec::new();
+    check_store(ledger, acknowledged, finals.get(store).unwrap_or(&none))
+}

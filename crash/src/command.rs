@@ -1,0 +1,76 @@
+//! The command: stops larder everywhere, as often as asked.
+
+use std::{process::ExitCode, time::Instant};
+
+use crate::hunt::{Found, Hunt, Lie};
+
+const USAGE: &str = "usage: larder-crash [--stops N] [--seed N] [--threads N] [--damages N] [--only NAME] [--lie no-sync|early-ack|two-transactions]";
+
+/// Runs the command with these arguments.
+pub fn run(arguments: impl Iterator<Item = String>) -> ExitCode {
+    let hunt = match parse(arguments) {
+        Ok(hunt) => hunt,
+        Err(error) => {
+            eprintln!("{error}\n{USAGE}");
+            return ExitCode::from(2);
+        }
+    };
+    println!(
+        "{} stops, seed {}, {} threads, {} losses of power a position",
+        hunt.stops, hunt.seed, hunt.threads, hunt.losses_of_power
+    );
+    let begin = Instant::now();
+    let line = |found: &Found| {
+        let seconds = begin.elapsed().as_secs_f64();
+        format!(
+            "{} recordings, {} calls, {} stops, {} opened and checked, {} losses, {seconds:.0} s, {:.3} ms a check",
+            found.recordings,
+            found.calls,
+            found.stops,
+            found.checked,
+            found.losses.len(),
+            1e3 * seconds * hunt.threads as f64 / found.checked.max(1) as f64,
+        )
+    };
+    let progress = |found: &Found| {
+        if found.recordings.is_multiple_of(100) {
+            println!("{}", line(found));
+        }
+    };
+    match hunt.run(&progress) {
+        Ok(found) => {
+            found.losses.iter().for_each(|loss| println!("{loss}"));
+            println!("{}", line(&found));
+            if found.losses.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+        }
+        Err(error) => {
+            eprintln!("the folder of the images cannot be used: {error}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Hunt, String> {
+    let mut hunt = Hunt::new(100_000);
+    while let Some(name) = arguments.next() {
+        let value = arguments.next().ok_or_else(|| format!("`{name}` needs a value"))?;
+        let number = || value.replace('_', "").parse::<u64>().map_err(|_| format!("`{value}` is no number"));
+        match name.as_str() {
+            "--stops" => hunt.stops = number()?,
+            "--seed" => hunt.seed = number()?,
+            "--threads" => hunt.threads = usize::try_from(number()?.max(1)).unwrap_or(1),
+            "--damages" => hunt.losses_of_power = number()?,
+            "--only" => hunt.only = Some(value.clone()),
+            "--lie" => {
+                hunt.lie = match value.as_str() {
+                    "no-sync" => Lie::NoSync,
+                    "early-ack" => Lie::EarlyAcknowledgement,
+                    "two-transactions" => Lie::TwoTransactions,
+                    _ => return Err(format!("`{value}` is no lie")),
+                }
+            }
+            _ => return Err(format!("`{name}` is no option")),
+        }
+    }
+    Ok(hunt)
+}

@@ -1,0 +1,303 @@
+//! The hunt: records workloads, stops them everywhere, and checks what is left.
+
+use std::{
+    collections::HashSet,
+    fs, io,
+    path::{Path, PathBuf},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+use larder::Durability;
+use tempfile::TempDir;
+use tokio::runtime::Runtime;
+
+use crate::{
+    check::{self, Finals, Told},
+    disk::{Disk, Recipe, write_tree},
+    player::{Player, runtime},
+    power::{Mix, lose},
+    script::{Note, Step},
+    trace::{Op, Trace},
+    watch::Watch,
+    workloads::{self, Workload},
+};
+
+/// Most losses that are kept; the first ones say it all.
+const KEPT_LOSSES: usize = 20;
+
+/// A hunt's size.
+#[derive(Clone, Debug)]
+pub struct Hunt {
+    /// At least so many stops.
+    pub stops: u64,
+    /// Where all random numbers come from.
+    pub seed: u64,
+    /// Losses of power at each position, beside the one killed process.
+    pub losses_of_power: u64,
+    /// Threads that check.
+    pub threads: usize,
+    /// A fault of larder or of the disk that must be found.
+    pub lie: Lie,
+    /// Only workloads with this in their name.
+    pub only: Option<String>,
+}
+
+/// A fault that is put into the recording, to see whether it is found.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Lie {
+    /// None.
+    #[default]
+    None,
+    /// Nothing is ever synced, as with `synchronous=OFF`.
+    NoSync,
+    /// A commit is acknowledged when it begins.
+    EarlyAcknowledgement,
+    /// A commit of several events is two transactions.
+    TwoTransactions,
+}
+
+/// What a hunt found.
+#[derive(Clone, Debug, Default)]
+pub struct Found {
+    /// Recordings.
+    pub recordings: u64,
+    /// Calls in them.
+    pub calls: u64,
+    /// Stops: positions and damages.
+    pub stops: u64,
+    /// How many of them were opened and checked; the others left the same bytes with the same promises as one that was.
+    pub checked: u64,
+    /// What does not hold, with all that is needed to see it again.
+    pub losses: Vec<String>,
+}
+
+impl Hunt {
+    /// A hunt of so many stops, on all processors.
+    pub fn new(stops: u64) -> Self {
+        let threads = std::thread::available_parallelism().map_or(1, usize::from);
+        Self { stops, seed: 20_261_122, losses_of_power: 12, threads, lie: Lie::None, only: None }
+    }
+
+    /// Hunts, and calls `progress` after each recording.
+    ///
+    /// # Errors
+    /// When the folder of the images cannot be used.
+    ///
+    /// # Panics
+    /// When a workload fails by itself.
+    pub fn run(&self, progress: &(dyn Fn(&Found) + Sync)) -> io::Result<Found> {
+        let found = Mutex::new(Found::default());
+        let next = AtomicU64::new(0);
+        std::thread::scope(|scope| {
+            let threads: Vec<_> =
+                (0..self.threads).map(|_| scope.spawn(|| self.work(&next, &found, progress))).collect();
+            threads.into_iter().try_for_each(|thread| thread.join().unwrap_or_else(|_| panic!("a thread panicked")))
+        })?;
+        Ok(found.into_inner().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn work(&self, next: &AtomicU64, found: &Mutex<Found>, progress: &(dyn Fn(&Found) + Sync)) -> io::Result<()> {
+        let lab = Lab::new()?;
+        let count = workloads::all(0).len() as u64;
+        loop {
+            let turn = next.fetch_add(1, Ordering::Relaxed);
+            let seed = self.seed + turn / count;
+            let mut workload = workloads::all(seed).swap_remove((turn % count) as usize);
+            if self.only.as_ref().is_none_or(|only| workload.name.contains(only)) {
+                if self.lie == Lie::TwoTransactions {
+                    split_commits(&mut workload.steps);
+                }
+                let mut recording = lab.record(&workload)?;
+                tell_lie(&mut recording.trace.ops, self.lie);
+                let one = self.stop_everywhere(&lab, &workload, &recording, seed)?;
+                let mut all = found.lock().unwrap_or_else(PoisonError::into_inner);
+                all.add(one);
+                progress(&all);
+            }
+            let all = found.lock().unwrap_or_else(PoisonError::into_inner);
+            if all.stops >= self.stops || all.losses.len() >= KEPT_LOSSES {
+                return Ok(());
+            }
+        }
+    }
+
+    fn stop_everywhere(&self, lab: &Lab, workload: &Workload, recording: &Recording, seed: u64) -> io::Result<Found> {
+        let Recording { trace, finals, told_before } = recording;
+        let mut found = Found { recordings: 1, calls: trace.ops.len() as u64, ..Found::default() };
+        let (mut disk, mut told, mut seen) = (Disk::new(trace), told_before.clone(), HashSet::new());
+        for position in 0..=trace.ops.len() {
+            for damage in 0..=self.losses_of_power {
+                let mix_seed = seed.wrapping_mul(0x1_0000_0001).wrapping_add((position as u64) << 20 | damage);
+                let (recipe, promised) = match damage {
+                    0 => (disk.killed(), told.clone()),
+                    _ => (
+                        lose(&disk, trace, &mut Mix::new(mix_seed)),
+                        if workload.durability == Durability::Power { told.clone() } else { told.without_promises() },
+                    ),
+                };
+                found.stops += 1;
+                if seen.insert(key(&disk, &recipe, &promised)) {
+                    found.checked += 1;
+                    let checked = lab.check(&disk, &recipe, workload.durability, &promised, finals)?;
+                    if let Err(what) = checked {
+                        let (name, durability) = (workload.name, workload.durability);
+                        let how = if damage == 0 { "process killed" } else { "power lost" };
+                        found.losses.push(format!(
+                            "{name} ({durability:?}), seed {seed}, {how} before call {position} of {}, damage {damage}: {what}",
+                            trace.ops.len()
+                        ));
+                        if found.losses.len() >= KEPT_LOSSES {
+                            return Ok(found);
+                        }
+                    }
+                }
+            }
+            if let Some(op) = trace.ops.get(position) {
+                disk.apply(position);
+                told.hear_op(op);
+            }
+        }
+        Ok(found)
+    }
+}
+
+impl Found {
+    fn add(&mut self, other: Self) {
+        self.recordings += other.recordings;
+        self.calls += other.calls;
+        self.stops += other.stops;
+        self.checked += other.checked;
+        self.losses.extend(other.losses);
+    }
+}
+
+/// Equal images with equal promises need one check.
+fn key(disk: &Disk<'_>, recipe: &Recipe<'_>, promised: &Told) -> [u8; 32] {
+    let mut hasher = disk.fingerprint(recipe);
+    hasher.update(format!("{promised:?}").as_bytes());
+    *hasher.finalize().as_bytes()
+}
+
+/// A recorded workload.
+pub(crate) struct Recording {
+    pub(crate) trace: Trace,
+    pub(crate) finals: Finals,
+    /// What the workload was told before.
+    pub(crate) told_before: Told,
+}
+
+/// Where a thread records and checks.
+pub(crate) struct Lab {
+    folder: TempDir,
+    runtime: Arc<Runtime>,
+}
+
+impl Lab {
+    pub(crate) fn new() -> io::Result<Self> {
+        let memory = Path::new("/dev/shm");
+        let folder = if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() }?;
+        Ok(Self { folder, runtime: runtime() })
+    }
+
+    /// An empty folder.
+    pub(crate) fn empty(&self, name: &str) -> io::Result<PathBuf> {
+        let path = self.folder.path().join(name);
+        match fs::remove_dir_all(&path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => fs::create_dir(&path)?,
+        }
+        path.canonicalize()
+    }
+
+    pub(crate) fn record(&self, workload: &Workload) -> io::Result<Recording> {
+        let before = self.play(workload, &workload.before, "before", None)?;
+        let mut disk = Disk::new(&before.trace);
+        (0..before.trace.ops.len()).for_each(|at| disk.apply(at));
+        let base = self.empty("base")?;
+        write_tree(&disk.image(&disk.killed()), &base)?;
+        let mut recording = self.play(workload, &workload.steps, "recorded", Some(&base))?;
+        before.trace.ops.iter().for_each(|op| recording.told_before.hear_op(op));
+        Ok(recording)
+    }
+
+    fn play(&self, workload: &Workload, steps: &[Step], name: &str, base: Option<&Path>) -> io::Result<Recording> {
+        let root = match base {
+            Some(base) => base.to_owned(),
+            None => self.empty(name)?,
+        };
+        let watch = Watch::begin(&root)?;
+        watch.record();
+        let mut player = Player::new(&root, workload.durability, &self.runtime);
+        for step in steps {
+            let played = player.play(step, &watch);
+            played.unwrap_or_else(|failure| panic!("{}: {step:?} fails: {failure}", workload.name));
+        }
+        let tree = watch.tree()?;
+        let trace = watch.end();
+        let mut disk = Disk::new(&trace);
+        (0..trace.ops.len()).for_each(|at| disk.apply(at));
+        assert!(disk.image(&disk.killed()) == tree, "{}: calls were missed", workload.name);
+        let finals = finals(&mut player, &trace);
+        Ok(Recording { trace, finals, told_before: Told::default() })
+    }
+
+    fn check(
+        &self,
+        disk: &Disk<'_>,
+        recipe: &Recipe<'_>,
+        durability: Durability,
+        promised: &Told,
+        finals: &Finals,
+    ) -> io::Result<Result<(), String>> {
+        let root = self.empty("image")?;
+        write_tree(&disk.image(recipe), &root)?;
+        Ok(check::check(&root, durability, promised, finals, &self.runtime))
+    }
+}
+
+/// What each store holds at the end, by opening it where it is not open.
+fn finals(player: &mut Player, trace: &Trace) -> Finals {
+    let mut finals = Finals::new();
+    for op in &trace.ops {
+        if let Op::Note(Note::Opens { store, generation }) = op {
+            if player.store(store).is_none() {
+                player.open(store, *generation).unwrap_or_else(|error| panic!("{store} does not open: {error}"));
+            }
+            let state = player.store(store).map(|open| open.state());
+            let (rows, sums) = state.and_then(Result::ok).unwrap_or_else(|| panic!("{store} does not read"));
+            check::check_rows(&rows, &sums).ok();
+            finals.insert(store.clone(), rows);
+        }
+    }
+    finals
+}
+
+/// Commits of several events become two.
+fn split_commits(steps: &mut Vec<Step>) {
+    let split = |step: Step| match step {
+        Step::Commit { store, mut bookings } if bookings.len() > 1 => {
+            let rest = bookings.split_off(bookings.len() / 2);
+            vec![Step::Commit { store, bookings }, Step::Commit { store, bookings: rest }]
+        }
+        other => vec![other],
+    };
+    *steps = std::mem::take(steps).into_iter().flat_map(split).collect();
+}
+
+fn tell_lie(ops: &mut Vec<Op>, lie: Lie) {
+    match lie {
+        Lie::None | Lie::TwoTransactions => {}
+        Lie::NoSync => ops.retain(|op| !matches!(op, Op::Sync { .. })),
+        Lie::EarlyAcknowledgement => {
+            for at in 1..ops.len() {
+                if matches!(ops[at], Op::Note(Note::Acknowledged { .. })) {
+                    let before = ops[..at].iter().rposition(|op| matches!(op, Op::Note(_))).map_or(0, |note| note + 1);
+                    ops[before..=at].rotate_right(1);
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,165 @@
+//! Plays a script on a real registry.
+
+use std::{
+    collections::BTreeMap,
+    fmt,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
+
+use larder::{Durability, LoadError, QueryError, ShutdownReport, StoreOptions, StoreRegistry, testing::ManualClock};
+use tokio::runtime::Runtime;
+
+use crate::{
+    ledger::{self, Booking, Ledger, Refused},
+    script::{Generation, Note, Step},
+    watch::Watch,
+};
+
+/// A process: a registry over a data dir, and what it has open.
+pub(crate) struct Player {
+    root: PathBuf,
+    durability: Durability,
+    runtime: Arc<Runtime>,
+    clock: ManualClock,
+    registry: Option<StoreRegistry>,
+    open: BTreeMap<String, Box<dyn Ledger>>,
+}
+
+/// Why a step failed.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// A registry or store could not be opened.
+    Load(LoadError),
+    /// A commit.
+    Commit(Refused),
+    /// A backup, or a read.
+    Query(QueryError),
+    /// Closing; nothing is lost by it.
+    Close(ShutdownReport),
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Load(error) => write!(formatter, "a load: {error}"),
+            Self::Commit(Refused { kind, message }) => write!(formatter, "a commit ({kind}): {message}"),
+            Self::Query(error) => write!(formatter, "a query: {error}"),
+            Self::Close(report) => write!(formatter, "closing: {report:?}"),
+        }
+    }
+}
+
+/// A runtime for one thread of tests.
+pub(crate) fn runtime() -> Arc<Runtime> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
+    Arc::new(runtime.unwrap_or_else(|error| panic!("no runtime: {error}")))
+}
+
+impl Player {
+    pub(crate) fn new(root: &Path, durability: Durability, runtime: &Arc<Runtime>) -> Self {
+        Self {
+            root: root.to_owned(),
+            durability,
+            runtime: Arc::clone(runtime),
+            clock: ManualClock::new(),
+            registry: None,
+            open: BTreeMap::new(),
+        }
+    }
+
+    /// Plays a step, and notes it.
+    pub(crate) fn play(&mut self, step: &Step, watch: &Watch) -> Result<(), Failure> {
+        match step {
+            Step::Open { store, generation } => {
+                watch.note(Note::Opens { store: (*store).to_owned(), generation: *generation });
+                self.open(store, *generation).map_err(Failure::Load)
+            }
+            Step::Commit { store, bookings } => self.commit(store, bookings, watch).map_err(Failure::Commit),
+            Step::Group { store, threads } => self.group(store, threads, watch).map_err(Failure::Commit),
+            Step::Backup { store, name } => {
+                self.open[*store].backup(&self.root.join(name)).map_err(Failure::Query)?;
+                watch.note(Note::BackedUp { store: (*store).to_owned(), path: (*name).to_owned() });
+                Ok(())
+            }
+            Step::Idle => {
+                self.runtime.block_on(self.clock.advance(Duration::from_secs(3)));
+                Ok(())
+            }
+            Step::Shutdown => self.shutdown(),
+        }
+    }
+
+    pub(crate) fn registry(&mut self) -> Result<&StoreRegistry, LoadError> {
+        if self.registry.is_none() {
+            let _entered = self.runtime.enter();
+            let builder = StoreRegistry::builder()
+                .data_dir(self.root.join("data"))
+                .clock(&self.clock)
+                .capacity(64)
+                .defaults(StoreOptions::new().durability(self.durability));
+            self.registry = Some(builder.build()?);
+        }
+        Ok(self.registry.as_ref().unwrap_or_else(|| unreachable!("it was just built")))
+    }
+
+    pub(crate) fn open(&mut self, store: &str, generation: Generation) -> Result<(), LoadError> {
+        let runtime = Arc::clone(&self.runtime);
+        let registry = self.registry()?;
+        let opened: Box<dyn Ledger> = runtime.block_on(async {
+            Ok::<_, LoadError>(match generation {
+                Generation::First => Box::new(registry.get::<ledger::first::Ledger>(store).await?) as Box<dyn Ledger>,
+                Generation::Second => Box::new(registry.get::<ledger::second::Ledger>(store).await?),
+                Generation::Third => Box::new(registry.get::<ledger::third::Ledger>(store).await?),
+            })
+        })?;
+        self.open.insert(store.to_owned(), opened);
+        Ok(())
+    }
+
+    pub(crate) fn store(&self, store: &str) -> Option<&dyn Ledger> {
+        self.open.get(store).map(Box::as_ref)
+    }
+
+    fn commit(&self, store: &str, bookings: &[Booking], watch: &Watch) -> Result<(), Refused> {
+        self.open[store].commit(bookings)?;
+        acknowledge(store, bookings, watch);
+        Ok(())
+    }
+
+    fn group(&self, store: &str, threads: &[Vec<Booking>], watch: &Watch) -> Result<(), Refused> {
+        let commit_all = |bookings: &[Booking]| {
+            bookings.iter().try_for_each(|booking| self.commit(store, std::slice::from_ref(booking), watch))
+        };
+        std::thread::scope(|scope| {
+            let running: Vec<_> = threads.iter().map(|bookings| scope.spawn(|| commit_all(bookings))).collect();
+            let ended = running.into_iter().map(|thread| thread.join().unwrap_or_else(|_| panic!("a thread panicked")));
+            ended.fold(Ok(()), Result::and)
+        })
+    }
+
+    /// Closes all; the next open makes a new registry.
+    pub(crate) fn shutdown(&mut self) -> Result<(), Failure> {
+        self.open.clear();
+        let Some(registry) = self.registry.take() else { return Ok(()) };
+        let report = self.runtime.block_on(registry.shutdown(Duration::from_secs(60)));
+        drop(registry);
+        // The registry hands its catalog over, to be closed in the background.
+        self.runtime.block_on(self.clock.settle());
+        if report.is_clean() { Ok(()) } else { Err(Failure::Close(report)) }
+    }
+}
+
+impl Drop for Player {
+    fn drop(&mut self) {
+        // Nobody is left to hear of it.
+        let _ = self.shutdown();
+    }
+}
+
+fn acknowledge(store: &str, bookings: &[Booking], watch: &Watch) {
+    if let Some(Booking { writer, counter, .. }) = bookings.last().cloned() {
+        watch.note(Note::Acknowledged { store: store.to_owned(), writer, counter });
+    }
+}

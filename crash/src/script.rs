@@ -1,0 +1,80 @@
+//! Workloads as scripts: what happens, step by step; run once to record it, or with faults.
+
+use crate::ledger::Booking;
+
+/// The generation of the app that opens a store.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Generation {
+    /// The first release.
+    #[default]
+    First,
+    /// The same events in other tables: opening rebuilds.
+    Second,
+    /// Another event, which old ones are upgraded to: opening rebuilds.
+    Third,
+}
+
+/// What the workload does or was told, in the recording.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Note {
+    /// A store is about to be opened.
+    Opens {
+        /// Its id.
+        store: String,
+        /// By which app.
+        generation: Generation,
+    },
+    /// A commit returned.
+    Acknowledged {
+        /// The store's id.
+        store: String,
+        /// Who booked.
+        writer: i64,
+        /// The commit's last counter.
+        counter: i64,
+    },
+    /// A backup returned.
+    BackedUp {
+        /// The store's id.
+        store: String,
+        /// The backup, below the root.
+        path: String,
+    },
+}
+
+/// One step of a workload.
+#[derive(Clone, Debug)]
+pub enum Step {
+    /// Opens a store, or gets it again.
+    Open {
+        /// Its id.
+        store: &'static str,
+        /// By which app.
+        generation: Generation,
+    },
+    /// One commit.
+    Commit {
+        /// The store's id.
+        store: &'static str,
+        /// Its bookings.
+        bookings: Vec<Booking>,
+    },
+    /// Commits of several threads at once, one booking each.
+    Group {
+        /// The store's id.
+        store: &'static str,
+        /// The bookings of each thread.
+        threads: Vec<Vec<Booking>>,
+    },
+    /// A backup into a new file.
+    Backup {
+        /// The store's id.
+        store: &'static str,
+        /// The file's name, beside the data dir.
+        name: &'static str,
+    },
+    /// Nothing for some seconds: the registry's maintenance runs.
+    Idle,
+    /// The stores are closed, and the registry.
+    Shutdown,
+}

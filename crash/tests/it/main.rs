@@ -1,0 +1,5 @@
+//! The crash machine at the counts of every run of the tests.
+
+#![cfg(target_os = "linux")]
+
+mod stops;
