@@ -28,6 +28,9 @@ pub enum EventEncodeError {
     /// serde refused.
     #[error("{0}; change the value, or how its type is serialized")]
     Serde(#[from] serde_json::Error),
+    /// A `Serialize` of the app panicked.
+    #[error("encoding it panicked: {0}; mend its `Serialize`")]
+    Panicked(String),
 }
 
 /// Why an event's JSON text does not decode.

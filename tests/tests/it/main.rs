@@ -28,6 +28,7 @@ mod readme;
 mod reads;
 mod rebuild;
 mod registry;
+mod serialize_panics;
 mod shapes;
 mod streams;
 mod tidy;

@@ -2,6 +2,7 @@
 
 use std::{
     marker::PhantomData,
+    panic::{AssertUnwindSafe, catch_unwind},
     pin::Pin,
     sync::{Arc, Mutex, PoisonError},
     task::{Context, Poll},
@@ -15,7 +16,7 @@ use crate::{
     clock::{Blocking, Panicked},
     definition::{EventOf, StoreDefinition},
     error::{CommitError, CommitErrorKind},
-    event::{Event, EventContext, EventInfo},
+    event::{Event, EventContext, EventEncodeError, EventInfo},
     schema::{Materializer, StoreSchema},
     storage::sqlite::Connection,
     store::{
@@ -106,7 +107,10 @@ fn ready<E: Event>(engine: &Arc<Engine>, events: &[E]) -> Result<Vec<EncodedEven
 fn encode<E: Event>(engine: &Engine, event: &E) -> Result<EncodedEvent, Box<CommitErrorKind>> {
     let info: &'static EventInfo = &E::EVENTS[event.index()];
     let failed = |source| Box::new(CommitErrorKind::Encode { store: engine.store(), event: info.name, source });
-    let args = event.encode().map_err(failed)?;
+    // A `Serialize` of the app may panic as a materializer may, and the events are not lost with it.
+    let args = catch_unwind(AssertUnwindSafe(|| event.encode()))
+        .unwrap_or_else(|panic| Err(EventEncodeError::Panicked(Panicked::new(panic.as_ref()).into_message())))
+        .map_err(failed)?;
     let (bytes, limit) = (args.as_ref().map_or(0, String::len), engine.shared.options.limits.max_event_bytes);
     if bytes > limit {
         let (store, event) = (engine.store(), info.name);
