@@ -219,7 +219,7 @@ impl StoreRegistry {
     /// The definition's stores in the data dir, loaded or not, by id.
     ///
     /// # Errors
-    /// [`LoadError::DataDir`] when the catalog cannot be read, [`LoadError::DefinitionConflict`] when another type has the name.
+    /// [`LoadError::Catalog`] when the catalog cannot be read, [`LoadError::DefinitionConflict`] when another type has the name.
     pub fn stored<D: StoreDefinition>(
         &self,
     ) -> impl Future<Output = Result<Vec<StoredStore>, LoadError>> + Send + use<D> {

@@ -39,7 +39,11 @@ impl Spawner {
                 let _ = sender.send(Err(error));
             }
         };
-        let refused = |error: std::io::Error| format!("the background thread cannot be started: {error}");
+        let refused = |error: std::io::Error| {
+            format!(
+                "the background thread cannot be started: {error}; end other threads, or raise the limit (`ulimit -u`)"
+            )
+        };
         std::thread::Builder::new().name("larder".into()).spawn(body).map_err(refused)?;
         match receiver.recv() {
             Ok(Ok(handle)) => Ok(Self { handle, _stop: Some(stop) }),

@@ -167,6 +167,18 @@ pub enum LoadError {
         /// What is wrong with it and what to do.
         reason: String,
     },
+    /// The catalog does not say which stores of a definition there are.
+    #[error(
+        "the catalog {file} does not list the stores of definition `{definition}`: {message}; ask again once the cause is gone, or build the registry anew, which makes a damaged catalog from the stores"
+    )]
+    Catalog {
+        /// The definition's name.
+        definition: &'static str,
+        /// The catalog.
+        file: PathBuf,
+        /// What SQLite said.
+        message: String,
+    },
     /// The async runtime that is current when the registry is built cannot be used.
     #[error("the registry cannot run in the background: {reason}")]
     Runtime {
@@ -188,7 +200,7 @@ pub enum LoadError {
         store: StoreName,
         /// What SQLite or the operating system said.
         message: String,
-        /// The store's file.
+        /// The store's file, or the catalog if that is what failed.
         file: PathBuf,
     },
 }

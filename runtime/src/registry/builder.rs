@@ -180,7 +180,7 @@ impl RegistryBuilder {
 }
 
 fn no_memory(error: crate::storage::sqlite::SqliteError) -> LoadError {
-    LoadError::DataDir { path: PathBuf::from("the catalog in memory"), reason: error.to_string() }
+    LoadError::DataDir { path: PathBuf::from("the catalog in memory"), reason: format!("{error}; free some memory") }
 }
 
 impl fmt::Debug for RegistryBuilder {

@@ -192,7 +192,11 @@ impl Opening {
 /// Where the store's data is. Its catalog entry comes before its file, so that a crash loses no entry.
 pub(super) fn prepare(shared: &Shared, name: &StoreName, plan: &Plan) -> Result<Place, LoadError> {
     let place = if plan.in_memory { Place::Memory } else { file_of(shared, name)? };
-    let catalog = |error: SqliteError| LoadError::DataDir { path: shared.catalog_path(), reason: error.to_string() };
+    let catalog = |error: SqliteError| LoadError::Storage {
+        store: name.clone(),
+        message: format!("the catalog: {error}"),
+        file: shared.catalog_path(),
+    };
     if place != Place::Memory {
         shared.catalog.add(name.definition(), name.id(), plan.resolved.durability).map_err(catalog)?;
     }

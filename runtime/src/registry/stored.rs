@@ -57,7 +57,7 @@ pub(super) async fn stored(shared: Arc<Shared>, kind: &'static Kind) -> Result<V
         // An entry comes before its file, so one without is a store that a crash kept from being made.
         Ok(stored.filter(|stored| stored.file.exists()).collect())
     });
-    let failed = |reason: String| LoadError::DataDir { path: shared.catalog_path(), reason };
+    let failed = |message: String| LoadError::Catalog { definition: kind.name, file: shared.catalog_path(), message };
     let read = read.await.map_err(|panicked| failed(panicked.into_message()))?;
     read.map_err(|error: crate::storage::sqlite::SqliteError| failed(error.to_string()))
 }

@@ -33,6 +33,10 @@ CREATE TABLE sync_ids (
 ) STRICT, WITHOUT ROWID;
 ";
 
+/// Fails where a table is gone, or is not larder's.
+const PROBE: &str = "SELECT definition, id, file, unsent FROM stores LIMIT 0; \
+                     SELECT backend, sync_id, definition, id FROM sync_ids LIMIT 0";
+
 /// How long another process may hold the catalog, in tries of [`PAUSE`].
 const TRIES: u32 = 2_000;
 const PAUSE: Duration = Duration::from_millis(5);
@@ -99,6 +103,10 @@ impl Catalog {
         if format != Some(FORMAT) {
             return Err(SqliteError::new(SqliteErrorKind::NotADatabase, format!("it has format {format:?}")));
         }
+        retry(|| connection.batch(PROBE)).map_err(|error| match error.kind {
+            SqliteErrorKind::Other => SqliteError { kind: SqliteErrorKind::NotADatabase, ..error },
+            _ => error,
+        })?;
         Ok((Self::new(connection), new))
     }
 

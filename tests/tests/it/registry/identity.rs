@@ -172,6 +172,27 @@ async fn symlinks_inside_the_data_dir_are_refused() {
 }
 
 #[tokio::test]
+async fn a_catalog_that_fails_is_named_with_what_to_do() {
+    let dir = tempfile::tempdir().unwrap();
+    let registry = registry(dir.path());
+    let catalog = dir.path().join("catalog.db");
+    rusqlite::Connection::open(&catalog).unwrap().execute_batch("DROP TABLE stores").unwrap();
+    let load = registry.get::<NoteStore>("n").await.unwrap_err();
+    assert!(matches!(&load, LoadError::Storage { file, .. } if file.ends_with("catalog.db")), "{load:?}");
+    let list = registry.stored::<NoteStore>().await.unwrap_err();
+    assert!(matches!(list, LoadError::Catalog { definition: "note", .. }), "{list:?}");
+    for (error, which, to_do) in [(load, "note/n", "get it again"), (list, "`note`", "ask again")] {
+        let text = error.to_string();
+        for words in [which, to_do, "catalog.db", "no such table: stores"] {
+            assert!(text.contains(words), "`{words}` is missing in: {text}");
+        }
+    }
+    shut_down(registry).await;
+    let anew = self::registry(dir.path()).stored::<NoteStore>().await.unwrap();
+    assert!(anew.is_empty(), "{anew:?}");
+}
+
+#[tokio::test]
 async fn the_catalog_lists_stores_that_are_not_loaded() {
     let dir = tempfile::tempdir().unwrap();
     let first = registry(dir.path());
