@@ -20,9 +20,10 @@ use std::{
 };
 
 use crate::{
+    error::shown,
     event::EventNumber,
     storage::{
-        eventlog::{ChainKey, LogCursor, LogError, LogHead},
+        eventlog::{self, ChainKey, LogCursor, LogError, LogHead},
         lock::{Lock, LockError, MarkerState, beside},
         meta::{self, Header, Meta},
         sqlite::{Access, Connection, Place, SqliteError},
@@ -221,23 +222,19 @@ impl Patient {
     /// Reads the log from its first row on, up to the first that does not check.
     fn sound_events(&mut self, meta: &Meta, problems: &mut Vec<String>) -> u64 {
         let Some(key) = meta.key() else {
-            problems.push(format!("`{}` is no store id", meta.store_id.escape_debug()));
+            problems.push(format!("`{}` is no store id", shown(&meta.store_id)));
             return 0;
         };
         let mut cursor = LogCursor::at(key, LogHead::EMPTY);
-        loop {
-            match cursor.read(&mut self.connection, 256) {
-                Ok(0) => return cursor.head().ordinal,
-                Ok(_) => {}
-                Err(error) => {
-                    problems.push(match error {
-                        LogError::Sqlite(error) => format!("the eventlog cannot be read: {error}"),
-                        damaged => format!("the eventlog is damaged: {damaged}"),
-                    });
-                    return cursor.head().ordinal;
-                }
-            }
+        let mut read = eventlog::check_first_place(&mut self.connection).map(|()| 1);
+        while matches!(read, Ok(1..)) {
+            read = cursor.read(&mut self.connection, 256);
         }
+        problems.extend(read.err().map(|error| match error {
+            LogError::Sqlite(error) => format!("the eventlog cannot be read: {error}"),
+            damaged => format!("the eventlog is damaged: {damaged}"),
+        }));
+        cursor.head().ordinal
     }
 }
 

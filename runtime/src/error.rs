@@ -4,6 +4,7 @@ mod commit;
 mod delete;
 mod load;
 mod query;
+mod shown;
 mod store;
 mod sync;
 #[cfg(test)]
@@ -15,6 +16,8 @@ pub use load::LoadError;
 pub use query::{QueryError, QueryErrorKind};
 pub use store::StoreError;
 pub use sync::SyncError;
+
+pub(crate) use shown::{one_line, shown};
 
 pub use crate::id::StoreIdError;
 

@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 
+use crate::error::{one_line, shown};
+
 mod derived;
 mod impls;
 mod into;
@@ -236,7 +238,7 @@ pub enum ValueError {
         value: String,
     },
     /// The stored text or bytes are not a value of the type.
-    #[error("`{text}` is not a value of `{expected}`: {reason}")]
+    #[error("`{}` is not a value of `{expected}`: {}", shown(text), one_line(reason))]
     Invalid {
         /// The Rust type or encoding.
         expected: &'static str,

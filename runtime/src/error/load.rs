@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::SharedError;
+use super::{SharedError, shown};
 use crate::{id::StoreIdError, store::StoreName};
 
 /// Why a store could not be loaded. All who waited for the load get the same error: clones share what it holds.
@@ -83,7 +83,8 @@ pub enum LoadError {
     },
     /// An unknown event under `UnknownEvents::Fail`.
     #[error(
-        "store {store} holds event `{event}` ({number}) that this app does not know; update the app, or choose another `unknown_events`"
+        "store {store} holds event `{}` ({number}) that this app does not know; update the app, or choose another `unknown_events`",
+        shown(event)
     )]
     UnknownEvent {
         /// Which store.

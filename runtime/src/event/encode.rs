@@ -6,7 +6,7 @@ use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Serializer, ser::Formatter};
 
 use super::finite;
-use crate::error::BoxError;
+use crate::error::{BoxError, one_line};
 
 /// How deep arrays and objects may be inside each other in an event's arguments. Every reader must be able to take it apart again, the
 /// sync server included, and none may overflow its stack.
@@ -38,7 +38,10 @@ pub enum EventEncodeError {
 #[non_exhaustive]
 pub enum EventDecodeError {
     /// The text does not fit the variant.
-    #[error("its arguments do not fit: {0}; give new fields `#[serde(default)]`, or the event an upcaster")]
+    #[error(
+        "its arguments do not fit: {}; give new fields `#[serde(default)]`, or the event an upcaster",
+        one_line(&.0.to_string())
+    )]
     Serde(#[from] serde_json::Error),
     /// A unit variant has arguments, or another variant has none.
     #[error("its arguments do not fit: {0}; give the event another name and an upcaster from this one")]

@@ -54,13 +54,25 @@ impl LogHead {
     /// The head of an empty log.
     pub(crate) const EMPTY: Self = Self { number: EventNumber::ZERO, ordinal: 0, checksum: chain::ORIGIN };
 
-    /// The head of a log, its last row checked. Two seeks, however long the log is.
+    /// The head of a log, its last row checked. Three seeks, however long the log is.
     pub(crate) fn load(connection: &mut Connection, key: &ChainKey) -> Result<Self, LogError> {
+        check_first_place(connection)?;
         let sql = "SELECT place FROM larder_events ORDER BY place DESC LIMIT 1 OFFSET 1";
         let before = connection.integer(sql, &[])?.unwrap_or(0);
         let mut cursor = LogCursor::after(connection, key.clone(), before)?;
         cursor.read(connection, 2)?;
         Ok(cursor.head())
+    }
+}
+
+/// Refuses a row before the first place there is: every read begins there and would pass over it.
+pub(crate) fn check_first_place(connection: &mut Connection) -> Result<(), LogError> {
+    match connection.integer("SELECT place FROM larder_events ORDER BY place LIMIT 1", &[])? {
+        Some(place) if place <= 0 => {
+            let reason = "a row stands before the first place of the log".to_owned();
+            Err(LogError::Damaged { number: EventNumber::ZERO, reason })
+        }
+        _ => Ok(()),
     }
 }
 

@@ -15,7 +15,7 @@ use super::{
     replace,
 };
 use crate::{
-    error::LoadError,
+    error::{LoadError, shown},
     schema::SchemaModel,
     storage::{
         eventlog::{self, ChainKey, LogError, LogHead},
@@ -225,7 +225,7 @@ pub(super) fn identify(
     let loaded = Meta::load(connection).map_err(|error| sqlite_error(request, error))?;
     let meta = loaded.ok_or_else(|| corrupt(request, "it does not say whose it is"))?;
     if meta.definition != request.name.definition() || meta.store_id != request.name.id().as_str() {
-        let reason = format!("it is the file of store {}/{}", meta.definition, meta.store_id);
+        let reason = format!("it is the file of store {}/{}", shown(&meta.definition), shown(&meta.store_id));
         return Err(wrong_file(request, path, &reason));
     }
     let key = ChainKey::new(&meta.file_id, &meta.definition, request.name.id());

@@ -7,7 +7,7 @@ use super::{
     timed::Timed,
 };
 use crate::{
-    error::LoadError,
+    error::{LoadError, shown},
     event::EventNumber,
     options::UnknownEvents,
     storage::{
@@ -71,7 +71,7 @@ pub(super) fn observe(request: &OpenRequest, done: &Replayed, total: u64) -> Res
 pub(super) fn finish(request: &OpenRequest, connection: &mut Connection, done: &Replayed) -> Result<(), Stop> {
     let tables = |error| tables_error(request, error);
     if done.events() > 0 && done.unknown_events() == done.events() {
-        let names = done.unknown.keys().take(3).map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+        let names = done.unknown.keys().take(3).map(|name| format!("`{}`", shown(name))).collect::<Vec<_>>().join(", ");
         return Err(Stop::Load(LoadError::DefinitionConflict {
             name: request.name.definition().to_owned(),
             owner: format!("whoever committed {names} to {}", request.name),

@@ -16,6 +16,8 @@ mod golden;
 mod group;
 mod half_made;
 mod hostile_ids;
+mod hostile_rows;
+mod hostile_sql;
 mod ids;
 mod killed;
 mod lock;
