@@ -59,8 +59,10 @@ pub(crate) fn table(input: &DeriveInput) -> TokenStream {
         }
     }
     let row = row_impl(&private, ident);
+    let queries = expand::table::queries(&private, ident, &input.vis, &key);
     hidden(&quote! {
         impl #ident { #(#constants)* }
+        #queries
         #row
         impl #private::Table for #ident {
             type Key = #key;

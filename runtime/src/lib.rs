@@ -162,8 +162,8 @@ pub use self::{
     materialize::{Delete, MaterializeResult, SqlParam, SqlParams, Tables, Target, Update},
     options::{Attributes, Durability, Environment, GcTime, InitialSync, Limits, Payload, StoreOptions, UnknownEvents},
     query::{
-        ByKey, Count, ExactlyOne, Exists, First, Fits, FitsSchema, One, OneByKey, Predicate, Query, Row, RowRef,
-        Select, SqlQuery, SqlShape,
+        ByKey, Count, ExactlyOne, Exists, First, Fits, FitsSchema, One, OneByKey, Predicate, Query, Row, RowCount,
+        RowRef, Select, SqlQuery, SqlShape,
     },
     registry::{
         Clear, DeleteStore, Evict, Get, LoadContext, OpenOptions, Preload, RegistryBuilder, RegistryStats,

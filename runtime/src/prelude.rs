@@ -1,8 +1,10 @@
 //! What most files of an app need: `use larder::prelude::*;`.
 
+// The derive alone: the trait `Row` would make `Status::decode` of a `ColumnValue` ambiguous.
 pub use crate::macros::Row;
 pub use crate::{
-    Adapter, Column, ColumnValue, Event, EventContext, GcTime, HasTable, Json, LoadContext, MaterializeResult,
-    Materializer, SqliteAdapter, Store, StoreHandle, StoreId, StoreKey, StoreRegistry, StoreSchema, Table, Tables,
-    Timestamp, Uuid, define_store,
+    Adapter, Column, ColumnValue, CommitError, Event, EventContext, GcTime, Get, HasTable, Json, LoadContext,
+    LoadError, MaterializeError, MaterializeResult, Materializer, Predicate, QueryError, Select, SqliteAdapter, Store,
+    StoreDefinition, StoreHandle, StoreId, StoreKey, StoreRegistry, StoreSchema, Table, Tables, Timestamp, Uuid,
+    define_store,
 };

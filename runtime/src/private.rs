@@ -12,15 +12,16 @@ pub use crate::{
     materialize::{TableOf, Which},
     options::StoreOptions,
     query::{
-        EachRow, ExactlyOne, Fits, FitsSchema, Origin, Params, Query, Reads, Row, RowRef, SqlQuery, SqlShape,
-        Statement, assert_row,
+        ByKey, EachRow, ExactlyOne, Fits, FitsSchema, Origin, Params, Predicate, Query, Reads, Row, RowRef, Select,
+        SqlQuery, SqlShape, Statement, assert_row,
     },
     registry::LoadContext,
     schema::{HasTable, Materializer, StoreSchema},
     store::Store,
     table::{
-        Column, ColumnSchema, DefaultKind, IndexSchema, ReferenceAction, ReferenceSchema, Table, TableIn, TableSchema,
-        TableStatements, assert_default, assert_key_column, assert_new_table, assert_nullable, assert_reference,
+        Column, ColumnSchema, DefaultKind, IndexSchema, IntoKey, ReferenceAction, ReferenceSchema, Table, TableIn,
+        TableSchema, TableStatements, assert_default, assert_key_column, assert_new_table, assert_nullable,
+        assert_reference,
     },
     value::{
         ColumnType, ColumnValue, Encoded, IntoValue, NotNull, Value, ValueError, ValueRef, assert_newtype, bind,

@@ -7,6 +7,7 @@ mod logic;
 mod predicate;
 mod render;
 mod row;
+mod row_count;
 mod run;
 mod select;
 mod sql;
@@ -22,6 +23,7 @@ pub(crate) use row::RowSource;
 #[doc(hidden)]
 pub use row::assert_row;
 pub use row::{Row, RowRef};
+pub use row_count::RowCount;
 pub(crate) use run::Text;
 pub(crate) use select::SelectSpec;
 pub use select::{Count, Exists, First, One, Select};

@@ -27,7 +27,9 @@ use crate::{
 
 /// A row type: one table of a store's schema. Implemented by `#[derive(Table)]`.
 ///
-/// The derive also makes one associated constant per column, in capitals: `Issue::STATUS` is a `Column<Issue, Status>`.
+/// The derive also makes one associated constant per column, in capitals: `Issue::STATUS` is a `Column<Issue, Status>`. And it makes
+/// `Issue::all()`, `Issue::filter(..)` and `Issue::by_key(..)`, which need no trait in scope; the functions here are the same for code
+/// that is generic over tables.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a table",
     label = "expected a struct with `#[derive(Table)]`"

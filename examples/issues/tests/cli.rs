@@ -12,7 +12,7 @@ use std::{
 };
 
 use issues::stores::{Activity, Issue, IssueId, IssueStore, WorkspaceId, WorkspaceStore};
-use larder::{StoreKey, StoreRegistry, Table};
+use larder::{StoreKey, StoreRegistry};
 use serde_json::Value;
 use tempfile::TempDir;
 

@@ -2,7 +2,7 @@
 
 use proc_macro2::TokenStream;
 use quote::{quote, quote_spanned};
-use syn::{Ident, Type, spanned::Spanned};
+use syn::{Ident, Type, Visibility, spanned::Spanned};
 
 use super::hidden;
 use crate::{
@@ -13,11 +13,12 @@ use crate::{
 /// Prints a table.
 pub(crate) fn table(table: &Table) -> TokenStream {
     let constants = constants(&table.krate.private(), &table.ident, &table.columns);
+    let queries = queries(&table.krate.private(), &table.ident, &table.vis, &key_type(table));
     let row = row_impl(&table.krate, &table.ident, &table.columns);
     let table_impl = table_impl(table);
     let references = references(table);
     let assertions = assertions(table);
-    hidden(&quote!(#constants #row #table_impl #references #assertions))
+    hidden(&quote!(#constants #queries #row #table_impl #references #assertions))
 }
 
 /// Prints a row.
@@ -46,8 +47,29 @@ fn constants(private: &TokenStream, ident: &Ident, columns: &[Column]) -> TokenS
         }
     });
     quote! {
-        #[automatically_derived]
         impl #ident { #(#constants)* }
+    }
+}
+
+/// `Issue::all()` and its like: what `Table` has, without the trait in scope.
+pub(crate) fn queries(private: &TokenStream, ident: &Ident, vis: &Visibility, key: &TokenStream) -> TokenStream {
+    quote! {
+        impl #ident {
+            /// Every row.
+            #vis fn all() -> #private::Select<Self> {
+                <Self as #private::Table>::all()
+            }
+
+            /// The rows that `predicate` holds for.
+            #vis fn filter(predicate: #private::Predicate<Self>) -> #private::Select<Self> {
+                <Self as #private::Table>::filter(predicate)
+            }
+
+            /// The row with this primary key, if there is one. A key of several columns is a tuple.
+            #vis fn by_key(key: impl #private::IntoKey<#key>) -> #private::ByKey<Self> {
+                <Self as #private::Table>::by_key(key)
+            }
+        }
     }
 }
 

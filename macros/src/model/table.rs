@@ -9,6 +9,7 @@ use crate::keys::Crate;
 pub(crate) struct Table {
     pub(crate) krate: Crate,
     pub(crate) ident: Ident,
+    pub(crate) vis: Visibility,
     pub(crate) name: String,
     pub(crate) name_span: Span,
     pub(crate) columns: Vec<Column>,

@@ -53,6 +53,7 @@ pub(crate) fn table(input: &DeriveInput, errors: &mut Errors) -> Option<Table> {
     Some(Table {
         krate: Crate::new(krate),
         ident: input.ident.clone(),
+        vis: input.vis.clone(),
         name,
         name_span,
         columns,

@@ -3,14 +3,14 @@
 use std::{fmt, marker::PhantomData};
 
 use super::{
-    Predicate, Query, Reads,
+    Predicate, Query, Reads, RowCount,
     predicate::Condition,
     run::{self, Text},
 };
 use crate::{
     error::QueryErrorKind,
     table::{IntoOrder, Order, Table, TableSchema},
-    value::Value,
+    value::{Value, ValueError},
 };
 
 /// Rows of table `T`, in the order asked for; rows that this leaves equal, and all without [`order_by`](Self::order_by), come in the
@@ -51,9 +51,11 @@ impl<T: Table> Select<T> {
 
     /// Only rows that `predicate` holds for, too.
     pub fn filter(mut self, predicate: Predicate<T>) -> Self {
-        let before = std::mem::take(&mut self.spec.condition);
-        self.spec.condition =
-            if before.steps.is_empty() { predicate.condition } else { before.and(predicate.condition) };
+        let mut before = std::mem::take(&mut self.spec.condition);
+        let error = before.error.take();
+        let mut condition = if before.steps.is_empty() { predicate.condition } else { before.and(predicate.condition) };
+        condition.error = error.or(condition.error);
+        self.spec.condition = condition;
         self
     }
 
@@ -69,14 +71,16 @@ impl<T: Table> Select<T> {
     }
 
     /// At most so many rows. The last limit given counts.
-    pub fn limit(mut self, rows: u64) -> Self {
-        self.spec.limit = Some(rows);
+    ///
+    /// Any integer will do; a negative one is the query's error when it is asked.
+    pub fn limit(mut self, rows: impl RowCount) -> Self {
+        self.spec.limit = Some(self.spec.rows_or_error(rows.row_count()));
         self
     }
 
-    /// Without the first so many rows. The last offset given counts.
-    pub fn offset(mut self, rows: u64) -> Self {
-        self.spec.offset = rows;
+    /// Without the first so many rows. The last offset given counts. Integers as of [`limit`](Self::limit).
+    pub fn offset(mut self, rows: impl RowCount) -> Self {
+        self.spec.offset = self.spec.rows_or_error(rows.row_count());
         self
     }
 
@@ -102,6 +106,13 @@ impl<T: Table> Select<T> {
 }
 
 impl SelectSpec {
+    fn rows_or_error(&mut self, rows: Result<u64, ValueError>) -> u64 {
+        rows.unwrap_or_else(|error| {
+            self.condition.error.get_or_insert(error);
+            0
+        })
+    }
+
     pub(crate) fn check(&self) -> Result<(), QueryErrorKind> {
         self.condition.error.clone().map_or(Ok(()), |error| Err(error.into()))
     }

@@ -5,7 +5,6 @@ use std::{
     sync::atomic::{AtomicBool, Ordering},
 };
 
-use larder::prelude::*;
 use larder_tests::{
     lab::{Lab, with_ending},
     notebook::{Note, Notebook, note, written},

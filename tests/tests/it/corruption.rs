@@ -6,7 +6,7 @@ use std::{
     path::Path,
 };
 
-use larder::{EventNumber, LoadError, QueryErrorKind, StoreError, prelude::*};
+use larder::{EventNumber, LoadError, QueryErrorKind, StoreError};
 use larder_tests::{
     lab::{Lab, with_ending},
     notebook::{Note, Notebook, written},

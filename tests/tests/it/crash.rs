@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use larder::{StoreRegistry, Table as _};
+use larder::StoreRegistry;
 use larder_tests::ledger::{Balance, Booking, LedgerStore, Mix};
 
 const CYCLES: u64 = 100;

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use larder::{Durability, StoreOptions, prelude::*};
+use larder::{Durability, StoreOptions};
 use larder_tests::{
     lab::{Lab, with_ending},
     notebook::{Note, NoteEvent, Notebook, written},

@@ -2,7 +2,7 @@
 
 use std::sync::Mutex;
 
-use larder::{LoadError, LogChange, Migration, RebuildReason, StoreOptions, StoredEvent, UnknownEvents, prelude::*};
+use larder::{LoadError, LogChange, Migration, RebuildReason, StoreOptions, StoredEvent, UnknownEvents};
 use larder_tests::lab::Lab;
 
 /// The app as it was first.

@@ -2,7 +2,6 @@
 
 use std::fs;
 
-use larder::prelude::*;
 use larder_tests::{
     lab::{Lab, with_ending},
     notebook::{Note, Notebook, written},

@@ -53,6 +53,27 @@ async fn null_equals_null_and_a_negation_takes_all_other_rows() {
 }
 
 #[tokio::test]
+async fn a_limit_is_any_integer_and_a_negative_one_is_an_error() {
+    let store = filled().await;
+    let (page, per_page) = (vec![0; 1].len(), 2_usize);
+    let found = store.query(Card::all().limit(per_page).offset(page * per_page)).expect("rows");
+    assert_eq!(found.iter().map(|card| card.number).collect::<Vec<_>>(), [3, 4]);
+    assert_eq!(store.query(Card::all().limit(u64::MAX).count()), Ok(5));
+    assert_eq!(store.query(Card::all().limit(3_u8).offset(1_i64).count()), Ok(3));
+    let wrong = [
+        Card::all().limit(-1),
+        Card::all().limit(1).offset(i64::MIN),
+        Card::all().limit(-1).filter(Card::NUMBER.eq(1)).limit(1),
+        Card::filter(Card::NUMBER.eq(1)).limit(-1).filter(Card::NUMBER.eq(1)),
+    ];
+    for query in wrong {
+        let error = store.query(query.clone()).expect_err("no number of rows");
+        assert!(error.to_string().contains("does not fit `a number of rows`"), "{error}");
+        assert_eq!(store.query(query.count()), Err(error));
+    }
+}
+
+#[tokio::test]
 async fn rows_are_ordered_cut_counted_and_chosen() {
     let store = filled().await;
     let mut query = Card::all().order_by((Card::LANE.asc(), Card::WEIGHT.desc())).limit(3);

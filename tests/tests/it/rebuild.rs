@@ -5,7 +5,7 @@ use std::{
     sync::{Arc, Mutex},
 };
 
-use larder::{LoadError, Migration, prelude::*};
+use larder::{LoadError, Migration};
 use larder_tests::{
     lab::{Lab, with_ending},
     notebook::{Note, NoteEvent, Notebook, written},

@@ -1,6 +1,5 @@
 //! `verify`: damage that SQLite does not notice.
 
-use larder::prelude::*;
 use larder_tests::{
     lab::Lab,
     notebook::{Note, NoteEvent, Notebook, note, written},
