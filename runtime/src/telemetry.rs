@@ -106,6 +106,11 @@ pub(crate) fn shutdown(stores: usize) -> Span {
     tracing::info_span!("larder.shutdown", stores, unsent = Empty, micros = Empty)
 }
 
+/// How far a commit has come: said at level TRACE when a phase ends, for profiles.
+pub(crate) fn ended(phase: &'static str) {
+    tracing::trace!(target: "larder::commit", phase);
+}
+
 /// Records how long it took.
 pub(crate) fn record_micros(span: &Span, took: std::time::Duration) {
     span.record("micros", u64::try_from(took.as_micros()).unwrap_or(u64::MAX));

@@ -16,6 +16,7 @@ use crate::{
         eventlog::Appended,
         sqlite::{Connection, SqliteError, SqliteErrorKind},
     },
+    telemetry,
 };
 
 mod group;
@@ -83,8 +84,12 @@ impl Engine {
         let committed = writer
             .begin()
             .map_err(|error| failed(&self.shared, error))
-            .and_then(|()| apply(writer, &self.shared, self.address(), writer.tip, work, &mut numbers))
+            .and_then(|()| {
+                telemetry::ended("begin");
+                apply(writer, &self.shared, self.address(), writer.tip, work, &mut numbers)
+            })
             .and_then(|tip| writer.commit().map(|()| tip).map_err(|error| failed(&self.shared, error)));
+        telemetry::ended("COMMIT");
         match committed {
             Ok(tip) => {
                 writer.tip = tip;
@@ -142,8 +147,10 @@ pub(super) fn apply(
         };
         let appended = Appended { number, name: event.info.name, args: event.args.as_deref(), id };
         writer.append(&mut tip, by, appended).map_err(|error| failed(shared, error))?;
+        telemetry::ended("append");
         let about = EventContext::new(number, by.0.clone(), by.1.clone());
         materialize(writer, shared, address, work, index, &about)?;
+        telemetry::ended("materialize");
         numbers.push(number);
     }
     Ok(tip)

@@ -191,33 +191,32 @@ fn invariant_7_no_crate_may_loosen_the_lints() {
     let root = read(&root().join("Cargo.toml"));
     assert!(root.contains("unsafe_code = \"forbid\""), "the workspace's lints no longer forbid unsafe code");
     let sources = sources();
+    let excepted = |path: &str| WITH_UNSAFE_CODE.iter().find(|(manifest, _)| *manifest == path);
     let manifests = sources.iter().filter(|source| source.path.ends_with("/Cargo.toml"));
-    let loose =
-        manifests.filter(|source| !source.text.contains("[lints]\nworkspace = true") && source.path != LOOSE_MANIFEST);
+    let loose = manifests
+        .filter(|source| !source.text.contains("[lints]\nworkspace = true") && excepted(&source.path).is_none());
     none(loose.map(|source| format!("{}: add `[lints]` and `workspace = true`", source.path)).collect());
 
-    // The one exception is for tests, has the workspace's lints but for one, and allows it in one file.
-    let exception = sources.iter().find(|source| source.path == LOOSE_MANIFEST).expect("the crash machine");
-    assert!(exception.text.contains("publish = false"));
+    // The exceptions are not published, have the workspace's lints but for one, and allow it in one file.
     let lints = |text: &str| {
         let tables = ["lints.rust]", "lints.clippy]"].map(|table| text.split(table).nth(1).unwrap_or_default());
         tables.map(|table| table.split("\n[").next().unwrap_or_default().trim().to_owned())
     };
-    assert_eq!(lints(&exception.text), lints(&root.replace("\"forbid\"", "\"deny\"")));
-    let allows = sources.iter().filter(|source| source.is_under("crash") && source.text.contains("allow("));
-    none(
-        allows
-            .filter(|source| source.path != UNSAFE_FILE)
-            .map(|source| format!("{}: allows a lint", source.path))
-            .collect(),
-    );
+    for (manifest, file) in WITH_UNSAFE_CODE {
+        let exception = sources.iter().find(|source| source.path == *manifest).expect("the manifest is there");
+        assert!(exception.text.contains("publish = false"));
+        assert_eq!(lints(&exception.text), lints(&root.replace("\"forbid\"", "\"deny\"")), "{manifest}");
+        let folder = manifest.trim_end_matches("/Cargo.toml");
+        let allows = sources.iter().filter(|source| source.is_under(folder) && source.text.contains("allow("));
+        let others = allows.filter(|source| source.path != *file);
+        none(others.map(|source| format!("{}: allows a lint", source.path)).collect());
+    }
 }
 
-/// The crate that stands between larder and the operating system, for tests.
-const LOOSE_MANIFEST: &str = "crash/Cargo.toml";
-
-/// The one file with unsafe code.
-const UNSAFE_FILE: &str = "crash/src/system.rs";
+/// Crates with unsafe code, for tests and measurements alone: the manifest, and the one file with it. One stands between larder and the
+/// operating system, one counts bytes in a global allocator.
+const WITH_UNSAFE_CODE: &[(&str, &str)] =
+    &[("crash/Cargo.toml", "crash/src/system.rs"), ("benches/Cargo.toml", "benches/benches/speed/heap.rs")];
 
 /// The runtime without its unit tests.
 fn runtime() -> Vec<Source> {

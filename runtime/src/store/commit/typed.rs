@@ -79,6 +79,7 @@ pub(crate) fn commit<D: StoreDefinition>(
     if encoded.is_empty() {
         return Ok(Receipt::new(engine, Vec::new()));
     }
+    telemetry::ended("encode");
     let work = TypedWork::<D::Schema> { events, encoded };
     let (outcome, events) = run(engine, work);
     match outcome {
