@@ -2,6 +2,9 @@
 
 #[cfg(feature = "testing")]
 mod manual;
+#[cfg(all(test, larder_shuttle))]
+pub(crate) mod scheduled;
+#[cfg(not(all(test, larder_shuttle)))]
 mod spawner;
 
 use std::{
@@ -18,6 +21,9 @@ use tokio::sync::oneshot;
 
 #[cfg(feature = "testing")]
 pub(crate) use self::manual::Manual;
+#[cfg(all(test, larder_shuttle))]
+use self::scheduled::Spawner;
+#[cfg(not(all(test, larder_shuttle)))]
 use self::spawner::Spawner;
 use crate::definition::BoxFuture;
 

@@ -125,6 +125,7 @@ mod macros;
 mod materialize;
 mod options;
 pub mod prelude;
+mod primitives;
 mod query;
 mod registry;
 mod schema;

@@ -22,6 +22,8 @@ mod kind;
 mod load;
 mod open;
 mod preload;
+#[cfg(all(test, larder_shuttle))]
+mod races;
 mod shared;
 mod shutdown;
 mod slot;

@@ -75,6 +75,11 @@ impl<D: StoreDefinition> Store<D> {
         Self { engine, types: PhantomData }
     }
 
+    #[cfg(all(test, larder_shuttle))]
+    pub(crate) fn engine(&self) -> &Arc<Engine> {
+        &self.engine
+    }
+
     /// Commits events: one, an array, a slice or a `Vec`; all or none. When it returns they are durable and visible to every reader.
     /// No events is no commit.
     ///

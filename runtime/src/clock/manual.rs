@@ -3,13 +3,16 @@
 use std::{
     collections::BTreeMap,
     pin::Pin,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, PoisonError},
     task::{Context, Poll, Wake, Waker},
     time::Duration,
 };
 
 use super::Tick;
-use crate::definition::BoxFuture;
+use crate::{
+    definition::BoxFuture,
+    primitives::{Mutex, MutexGuard},
+};
 
 /// A clock that stands still until [`advance`](Self::advance).
 #[derive(Default)]
@@ -72,6 +75,15 @@ impl Manual {
         }
         self.lock().now = target;
         self.settle().await;
+    }
+
+    /// Moves time on and fires the timers that are due, while everything else goes on.
+    #[cfg(all(test, larder_shuttle))]
+    pub(crate) fn jump(&self, duration: Duration) {
+        let target = self.now().after(duration);
+        while self.step(target) {}
+        let mut state = self.lock();
+        state.now = state.now.max(target);
     }
 
     /// Fires the earliest timers that are due by `target`; whether there were any.

@@ -1,9 +1,11 @@
 //! An outcome that many wait for: set once, then everybody who waits is woken.
 
 use std::{
-    sync::{Mutex, MutexGuard, OnceLock, PoisonError},
+    sync::{OnceLock, PoisonError},
     task::{Context, Poll, Waker},
 };
+
+use crate::primitives::{Mutex, MutexGuard};
 
 /// An outcome that many wait for.
 pub(crate) struct Cell<T> {

@@ -4,10 +4,7 @@ use std::{
     any::Any,
     fmt,
     ops::Deref,
-    sync::{
-        Arc, Weak,
-        atomic::{AtomicUsize, Ordering},
-    },
+    sync::{Arc, Weak, atomic::Ordering},
 };
 
 use super::{
@@ -23,6 +20,7 @@ use crate::{
     clock::Runtime,
     definition::StoreDefinition,
     options::ResolvedOptions,
+    primitives::atomic::AtomicUsize,
     store::{Engine, Store, StoreName},
     sync::SyncBackend,
 };

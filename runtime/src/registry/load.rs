@@ -3,7 +3,7 @@
 use std::{
     any::Any,
     panic::AssertUnwindSafe,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, PoisonError},
 };
 
 use futures_util::FutureExt;
@@ -21,6 +21,7 @@ use super::{
 use crate::{
     clock::{Panicked, Tick},
     error::LoadError,
+    primitives::Mutex,
     storage::{
         layout::LayoutError,
         sqlite::{Place, SqliteError},

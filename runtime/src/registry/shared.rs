@@ -2,7 +2,7 @@
 
 use std::{
     path::PathBuf,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, PoisonError},
 };
 
 use tokio::sync::{Notify, Semaphore};
@@ -23,6 +23,7 @@ use crate::{
     event::{ClientId, SessionId},
     id::StoreId,
     options::{Layers, StoreOptions},
+    primitives::{Mutex, MutexGuard},
     storage::{catalog::Catalog, layout::Layout},
     store::ReaderPool,
     telemetry::{Happened, Parent, Recorder},

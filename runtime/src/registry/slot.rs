@@ -3,7 +3,7 @@
 use std::{
     any::TypeId,
     hash::{BuildHasher, Hash},
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, PoisonError},
 };
 
 use hashbrown::{DefaultHashBuilder, HashTable};
@@ -20,6 +20,7 @@ use crate::{
     error::{LoadError, StoreError},
     id::StoreId,
     options::{ResolvedOptions, StoreOptions},
+    primitives::Mutex,
     store::{LoadProgress, StoreName},
     telemetry::Parent,
 };

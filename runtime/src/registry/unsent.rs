@@ -2,7 +2,7 @@
 //! opened again to send them.
 
 use std::{
-    sync::{Arc, Mutex, PoisonError, Weak},
+    sync::{Arc, PoisonError, Weak},
     time::Duration,
 };
 
@@ -21,6 +21,7 @@ use super::{
 use crate::{
     error::BoxError,
     options::{GcTime, StoreOptions},
+    primitives::Mutex,
     sync::{PushRequest, SyncBackend},
 };
 

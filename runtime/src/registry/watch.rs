@@ -1,11 +1,13 @@
 //! Who watches a registry, and how they hear of changes.
 
 use std::{
-    sync::{
-        Mutex, PoisonError,
-        atomic::{AtomicU64, AtomicUsize, Ordering},
-    },
+    sync::{PoisonError, atomic::Ordering},
     task::Waker,
+};
+
+use crate::primitives::{
+    Mutex,
+    atomic::{AtomicU64, AtomicUsize},
 };
 
 /// Changes of a registry. Without watchers a change costs one atomic load.

@@ -1,8 +1,11 @@
 //! Reads that run now: what an eviction interrupts, and what closing waits for.
 
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, PoisonError};
 
-use crate::storage::sqlite::Interrupter;
+use crate::{
+    primitives::{Condvar, Mutex, MutexGuard},
+    storage::sqlite::Interrupter,
+};
 
 /// Reads that run now.
 #[derive(Default)]

@@ -5,17 +5,19 @@ use std::{
     fmt,
     marker::PhantomData,
     pin::Pin,
-    sync::{
-        Arc, Mutex, MutexGuard, PoisonError, Weak,
-        atomic::{AtomicUsize, Ordering},
-    },
+    sync::{Arc, PoisonError, Weak, atomic::Ordering},
     task::{Context, Poll},
 };
 
 use futures_core::Stream;
 
 use super::{Engine, Writer, observer::Observer, watch::WatchSlot};
-use crate::{change::ChangeRecord, error::StoreError, event::EventNumber};
+use crate::{
+    change::ChangeRecord,
+    error::StoreError,
+    event::EventNumber,
+    primitives::{Mutex, MutexGuard, atomic::AtomicUsize},
+};
 
 /// Records kept for a stream that is not polled; then it hears how many it missed.
 const KEPT_RECORDS: usize = 1_024;

@@ -2,10 +2,7 @@
 
 use std::{
     fmt,
-    sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicBool, AtomicU64, Ordering},
-    },
+    sync::{Arc, PoisonError, atomic::Ordering},
 };
 
 use tokio_util::sync::CancellationToken;
@@ -25,6 +22,10 @@ use crate::{
     error::StoreError,
     event::{ClientId, EventNumber, SessionId},
     options::{Payload, ResolvedOptions},
+    primitives::{
+        Mutex, MutexGuard,
+        atomic::{AtomicBool, AtomicU64},
+    },
     schema::SchemaModel,
     storage::{
         eventlog::{ChainKey, LogHead, number_at, place_of},

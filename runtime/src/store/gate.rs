@@ -1,11 +1,11 @@
 //! Whether a store still answers: open, poisoned (reads only), or stopped.
 
-use std::sync::{
-    Mutex, PoisonError,
-    atomic::{AtomicU8, Ordering},
-};
+use std::sync::{PoisonError, atomic::Ordering};
 
-use crate::error::StoreError;
+use crate::{
+    error::StoreError,
+    primitives::{Mutex, atomic::AtomicU8},
+};
 
 const OPEN: u8 = 0;
 const POISONED: u8 = 1;

@@ -2,6 +2,8 @@
 
 use std::cell::RefCell;
 
+use crate::primitives::thread_local;
+
 /// What a thread is inside of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Inside {
@@ -20,13 +22,14 @@ pub(crate) struct Entered(());
 
 /// Enters; `store` tells stores apart.
 pub(crate) fn enter(store: usize, what: Inside) -> Entered {
-    STACK.with_borrow_mut(|stack| stack.push((store, what)));
+    STACK.with(|stack| stack.borrow_mut().push((store, what)));
     Entered(())
 }
 
 /// The innermost thing of this store that the thread is inside of; a materializer counts before a read.
 pub(crate) fn inside(store: usize) -> Option<Inside> {
-    STACK.with_borrow(|stack| {
+    STACK.with(|stack| {
+        let stack = stack.borrow();
         let mut all = stack.iter().filter(|(of, _)| *of == store).map(|(_, what)| *what);
         all.clone().find(|what| *what == Inside::Materializer).or_else(|| all.next())
     })
@@ -34,7 +37,7 @@ pub(crate) fn inside(store: usize) -> Option<Inside> {
 
 impl Drop for Entered {
     fn drop(&mut self) {
-        STACK.with_borrow_mut(|stack| stack.pop());
+        STACK.with(|stack| stack.borrow_mut().pop());
     }
 }
 

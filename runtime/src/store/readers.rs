@@ -3,13 +3,13 @@
 use std::{
     collections::HashSet,
     path::{Path, PathBuf},
-    sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicU64, Ordering},
-    },
+    sync::{Arc, PoisonError, atomic::Ordering},
 };
 
-use crate::storage::sqlite::{Connection, Interrupter};
+use crate::{
+    primitives::{Mutex, MutexGuard, atomic::AtomicU64},
+    storage::sqlite::{Connection, Interrupter},
+};
 
 /// Reader connections of all stores of a registry, at most so many at a time. It never waits: when all are in use, a read
 /// takes its store's own connection.

@@ -1,12 +1,11 @@
 //! Who waits for the next commit: tasks that are woken, nothing else.
 
 use std::{
-    sync::{
-        Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicUsize, Ordering},
-    },
+    sync::{PoisonError, atomic::Ordering},
     task::Waker,
 };
+
+use crate::primitives::{Mutex, MutexGuard, atomic::AtomicUsize};
 
 /// Tasks that wait for the next commit. A commit without any costs one atomic load.
 #[derive(Debug, Default)]

@@ -32,6 +32,12 @@ impl ManualClock {
         self.inner.settle().await;
     }
 
+    /// Moves time on without waiting for anything.
+    #[cfg(all(test, larder_shuttle))]
+    pub(crate) fn jump(&self, duration: Duration) {
+        self.inner.jump(duration);
+    }
+
     pub(crate) fn runtime(&self) -> Result<Runtime, String> {
         Runtime::manual(Arc::clone(&self.inner))
     }

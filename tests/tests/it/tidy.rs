@@ -218,9 +218,29 @@ fn invariant_7_no_crate_may_loosen_the_lints() {
 const WITH_UNSAFE_CODE: &[(&str, &str)] =
     &[("crash/Cargo.toml", "crash/src/system.rs"), ("benches/Cargo.toml", "benches/benches/speed/heap.rs")];
 
+#[test]
+fn the_registry_and_the_store_take_locks_where_the_tests_of_races_see_them() {
+    let folders = ["runtime/src/registry", "runtime/src/store", "runtime/src/clock"];
+    // A static one: it lives longer than any schedule.
+    let checked = |source: &&Source| {
+        folders.iter().any(|folder| source.is_module(folder)) && source.path != "runtime/src/store/deprecated.rs"
+    };
+    let mut found = Vec::new();
+    for source in runtime().iter().filter(checked) {
+        let uses = source.text.split("use std::").skip(1).filter_map(|rest| rest.split(';').next());
+        for word in ["Mutex", "Condvar", "RwLock", "Atomic"] {
+            if uses.clone().any(|names| names.contains(word)) {
+                found.push(format!("{}: take `{word}` from `crate::primitives`", source.path));
+            }
+        }
+    }
+    none(found);
+}
+
 /// The runtime without its unit tests.
 fn runtime() -> Vec<Source> {
-    let shipped = |source: &Source| source.is_under("runtime/src") && !source.path.ends_with("/tests.rs");
+    let tests = |source: &Source| source.path.ends_with("/tests.rs") || source.is_module("runtime/src/registry/races");
+    let shipped = |source: &Source| source.is_under("runtime/src") && !tests(source);
     sources().into_iter().filter(shipped).collect()
 }
 
@@ -252,7 +272,8 @@ fn sources() -> Vec<Source> {
 
 fn is_text(path: &Path, name: &str) -> bool {
     let known = ["rs", "md", "toml", "stderr"];
-    name == "run" || path.extension().is_some_and(|extension| known.iter().any(|known| extension == *known))
+    ["run", "races"].contains(&name)
+        || path.extension().is_some_and(|extension| known.iter().any(|known| extension == *known))
 }
 
 fn read(path: &Path) -> String {

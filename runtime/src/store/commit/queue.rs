@@ -2,11 +2,14 @@
 
 use std::{
     collections::VecDeque,
-    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, PoisonError},
 };
 
 use super::{CommitWork, Outcome, plan::group_size};
-use crate::error::CommitErrorKind;
+use crate::{
+    error::CommitErrorKind,
+    primitives::{Condvar, Mutex, MutexGuard},
+};
 
 /// The commits that wait for the writer.
 #[derive(Default)]

@@ -4,7 +4,7 @@ use std::{
     marker::PhantomData,
     panic::{AssertUnwindSafe, catch_unwind},
     pin::Pin,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, PoisonError},
     task::{Context, Poll},
 };
 
@@ -17,6 +17,7 @@ use crate::{
     definition::{EventOf, StoreDefinition},
     error::{CommitError, CommitErrorKind},
     event::{Event, EventContext, EventEncodeError, EventInfo},
+    primitives::Mutex,
     schema::{Materializer, StoreSchema},
     storage::sqlite::Connection,
     store::{
