@@ -239,7 +239,11 @@ fn the_registry_and_the_store_take_locks_where_the_tests_of_races_see_them() {
 
 /// The runtime without its unit tests.
 fn runtime() -> Vec<Source> {
-    let tests = |source: &Source| source.path.ends_with("/tests.rs") || source.is_module("runtime/src/registry/races");
+    let tests = |source: &Source| {
+        source.path.ends_with("/tests.rs")
+            || source.path.contains("/tests/")
+            || source.is_module("runtime/src/registry/races")
+    };
     let shipped = |source: &Source| source.is_under("runtime/src") && !tests(source);
     sources().into_iter().filter(shipped).collect()
 }
