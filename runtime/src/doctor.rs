@@ -24,10 +24,12 @@ use crate::{
     event::EventNumber,
     storage::{
         eventlog::{self, ChainKey, LogCursor, LogError, LogHead},
-        lock::{Lock, LockError, MarkerState, beside},
+        lock::{Lock, LockError, MarkerState},
         meta::{self, Header, Meta},
         sqlite::{Access, Connection, Place, SqliteError},
+        wal::WalScan,
     },
+    store::{Misfit, fits, scan_wal},
     value::ValueRef,
 };
 
@@ -117,11 +119,12 @@ pub enum DoctorError {
 /// When the file cannot be looked at; damage is in the report.
 pub fn check(file: impl AsRef<Path>) -> Result<CheckReport, DoctorError> {
     let mut patient = Patient::admit(file.as_ref())?;
-    let mut report = CheckReport { closed_cleanly: patient.closed_cleanly, ..CheckReport::default() };
-    report.problems.extend(patient.left_behind());
+    let mut report = CheckReport::default();
     report.problems.extend(patient.sqlite_problems());
     match patient.meta() {
         Ok(meta) => {
+            report.closed_cleanly = patient.closed_cleanly(meta.epoch);
+            report.problems.extend(patient.misfit(meta.epoch));
             report.sound_events = patient.sound_events(&meta, &mut report.problems);
             (report.definition, report.store_id) = (Some(meta.definition), Some(meta.store_id));
         }
@@ -155,9 +158,9 @@ pub fn export(file: impl AsRef<Path>, mut out: impl Write) -> Result<ExportRepor
 struct Patient {
     file: PathBuf,
     connection: Connection,
-    closed_cleanly: bool,
-    // Held until the end.
-    _lock: Lock,
+    /// As it was before SQLite came.
+    wal: Option<WalScan>,
+    lock: Lock,
 }
 
 impl Patient {
@@ -184,17 +187,26 @@ impl Patient {
                 return Err(DoctorError::Unreadable { file: file.to_owned(), reason });
             }
         }
+        let wal = scan_wal(file).map_err(io)?;
         let unreadable =
             |error: SqliteError| DoctorError::Unreadable { file: file.to_owned(), reason: error.to_string() };
         let connection = Connection::open(&Place::File(file.to_owned()), Access::Reader).map_err(unreadable)?;
-        let closed_cleanly = lock.marker().state != MarkerState::Open;
-        Ok(Self { file: file.to_owned(), connection, closed_cleanly, _lock: lock })
+        Ok(Self { file: file.to_owned(), connection, wal, lock })
     }
 
-    fn left_behind(&self) -> Option<String> {
-        let has_wal = fs::metadata(beside(&self.file, "-wal")).is_ok();
-        (!self.closed_cleanly && !has_wal)
-            .then(|| "it was not closed cleanly and its `-wal` is missing, so commits may be lost".to_owned())
+    fn closed_cleanly(&self, epoch: u64) -> bool {
+        let marker = self.lock.marker();
+        marker.state != MarkerState::Open || (epoch > marker.epoch && epoch.is_multiple_of(2))
+    }
+
+    /// Whether file, `-wal` and lock file belong together.
+    fn misfit(&self, epoch: u64) -> Option<String> {
+        match fits(&self.file, self.lock.marker(), epoch, self.wal.as_ref()) {
+            Ok(Ok(())) => None,
+            Ok(Err(misfit @ Misfit::Missing)) => Some(misfit.reason().to_owned()),
+            Ok(Err(misfit @ Misfit::Foreign)) => Some(format!("its `-wal`: {}", misfit.reason())),
+            Err(error) => Some(format!("its `-wal` cannot be read: {error}")),
+        }
     }
 
     fn sqlite_problems(&mut self) -> Vec<String> {

@@ -2,9 +2,11 @@
 
 pub(crate) mod catalog;
 pub(crate) mod eventlog;
+pub(crate) mod folder;
 pub(crate) mod identity;
 pub(crate) mod layout;
 pub(crate) mod lock;
 pub(crate) mod meta;
 pub(crate) mod network;
 pub(crate) mod sqlite;
+pub(crate) mod wal;

@@ -37,6 +37,7 @@ mod receipt;
 mod replace;
 mod replay;
 mod report;
+mod seal;
 #[cfg(test)]
 mod tests;
 mod timed;
@@ -50,6 +51,7 @@ pub use commit::CommitAsync;
 pub(crate) use engine::{Engine, OpenRequest};
 pub use events::{EventStream, LogChange, PendingEventStream};
 pub use failed::FailedEvent;
+pub(crate) use files::{fits, scan_wal};
 pub(crate) use host::{EngineHost, NoHost, ProgressSink};
 pub use into_events::IntoEvents;
 pub use name::StoreName;
@@ -58,6 +60,7 @@ pub(crate) use readers::ReaderPool;
 pub use receipt::Receipt;
 pub(crate) use replay::{Applied, ApplyStored, Unapplied, apply_stored};
 pub use report::{LoadProgress, Migration, MigrationsReport, RebuildReason};
+pub(crate) use seal::Misfit;
 pub use verify::{TableReport, VerifyReport};
 use writer::Writer;
 

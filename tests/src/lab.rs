@@ -117,6 +117,11 @@ pub fn with_ending(file: &Path, ending: &str) -> PathBuf {
     name.into()
 }
 
+/// The text of a lock file, as larder writes it: `words` say how the store was left, as `closed sound 2`.
+pub fn lock_text(pid: u32, words: &str) -> String {
+    format!("{:<63}\n", format!("larder 1 pid {pid} {words}")).repeat(2)
+}
+
 /// Copies a folder and all below it: what a process that was killed at this moment would leave.
 pub fn copy_dir(from: &Path, to: &Path) {
     fs::create_dir_all(to).expect("a folder for the copy");

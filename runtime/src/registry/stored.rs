@@ -23,7 +23,8 @@ use crate::{
     id::{StoreId, StoreIdError},
     options::Durability,
     storage::{
-        lock::{Lock, LockError, Marker, MarkerState, beside, lock_path},
+        folder,
+        lock::{Lock, LockError, Marker, beside, lock_path},
         sqlite::{Access, Connection, Place},
     },
     store::{Engine, NoHost, OpenRequest, StoreName},
@@ -247,8 +248,12 @@ fn remove(file: &Path, mut lock: Lock) -> io::Result<()> {
         let access = Access::Writer { create: false, durability: Durability::Process };
         let _ = Connection::open(&Place::File(file.to_owned()), access).and_then(Connection::close);
     }
-    lock.mark(Marker { state: MarkerState::Fresh, suspect: false })?;
-    for ending in ["-wal", "", "-shm"] {
+    // On disk in this order too: a file or a `-wal` that is missing without these words is damage.
+    lock.mark(Marker::FRESH)?;
+    lock.sync()?;
+    remove_if_there(&beside(file, "-wal"))?;
+    folder::sync(folder::of(file))?;
+    for ending in ["", "-shm"] {
         remove_if_there(&beside(file, ending))?;
     }
     // Elsewhere a locked file cannot be removed.

@@ -1,7 +1,8 @@
 //! The lock file beside a store's file: one opener at a time, and whether the last one closed cleanly.
 //!
 //! The lock is the operating system's ([`File::try_lock`]): it ends with its process, and it also conflicts inside one
-//! process. The text in the file is for messages and for the next opener: who holds it, and `open` until a clean close.
+//! process. The text in the file is for messages and for the next opener: who holds it, and, from the first write to a clean
+//! close, `open`. The marker is written, not synced: what it must be able to say after a loss of power stands in `store/seal.rs`.
 
 use std::{
     ffi::OsString,
@@ -10,8 +11,11 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// Every text has this many bytes, so that one write replaces all of the last.
-const TEXT_BYTES: usize = 64;
+/// Every line has this many bytes, so that one write replaces all of the last.
+const LINE_BYTES: usize = 64;
+
+/// The line stands twice: a text that was damaged says nothing rather than something wrong.
+const TEXT_BYTES: usize = 2 * LINE_BYTES;
 
 /// What the last opener left.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,6 +24,13 @@ pub(crate) struct Marker {
     pub(crate) state: MarkerState,
     /// It saw damage in the tables, which the next opener rebuilds.
     pub(crate) suspect: bool,
+    /// The file's epoch when this was written; see [`Meta`](super::meta::Meta).
+    pub(crate) epoch: u64,
+}
+
+impl Marker {
+    /// Nothing is known.
+    pub(crate) const FRESH: Self = Self { state: MarkerState::Fresh, suspect: false, epoch: 0 };
 }
 
 /// How the last opener ended.
@@ -29,7 +40,7 @@ pub(crate) enum MarkerState {
     Fresh,
     /// It closed the store: everything is in the store's file, nothing in its `-wal`.
     Closed,
-    /// It did not: the `-wal` belongs to the file.
+    /// It had begun to write and did not close: the `-wal` belongs to the file.
     Open,
     /// It had built the store's file anew and was about to put it in its place.
     Replacing,
@@ -100,11 +111,6 @@ impl Lock {
         Ok(())
     }
 
-    /// Writes how this opener stands, and leaves whether the tables are suspect.
-    pub(crate) fn mark_state(&mut self, state: MarkerState) -> io::Result<()> {
-        self.mark(Marker { state, ..self.marker })
-    }
-
     /// Writes that the tables are damaged.
     pub(crate) fn mark_suspect(&mut self) -> io::Result<()> {
         self.mark(Marker { suspect: true, ..self.marker })
@@ -140,24 +146,27 @@ fn format_marker(marker: Marker, pid: u32) -> String {
         MarkerState::Replacing => "replacing",
     };
     let tables = if marker.suspect { "suspect" } else { "sound" };
-    let text = format!("larder 1 pid {pid} {state} {tables}");
-    format!("{text:<width$}\n", width = TEXT_BYTES - 1)
+    let line = format!("larder 1 pid {pid} {state} {tables} {}", marker.epoch);
+    format!("{line:<width$}\n", width = LINE_BYTES - 1).repeat(2)
 }
 
 fn parse_pid(text: &str) -> Option<u32> {
     text.split_whitespace().skip_while(|word| *word != "pid").nth(1)?.parse().ok()
 }
 
-/// A text that is not ours says nothing: the file counts as fresh.
+/// A text that is not ours, or damaged, says nothing: the file counts as fresh.
 fn parse_marker(text: &str) -> Marker {
-    let words: Vec<&str> = text.split_whitespace().collect();
-    let state = match words.get(4) {
-        Some(&"closed") => MarkerState::Closed,
-        Some(&"open") => MarkerState::Open,
-        Some(&"replacing") => MarkerState::Replacing,
+    let (first, second) = text.split_at_checked(LINE_BYTES).unwrap_or_default();
+    let words: Vec<&str> = first.split_whitespace().collect();
+    let [_, _, _, _, state, tables, epoch] = words[..] else { return Marker::FRESH };
+    let state = match state {
+        "closed" => MarkerState::Closed,
+        "open" => MarkerState::Open,
+        "replacing" => MarkerState::Replacing,
         _ => MarkerState::Fresh,
     };
-    Marker { state, suspect: words.get(5) == Some(&"suspect") }
+    let marker = epoch.parse().map(|epoch| Marker { state, suspect: tables == "suspect", epoch });
+    marker.ok().filter(|_| first == second).unwrap_or(Marker::FRESH)
 }
 
 #[cfg(test)]
@@ -168,7 +177,7 @@ mod tests {
     fn markers_read_back_and_have_one_length() {
         for state in [MarkerState::Fresh, MarkerState::Closed, MarkerState::Open, MarkerState::Replacing] {
             for suspect in [false, true] {
-                let marker = Marker { state, suspect };
+                let marker = Marker { state, suspect, epoch: u64::MAX };
                 let text = format_marker(marker, u32::MAX);
                 assert_eq!((text.len(), parse_marker(&text), parse_pid(&text)), (TEXT_BYTES, marker, Some(u32::MAX)));
             }
@@ -176,9 +185,14 @@ mod tests {
     }
 
     #[test]
-    fn a_foreign_text_is_fresh() {
-        let fresh = Marker { state: MarkerState::Fresh, suspect: false };
-        assert_eq!((parse_marker(""), parse_pid("")), (fresh, None));
-        assert_eq!(parse_marker("some other text"), fresh);
+    fn a_foreign_text_and_a_damaged_one_are_fresh() {
+        assert_eq!((parse_marker(""), parse_pid("")), (Marker::FRESH, None));
+        assert_eq!(parse_marker("some other text"), Marker::FRESH);
+        let text = format_marker(Marker { state: MarkerState::Open, suspect: false, epoch: 7 }, 1);
+        for at in 0..text.len() {
+            let damaged = format!("{}9{}", &text[..at], &text[at + 1..]);
+            assert_eq!(parse_marker(&damaged), Marker::FRESH, "{at}");
+            assert_eq!(parse_marker(&text[..at]), Marker::FRESH, "{at}");
+        }
     }
 }

@@ -33,6 +33,9 @@ pub(crate) struct Meta {
     pub(crate) fingerprint: Fingerprint,
     /// The last number in the agreed order that the sync backend has confirmed.
     pub(crate) confirmed: u64,
+    /// Counts up with every opening that writes and with every clean close of one: odd from the first write to the close. The
+    /// first transaction of a `-wal` has it, which tells whose and of when a `-wal` is.
+    pub(crate) epoch: u64,
 }
 
 /// What kind of database a connection has opened.
@@ -90,13 +93,14 @@ pub(crate) fn kind(connection: &mut Connection) -> Result<Kind, SqliteError> {
 
 impl Meta {
     /// What a new file says; its file id is new.
-    pub(crate) fn new(definition: &str, store: &StoreId, fingerprint: Fingerprint) -> Self {
+    pub(crate) fn new(definition: &str, store: &StoreId, fingerprint: Fingerprint, epoch: u64) -> Self {
         Self {
             definition: definition.to_owned(),
             store_id: store.as_str().to_owned(),
             file_id: *uuid::Uuid::new_v4().as_bytes(),
             fingerprint,
             confirmed: 0,
+            epoch,
         }
     }
 
@@ -107,12 +111,13 @@ impl Meta {
         put(connection, "definition", ValueRef::Text(&self.definition))?;
         put(connection, "store_id", ValueRef::Text(&self.store_id))?;
         put(connection, "file_id", ValueRef::Blob(&self.file_id))?;
-        put_fingerprint(connection, self.fingerprint)
+        put_fingerprint(connection, self.fingerprint)?;
+        put_epoch(connection, self.epoch)
     }
 
     /// Reads all of it; `None` when a part is missing or of the wrong kind.
     pub(crate) fn load(connection: &mut Connection) -> Result<Option<Self>, SqliteError> {
-        let mut found: [Option<Value>; 5] = Default::default();
+        let mut found: [Option<Value>; 6] = Default::default();
         connection.each_row("SELECT key, value FROM larder_meta", &[], |row| {
             let slot = match row.value(0) {
                 ValueRef::Text("definition") => 0,
@@ -120,6 +125,7 @@ impl Meta {
                 ValueRef::Text("file_id") => 2,
                 ValueRef::Text("fingerprint") => 3,
                 ValueRef::Text("confirmed") => 4,
+                ValueRef::Text("epoch") => 5,
                 _ => return Ok::<_, SqliteError>(true),
             };
             found[slot] = Some(row.value(1).to_owned());
@@ -127,14 +133,15 @@ impl Meta {
         })?;
         let file_id = sixteen_of(found[2].as_ref());
         let fingerprint = sixteen_of(found[3].as_ref()).map(Fingerprint::from_bytes);
-        let confirmed = match found[4] {
+        let number = |slot: usize| match found[slot] {
             Some(Value::Integer(number)) => u64::try_from(number).unwrap_or(0),
             _ => 0,
         };
+        let (confirmed, epoch) = (number(4), number(5));
         let [definition, store_id, ..] = found;
         Ok(match (definition, store_id, file_id, fingerprint) {
             (Some(Value::Text(definition)), Some(Value::Text(store_id)), Some(file_id), Some(fingerprint)) => {
-                Some(Self { definition, store_id, file_id, fingerprint, confirmed })
+                Some(Self { definition, store_id, file_id, fingerprint, confirmed, epoch })
             }
             _ => None,
         })
@@ -149,6 +156,11 @@ pub(crate) fn put_fingerprint(connection: &mut Connection, fingerprint: Fingerpr
 /// Writes up to which number the sync backend has confirmed.
 pub(crate) fn put_confirmed(connection: &mut Connection, global: u64) -> Result<(), SqliteError> {
     put(connection, "confirmed", ValueRef::Integer(i64::try_from(global).unwrap_or(i64::MAX)))
+}
+
+/// Writes the file's epoch.
+pub(crate) fn put_epoch(connection: &mut Connection, epoch: u64) -> Result<(), SqliteError> {
+    put(connection, "epoch", ValueRef::Integer(i64::try_from(epoch).unwrap_or(i64::MAX)))
 }
 
 fn put(connection: &mut Connection, key: &str, value: ValueRef<'_>) -> Result<(), SqliteError> {

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Weak};
 
-use super::{Engine, Writer};
+use super::{Engine, Writer, seal::Seal};
 use crate::{
     error::StoreError,
     storage::sqlite::{Access, Checkpoint, Connection, Place, SqliteError, SqliteErrorKind},
@@ -68,7 +68,7 @@ impl Engine {
         match writer.wal.due(writer.connection.wal_pages()) {
             Due::Nothing => {}
             Due::Now => {
-                let done = writer.connection.checkpoint(Checkpoint::Passive);
+                let done = writer.checkpoint();
                 self.look_at(done.err());
             }
             Due::Background => {
@@ -91,7 +91,7 @@ impl Engine {
             && let Some(writer) = slot.as_mut()
         {
             if writer.wal.take_unfinished(writer.connection.wal_pages()) {
-                let done = writer.connection.checkpoint(Checkpoint::Passive);
+                let done = writer.checkpoint();
                 self.look_at(done.err());
             }
             writer.connection.release_memory();
@@ -145,6 +145,7 @@ fn checkpoint_in_background(engine: &Weak<Engine>) {
     engine.checkpoint_aside();
     if let Some(writer) = engine.lock_writer().as_mut() {
         writer.wal.scheduled = false;
+        writer.seal.iter_mut().for_each(Seal::wal_may_begin_anew);
     }
 }
 

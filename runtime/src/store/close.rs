@@ -3,13 +3,7 @@
 use std::sync::{PoisonError, atomic::Ordering};
 
 use super::{Engine, Writer};
-use crate::{
-    error::StoreError,
-    storage::{
-        lock::MarkerState,
-        sqlite::{Checkpoint, Place, SqliteError},
-    },
-};
+use crate::{error::StoreError, storage::sqlite::SqliteError};
 
 impl Engine {
     /// Later calls answer `error`, running reads are interrupted, a commit in progress ends. Never waits.
@@ -39,29 +33,12 @@ impl Engine {
     }
 
     fn close_writer(&self, writer: Writer) -> Result<(), SqliteError> {
-        let Writer { mut connection, lock, .. } = writer;
-        let Some(mut lock) = lock else { return connection.close() };
+        let Writer { connection, seal, .. } = writer;
+        let Some(mut seal) = seal else { return connection.close() };
         if self.suspect.load(Ordering::Relaxed) {
-            ignore(lock.mark_suspect());
+            seal.mark_suspect();
         }
-        let moved = connection.checkpoint(Checkpoint::Truncate);
-        if moved.is_ok() {
-            // From here on nothing is in the `-wal`, and nothing will be: a crash before the end of closing is a clean close.
-            ignore(lock.mark_state(MarkerState::Closed));
-        }
-        connection.close()?;
-        if moved.is_err() && !self.has_wal() {
-            // SQLite could checkpoint at last.
-            ignore(lock.mark_state(MarkerState::Closed));
-        }
-        moved
-    }
-
-    fn has_wal(&self) -> bool {
-        match &self.shared.place {
-            Place::File(path) => crate::storage::lock::beside(path, "-wal").exists(),
-            Place::Memory => false,
-        }
+        seal.close(connection)
     }
 
     /// The next load rebuilds the tables: they are damaged, or differ from the log.
@@ -69,15 +46,9 @@ impl Engine {
         self.suspect.store(true, Ordering::Relaxed);
         // The writer may be busy with the very call that found the damage; then closing writes the mark.
         if let Ok(mut slot) = self.writer.try_lock()
-            && let Some(lock) = slot.as_mut().and_then(|writer| writer.lock.as_mut())
+            && let Some(seal) = slot.as_mut().and_then(|writer| writer.seal.as_mut())
         {
-            ignore(lock.mark_suspect());
+            seal.mark_suspect();
         }
     }
-}
-
-/// A marker that cannot be written is the one of before: at worst the next opener looks for a `-wal` that is not needed, or the
-/// damage is found again when it is touched again.
-fn ignore(marked: std::io::Result<()>) {
-    drop(marked);
 }

@@ -53,7 +53,12 @@ impl Engine {
         if global <= self.published.confirmed() {
             return Ok(());
         }
-        if let Err(error) = meta::put_confirmed(&mut writer.connection, global) {
+        let written = writer
+            .begin()
+            .and_then(|()| meta::put_confirmed(&mut writer.connection, global))
+            .and_then(|()| writer.commit());
+        if let Err(error) = written {
+            writer.roll_back();
             self.notice(&error);
             return Err(StoreError::Stopped { store: self.store(), reason: error.to_string() });
         }

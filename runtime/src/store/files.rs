@@ -5,14 +5,17 @@ use std::{fs, io, path::Path};
 use super::{
     OpenRequest,
     open::{corrupt, wrong_file},
+    seal::{Misfit, compare},
 };
 use crate::{
     error::LoadError,
     options::Durability,
     storage::{
+        folder,
         lock::{self, Lock, LockError, Marker, MarkerState, beside},
         meta::{self, Header},
         network::{FileSystem, file_system},
+        wal::{self, WalScan},
     },
 };
 
@@ -27,7 +30,7 @@ pub(super) enum Found {
 
 /// The folder exists, is this user's, and can hold a WAL.
 pub(super) fn check_folder(request: &OpenRequest, path: &Path) -> Result<(), LoadError> {
-    let folder = folder_of(path);
+    let folder = folder::of(path);
     make_folder(folder).map_err(|error| io(request, path, &error))?;
     if !request.readers.is_new_folder(folder) {
         return Ok(());
@@ -56,10 +59,6 @@ fn make_folder(folder: &Path) -> io::Result<()> {
     builder.create(folder)
 }
 
-fn folder_of(path: &Path) -> &Path {
-    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
-}
-
 /// Takes the lock.
 pub(super) fn lock(request: &OpenRequest, path: &Path) -> Result<Lock, LoadError> {
     for ending in ["", "-wal", "-shm"] {
@@ -77,44 +76,70 @@ pub(super) fn lock(request: &OpenRequest, path: &Path) -> Result<Lock, LoadError
     })
 }
 
+/// What was there before SQLite came.
+pub(super) struct Left {
+    pub(super) found: Found,
+    /// `None` when there was no `-wal`.
+    pub(super) wal: Option<WalScan>,
+}
+
+impl Left {
+    /// Whether SQLite finds anything in the `-wal`.
+    pub(super) fn has_commits(&self) -> bool {
+        self.wal.as_ref().is_some_and(|wal| wal.committed > 0)
+    }
+}
+
 /// Looks at what is there, and compares it with how it was left. Nothing is changed.
-pub(super) fn look(request: &OpenRequest, path: &Path, lock: &mut Lock) -> Result<Found, LoadError> {
-    super::replace::finish(path, lock).map_err(|error| io(request, path, &error))?;
-    let header = meta::read_header(path).map_err(|error| io(request, path, &error))?;
-    let wal_bytes = fs::metadata(beside(path, "-wal")).map(|found| found.len()).ok();
+pub(super) fn look(request: &OpenRequest, path: &Path, lock: &mut Lock) -> Result<Left, LoadError> {
+    let failed = |error| io(request, path, &error);
+    super::replace::finish(path, lock).map_err(failed)?;
+    let header = meta::read_header(path).map_err(failed)?;
+    let wal = scan_wal(path).map_err(failed)?;
     let state = lock.marker().state;
-    match (header, state) {
-        (Header::Missing | Header::Empty, MarkerState::Fresh) if wal_bytes.unwrap_or(0) == 0 => Ok(Found::Nothing),
+    let found = match (header, state) {
+        (Header::Missing | Header::Empty, MarkerState::Fresh) if wal.as_ref().is_none_or(|wal| wal.bytes == 0) => {
+            Found::Nothing
+        }
         (Header::Missing | Header::Empty, _) => {
             let what = "its file is missing or empty, and files beside it are of a store that was there; put the file back, \
                         or remove its `-wal` and `.lock` to begin anew";
-            Err(corrupt(request, what))
+            return Err(corrupt(request, what));
         }
-        (Header::Other, MarkerState::Fresh) => Err(wrong_file(request, path, "it is no SQLite database")),
-        (Header::Other, _) => Err(corrupt(request, "its first page is not that of an SQLite database")),
+        (Header::Other, MarkerState::Fresh) => return Err(wrong_file(request, path, "it is no SQLite database")),
+        (Header::Other, _) => return Err(corrupt(request, "its first page is not that of an SQLite database")),
         (Header::Sqlite { application_id, wal, .. }, _)
             if application_id != meta::APPLICATION_ID && (application_id != 0 || !wal) =>
         {
-            Err(wrong_file(request, path, "it belongs to another program"))
+            return Err(wrong_file(request, path, "it belongs to another program"));
         }
         (Header::Sqlite { application_id, format, .. }, _)
             if application_id == meta::APPLICATION_ID && format > meta::FORMAT =>
         {
-            Err(newer(request, path, format))
+            return Err(newer(request, path, format));
         }
-        (Header::Sqlite { .. }, MarkerState::Open) if wal_bytes.is_none() => Err(corrupt(
-            request,
-            "it was not closed cleanly and its `-wal` is missing, so commits may be lost; put the `-wal` back, or remove \
-             the `.lock` beside the file to go on without",
-        )),
-        (Header::Sqlite { .. }, MarkerState::Closed) if wal_bytes.unwrap_or(0) > 0 => Err(wrong_file(
-            request,
-            &beside(path, "-wal"),
-            "the store was closed cleanly and left none, so it is another's (or power was lost since and it holds this \
-             store's last commits: then keep it and remove the `.lock` beside it)",
-        )),
-        (Header::Sqlite { .. }, _) => Ok(Found::Store),
+        (Header::Sqlite { .. }, _) => Found::Store,
+    };
+    Ok(Left { found, wal })
+}
+
+/// What the `-wal` holds, if there is one.
+pub(crate) fn scan_wal(path: &Path) -> io::Result<Option<WalScan>> {
+    match fs::File::open(beside(path, "-wal")) {
+        Ok(wal) => {
+            let bytes = wal.metadata()?.len();
+            wal::scan(io::BufReader::with_capacity(1 << 16, wal), bytes).map(Some)
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
     }
+}
+
+/// Whether the `-wal` is that of the file.
+pub(crate) fn fits(path: &Path, marker: Marker, epoch: u64, wal: Option<&WalScan>) -> io::Result<Result<(), Misfit>> {
+    compare(marker, epoch, wal, |scan| {
+        scan.changes_nothing(fs::File::open(beside(path, "-wal"))?, fs::File::open(path)?)
+    })
 }
 
 /// A file of a newer larder.
@@ -122,41 +147,15 @@ pub(super) fn newer(request: &OpenRequest, path: &Path, found: i64) -> LoadError
     LoadError::NewerFormat { store: request.name.clone(), found, known: meta::FORMAT, file: path.to_owned() }
 }
 
-/// Makes the names of new files survive power loss, where that was asked for.
-pub(super) fn sync_new(request: &OpenRequest, path: &Path, found: Found, lock: &Lock) -> io::Result<()> {
+/// Makes the folders of a new store survive power loss, where that was asked for; the store's own is synced with every first write.
+pub(super) fn sync_new(request: &OpenRequest, path: &Path) -> io::Result<()> {
     if request.options.durability != Durability::Power {
         return Ok(());
     }
-    lock.sync()?;
-    let folder = folder_of(path);
-    sync_folder(folder)?;
-    if found == Found::Nothing { folder.parent().map_or(Ok(()), sync_folder) } else { Ok(()) }
-}
-
-/// Makes the names in a folder survive power loss.
-pub(super) fn sync_folder(folder: &Path) -> io::Result<()> {
-    let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
-    // Elsewhere a folder is no file; its names are as safe as the file system makes them.
-    if cfg!(unix) { fs::File::open(folder)?.sync_all() } else { Ok(()) }
+    folder::of(path).parent().map_or(Ok(()), folder::sync)
 }
 
 /// A failure of the file system while loading.
 pub(super) fn io(request: &OpenRequest, path: &Path, error: &io::Error) -> LoadError {
     LoadError::Storage { store: request.name.clone(), message: error.to_string(), file: path.to_owned() }
-}
-
-/// After a load that failed: the marker says again how the files stand.
-pub(super) fn settle(path: &Path, lock: &mut Lock, before: Marker) {
-    let has_wal = fs::metadata(beside(path, "-wal")).is_ok_and(|found| found.len() > 0);
-    let state = match (before.state, has_wal) {
-        // A `-wal` that was refused stays a reason to refuse.
-        (MarkerState::Closed, true) => MarkerState::Closed,
-        // What is in the `-wal` of a store that was never made has no worth.
-        (MarkerState::Fresh, true) if lock.marker().state == MarkerState::Fresh => MarkerState::Fresh,
-        (_, true) => MarkerState::Open,
-        (MarkerState::Fresh, false) => MarkerState::Fresh,
-        (_, false) => MarkerState::Closed,
-    };
-    // A marker that cannot be written is that of an unclean end, which the next opener can deal with.
-    let _ = lock.mark(Marker { state, suspect: before.suspect });
 }

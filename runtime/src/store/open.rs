@@ -10,16 +10,17 @@ use std::{
 use super::{
     Engine, Migration, MigrationsReport, OpenRequest, RebuildReason, Writer,
     engine::Shared,
-    files::{self, Found},
+    files::{self, Found, Left},
     rebuild::{self, Rebuilt},
     replace,
+    seal::{Misfit, Seal},
 };
 use crate::{
     error::{LoadError, shown},
     schema::SchemaModel,
     storage::{
         eventlog::{self, ChainKey, LogError, LogHead},
-        lock::{Lock, Marker, MarkerState},
+        lock::{MarkerState, beside},
         meta::{self, Kind, Meta},
         sqlite::{Access, Checkpoint, Connection, Place, SqliteError, SqliteErrorKind},
     },
@@ -41,11 +42,11 @@ impl Engine {
     /// # Errors
     /// Why the store cannot be loaded; nothing is left open.
     pub(crate) fn open(request: OpenRequest) -> Result<(Arc<Self>, MigrationsReport), LoadError> {
-        let (lock, opened) = match &request.place {
+        let (seal, opened) = match &request.place {
             Place::Memory => (None, open_memory(&request)?),
             Place::File(path) => {
-                let (lock, opened) = open_file(&request, path)?;
-                (Some(lock), opened)
+                let (seal, opened) = open_file(&request, path)?;
+                (Some(seal), opened)
             }
         };
         let Opened { connection, meta, key, head, report } = opened;
@@ -64,7 +65,7 @@ impl Engine {
             runtime,
             host,
         };
-        let writer = Writer::new(connection, lock, key, head);
+        let writer = Writer::new(connection, seal, key, head);
         let engine = Self::assemble(shared, writer, report.clone(), meta.confirmed);
         Ok((Arc::new(engine), report))
     }
@@ -73,23 +74,24 @@ impl Engine {
 fn open_memory(request: &OpenRequest) -> Result<Opened, LoadError> {
     let access = Access::Writer { create: true, durability: request.options.durability };
     let mut connection = Connection::open(&Place::Memory, access).map_err(|error| storage(request, error))?;
-    let (meta, key, head, report) = new_store(request, create(request, &mut connection)?);
+    let (meta, key, head, report) = new_store(request, create(request, &mut connection, 1)?);
     Ok(Opened { connection, meta, key, head, report })
 }
 
-fn open_file(request: &OpenRequest, path: &Path) -> Result<(Lock, Opened), LoadError> {
+fn open_file(request: &OpenRequest, path: &Path) -> Result<(Seal, Opened), LoadError> {
     files::check_folder(request, path)?;
     let mut lock = files::lock(request, path)?;
-    let found = files::look(request, path, &mut lock)?;
-    let opened = match open_found(request, path, &mut lock, found) {
-        Err(Stop::TablesDamaged) => replace::replace_tables(request, path, &mut lock)?,
+    let left = files::look(request, path, &mut lock)?;
+    let mut seal = Seal::new(lock, path.to_owned());
+    let opened = match open_found(request, path, &mut seal, &left) {
+        Err(Stop::TablesDamaged) => replace::replace_tables(request, path, &mut seal)?,
         Err(Stop::Load(error)) => return Err(error),
         Ok(opened) => opened,
     };
-    let marked = lock.mark(Marker { state: MarkerState::Open, suspect: false });
-    let synced = marked.and_then(|()| files::sync_new(request, path, found, &lock));
-    synced.map_err(|error| files::io(request, path, &error))?;
-    Ok((lock, opened))
+    if left.found == Found::Nothing {
+        files::sync_new(request, path).map_err(|error| files::io(request, path, &error))?;
+    }
+    Ok((seal, opened))
 }
 
 /// Why an opening stopped.
@@ -105,16 +107,19 @@ impl From<LoadError> for Stop {
     }
 }
 
-fn open_found(request: &OpenRequest, path: &Path, lock: &mut Lock, found: Found) -> Result<Opened, Stop> {
-    let access = Access::Writer { create: found == Found::Nothing, durability: request.options.durability };
+fn open_found(request: &OpenRequest, path: &Path, seal: &mut Seal, left: &Left) -> Result<Opened, Stop> {
+    let access = Access::Writer { create: left.found == Found::Nothing, durability: request.options.durability };
     let mut connection = Connection::open(&request.place, access).map_err(|error| sqlite_error(request, error))?;
-    let before = lock.marker();
     // The app's code may panic: its progress listener, its callback for unknown events. The file is closed all the same.
-    let prepared = catch_unwind(AssertUnwindSafe(|| prepare(request, path, lock, &mut connection)));
+    let prepared = catch_unwind(AssertUnwindSafe(|| prepare(request, path, seal, &mut connection, left)));
     if let Ok(Ok((meta, key, head, report))) = prepared {
         return Ok(Opened { connection, meta, key, head, report });
     }
-    abandon(connection, path, lock, before);
+    if connection.in_transaction() {
+        let _ = connection.batch("ROLLBACK");
+    }
+    // Errors on top of the first one say nothing new.
+    let _ = seal.close(connection);
     match prepared {
         Ok(Err(stop)) => Err(stop),
         Ok(Ok(_)) => Err(corrupt(request, "it was closed while it was opened").into()),
@@ -122,52 +127,76 @@ fn open_found(request: &OpenRequest, path: &Path, lock: &mut Lock, found: Found)
     }
 }
 
-/// Closes the file of a load that failed. Errors on top of the first one say nothing new.
-fn abandon(mut connection: Connection, path: &Path, lock: &mut Lock, before: Marker) {
-    if connection.in_transaction() {
-        let _ = connection.batch("ROLLBACK");
-    }
-    let is_ours = lock.marker().state == MarkerState::Open && before.state != MarkerState::Open;
-    if is_ours && connection.checkpoint(Checkpoint::Truncate).is_ok() {
-        // As in a clean close: nothing is in the `-wal` any more, before it goes.
-        let _ = lock.mark(before);
-    }
-    let _ = connection.close();
-    files::settle(path, lock, before);
-}
-
 /// What a prepared file is known by.
 type Prepared = (Meta, ChainKey, LogHead, MigrationsReport);
 
-fn prepare(request: &OpenRequest, path: &Path, lock: &mut Lock, connection: &mut Connection) -> Result<Prepared, Stop> {
+fn prepare(
+    request: &OpenRequest,
+    path: &Path,
+    seal: &mut Seal,
+    connection: &mut Connection,
+    left: &Left,
+) -> Result<Prepared, Stop> {
     let failed = |error| sqlite_error(request, error);
+    let io = |error| files::io(request, path, &error);
     // A `-wal` that may be another's is not to be written into the file.
-    connection.keep_wal_at_close(true).map_err(failed)?;
+    connection.keep_wal_at_close(left.wal.is_some()).map_err(failed)?;
     let kind = meta::kind(connection).map_err(failed)?;
     match kind {
-        Kind::Empty if lock.marker().state != MarkerState::Fresh => {
-            Err(corrupt(request, "its file is empty, and it was not when it was left").into())
-        }
-        Kind::Foreign => Err(wrong_file(request, path, "it belongs to another program").into()),
-        Kind::Store(format) if format > meta::FORMAT => Err(files::newer(request, path, format).into()),
-        Kind::Empty | Kind::Store(_) => {
-            set_up_writer(connection).map_err(failed)?;
-            let marker = lock.marker();
-            if kind == Kind::Empty {
-                // The marker stays fresh until the tables are there: a process killed before that leaves an empty file, and the next
-                // one begins anew.
-                connection.keep_wal_at_close(false).map_err(failed)?;
-                return create(request, connection).map(|meta| new_store(request, meta)).map_err(Stop::Load);
-            }
-            let (meta, key, head) = identify(request, path, connection)?;
-            connection.keep_wal_at_close(false).map_err(failed)?;
-            if marker.suspect {
-                return Err(Stop::TablesDamaged);
-            }
-            mark_open(request, path, lock)?;
-            let report = ensure_tables(request, connection, &meta, &key, &head)?;
-            Ok((meta, key, head, report))
-        }
+        Kind::Foreign => return Err(wrong_file(request, path, "it belongs to another program").into()),
+        Kind::Store(format) if format > meta::FORMAT => return Err(files::newer(request, path, format).into()),
+        Kind::Empty | Kind::Store(_) => set_up_writer(connection).map_err(failed)?,
+    }
+    if kind == Kind::Empty {
+        check_unmade(request, seal, left)?;
+        settle(request, path, seal, connection, left, 0)?;
+        // The marker stays as it is until the tables are there: a process killed before that leaves an empty file, and the next one
+        // begins anew.
+        let meta = create(request, connection, seal.next())?;
+        seal.made().map_err(io)?;
+        return Ok(new_store(request, meta));
+    }
+    let (meta, key, head) = identify(request, path, connection)?;
+    let fits = files::fits(path, seal.marker(), meta.epoch, left.wal.as_ref()).map_err(io)?;
+    fits.map_err(|misfit| misfit_error(request, path, misfit))?;
+    settle(request, path, seal, connection, left, meta.epoch)?;
+    if seal.marker().suspect {
+        return Err(Stop::TablesDamaged);
+    }
+    let report = ensure_tables(request, seal, connection, &meta, &key, &head)?;
+    Ok((meta, key, head, report))
+}
+
+/// A file without tables is one that was never made, or one whose making a loss of power undid, and all that came after.
+fn check_unmade(request: &OpenRequest, seal: &Seal, left: &Left) -> Result<(), LoadError> {
+    match seal.marker().state {
+        MarkerState::Fresh => Ok(()),
+        MarkerState::Open if left.wal.is_some() => Ok(()),
+        MarkerState::Open => Err(corrupt(request, Misfit::Missing.reason())),
+        _ => Err(corrupt(request, "its file is empty, and it was not when it was left")),
+    }
+}
+
+/// The file and its `-wal` belong together: what is in the `-wal` goes into the file, and this opening begins with none.
+fn settle(
+    request: &OpenRequest,
+    path: &Path,
+    seal: &mut Seal,
+    connection: &mut Connection,
+    left: &Left,
+    epoch: u64,
+) -> Result<(), LoadError> {
+    connection.keep_wal_at_close(false).map_err(|error| sqlite_error(request, error))?;
+    let is_there = left.wal.as_ref().is_some_and(|wal| wal.bytes > 0);
+    // Where there is no room for it the store can still be read.
+    let moved = !is_there || connection.checkpoint(Checkpoint::Truncate).is_ok();
+    seal.fits(epoch, moved || !left.has_commits()).map_err(|error| files::io(request, path, &error))
+}
+
+fn misfit_error(request: &OpenRequest, path: &Path, misfit: Misfit) -> LoadError {
+    match misfit {
+        Misfit::Missing => corrupt(request, misfit.reason()),
+        Misfit::Foreign => wrong_file(request, &beside(path, "-wal"), misfit.reason()),
     }
 }
 
@@ -177,14 +206,10 @@ pub(super) fn set_up_writer(connection: &mut Connection) -> Result<(), SqliteErr
     connection.batch("PRAGMA cache_size = -2048")
 }
 
-/// From here on the `-wal`, which is there since the first read, may hold what the file does not.
-fn mark_open(request: &OpenRequest, path: &Path, lock: &mut Lock) -> Result<(), LoadError> {
-    lock.mark_state(MarkerState::Open).map_err(|error| files::io(request, path, &error))
-}
-
 /// Rebuilds the tables when they are not those of the schema.
 fn ensure_tables(
     request: &OpenRequest,
+    seal: &mut Seal,
     connection: &mut Connection,
     meta: &Meta,
     key: &ChainKey,
@@ -200,7 +225,8 @@ fn ensure_tables(
         RebuildReason::Damaged
     };
     let migration = Migration::Rebuilt(reason);
-    let Rebuilt { applied, failed, unknown } = rebuild::in_place(request, connection, key, head)?;
+    seal.open().map_err(|error| files::io(request, &file(request), &error))?;
+    let Rebuilt { applied, failed, unknown } = rebuild::in_place(request, seal, connection, key, head)?;
     Ok(MigrationsReport { applied, failed, unknown, ..MigrationsReport::new(migration, fingerprint) })
 }
 
@@ -234,8 +260,8 @@ pub(super) fn identify(
 }
 
 /// Makes all tables of a new store, in one transaction.
-fn create(request: &OpenRequest, connection: &mut Connection) -> Result<Meta, LoadError> {
-    let meta = Meta::new(request.name.definition(), request.name.id(), request.model.fingerprint());
+fn create(request: &OpenRequest, connection: &mut Connection, epoch: u64) -> Result<Meta, LoadError> {
+    let meta = Meta::new(request.name.definition(), request.name.id(), request.model.fingerprint(), epoch);
     create_with(request, connection, &meta)?;
     Ok(meta)
 }

@@ -4,6 +4,7 @@ use super::{
     LoadProgress, OpenRequest,
     open::{Stop, create_tables, log_error, schema_error, sqlite_error},
     replay::{ReplayError, Replayed, replay},
+    seal::Seal,
     timed::Timed,
 };
 use crate::{
@@ -31,6 +32,7 @@ pub(super) struct Rebuilt {
 /// Rebuilds the tables of a store's file, in one transaction.
 pub(super) fn in_place(
     request: &OpenRequest,
+    seal: &mut Seal,
     connection: &mut Connection,
     key: &ChainKey,
     head: &LogHead,
@@ -39,6 +41,7 @@ pub(super) fn in_place(
     let _entered = span.enter();
     let tables = |error| tables_error(request, error);
     connection.batch("BEGIN IMMEDIATE").map_err(tables)?;
+    seal.sign(connection).map_err(tables)?;
     drop_tables(connection).map_err(tables)?;
     create_tables(connection, &request.model).map_err(|error| schema_error(request, error))?;
     let cursor = LogCursor::at(key.clone(), LogHead::EMPTY);
@@ -47,6 +50,7 @@ pub(super) fn in_place(
         replay(&request.model, &mut *connection, cursor, observe).map_err(|error| replay_error(request, error))?;
     finish(request, connection, &done)?;
     connection.batch("COMMIT").map_err(tables)?;
+    seal.ended(true);
     span.record("events", done.events());
     span.record("failed", done.failed);
     call_back(request, connection, key, &done)?;

@@ -5,15 +5,16 @@ use std::{fs, io, path::Path};
 
 use super::{
     Migration, MigrationsReport, OpenRequest, RebuildReason,
-    files::sync_folder,
     open::{Opened, Stop, create_with, identify, log_error, set_up_writer, sqlite_error},
     rebuild::{call_back, finish as finish_rebuild, observe, replay_error},
     replay::{Apart, Replayed, replay},
+    seal::Seal,
 };
 use crate::{
     error::LoadError,
     storage::{
         eventlog::{self, ChainKey, LogCursor, LogHead},
+        folder,
         lock::{Lock, Marker, MarkerState, beside},
         meta::{self, Meta},
         sqlite::{Access, Checkpoint, Connection, Place},
@@ -24,12 +25,14 @@ use crate::{
 const NEW: &str = ".new";
 
 /// Builds the tables anew from the log, in a new file, and opens it.
-pub(super) fn replace_tables(request: &OpenRequest, path: &Path, lock: &mut Lock) -> Result<Opened, LoadError> {
+pub(super) fn replace_tables(request: &OpenRequest, path: &Path, seal: &mut Seal) -> Result<Opened, LoadError> {
     let new = beside(path, NEW);
     remove(&new).map_err(|error| super::files::io(request, &new, &error))?;
-    let report = build(request, path, &new)?;
+    let epoch = (seal.latest() + 1).next_multiple_of(2);
+    let report = build(request, path, &new, epoch)?;
+    let lock = seal.lock();
     let swapped = sync_file(&new)
-        .and_then(|()| lock.mark(Marker { state: MarkerState::Replacing, suspect: false }))
+        .and_then(|()| lock.mark(Marker { state: MarkerState::Replacing, suspect: false, epoch }))
         .and_then(|()| lock.sync())
         .and_then(|()| finish(path, lock));
     swapped.map_err(|error| super::files::io(request, path, &error))?;
@@ -38,6 +41,7 @@ pub(super) fn replace_tables(request: &OpenRequest, path: &Path, lock: &mut Lock
     let mut connection = Connection::open(&request.place, access).map_err(failed)?;
     set_up_writer(&mut connection).map_err(failed)?;
     let (meta, key, head) = identify(request, path, &mut connection)?;
+    seal.fits(meta.epoch, true).map_err(|error| super::files::io(request, path, &error))?;
     Ok(Opened { connection, meta, key, head, report })
 }
 
@@ -52,12 +56,12 @@ pub(super) fn finish(path: &Path, lock: &mut Lock) -> io::Result<()> {
         remove_one(&beside(path, "-wal"))?;
         remove_one(&beside(path, "-shm"))?;
         fs::rename(&new, path)?;
-        sync_folder(path.parent().unwrap_or(Path::new(".")))?;
+        folder::sync(folder::of(path))?;
     }
-    lock.mark(Marker { state: MarkerState::Closed, suspect: false })
+    lock.mark(Marker { state: MarkerState::Closed, ..lock.marker() })
 }
 
-fn build(request: &OpenRequest, path: &Path, new: &Path) -> Result<MigrationsReport, LoadError> {
+fn build(request: &OpenRequest, path: &Path, new: &Path, epoch: u64) -> Result<MigrationsReport, LoadError> {
     let failed = |error| sqlite_error(request, error);
     let open = |place: &Place, create| {
         Connection::open(place, Access::Writer { create, durability: request.options.durability }).map_err(failed)
@@ -67,7 +71,7 @@ fn build(request: &OpenRequest, path: &Path, new: &Path) -> Result<MigrationsRep
     old.keep_wal_at_close(true).map_err(failed)?;
     let (meta, key, head) = identify(request, path, &mut old)?;
     let mut target = open(&Place::File(new.to_owned()), true)?;
-    create_with(request, &mut target, &meta)?;
+    create_with(request, &mut target, &Meta { epoch, ..meta.clone() })?;
     let done = copy(request, (&mut old, &mut target), &meta, &key, &head).map_err(|stop| match stop {
         Stop::Load(error) => error,
         Stop::TablesDamaged => super::open::corrupt(request, "its tables cannot be built anew"),

@@ -1,11 +1,11 @@
 //! The one connection that writes, and where its log ends.
 
+use super::seal::Seal;
 use crate::{
     event::{ClientId, EventId, EventNumber, SessionId},
     storage::{
         eventlog::{self, Appended, AuthorRow, ChainKey, LogHead},
-        lock::Lock,
-        sqlite::{Connection, SqliteError, SqliteErrorKind},
+        sqlite::{Checkpoint, Connection, SqliteError, SqliteErrorKind},
     },
 };
 
@@ -13,7 +13,7 @@ use crate::{
 pub(crate) struct Writer {
     pub(crate) connection: Connection,
     /// Of a file; memory needs none.
-    pub(crate) lock: Option<Lock>,
+    pub(super) seal: Option<Seal>,
     pub(crate) key: ChainKey,
     pub(crate) tip: Tip,
     pub(super) wal: super::checkpoint::WalWatch,
@@ -47,16 +47,22 @@ impl Tip {
 }
 
 impl Writer {
-    pub(crate) fn new(connection: Connection, lock: Option<Lock>, key: ChainKey, head: LogHead) -> Self {
-        Self { connection, lock, key, tip: Tip::new(head), wal: Default::default(), scratch: Vec::new() }
+    pub(super) fn new(connection: Connection, seal: Option<Seal>, key: ChainKey, head: LogHead) -> Self {
+        Self { connection, seal, key, tip: Tip::new(head), wal: Default::default(), scratch: Vec::new() }
     }
 
     pub(crate) fn begin(&mut self) -> Result<(), SqliteError> {
-        self.connection.execute("BEGIN IMMEDIATE", &[]).map(drop)
+        if let Some(seal) = &mut self.seal {
+            seal.open().map_err(|error| SqliteError::from_io(seal.path(), &error))?;
+        }
+        self.connection.execute("BEGIN IMMEDIATE", &[])?;
+        self.seal.as_mut().map_or(Ok(()), |seal| seal.sign(&mut self.connection))
     }
 
     pub(crate) fn commit(&mut self) -> Result<(), SqliteError> {
-        self.connection.execute("COMMIT", &[]).map(drop)
+        self.connection.execute("COMMIT", &[])?;
+        self.seal.iter_mut().for_each(|seal| seal.ended(true));
+        Ok(())
     }
 
     /// Ends a transaction without a trace. SQLite may have rolled back by itself; a rollback that fails has nothing to undo.
@@ -65,6 +71,13 @@ impl Writer {
             let _ = self.connection.execute("ROLLBACK", &[]);
         }
         self.connection.changes_truncate(0);
+        self.seal.iter_mut().for_each(|seal| seal.ended(false));
+    }
+
+    /// Checkpoints without waiting for anybody.
+    pub(super) fn checkpoint(&mut self) -> Result<(), SqliteError> {
+        self.seal.iter_mut().for_each(Seal::wal_may_begin_anew);
+        self.connection.checkpoint(Checkpoint::Passive)
     }
 
     /// Appends one event to the log, behind `tip`.

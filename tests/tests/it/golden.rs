@@ -4,7 +4,7 @@
 use std::fs;
 
 use larder_tests::{
-    lab::{Lab, with_ending},
+    lab::{Lab, lock_text, with_ending},
     notebook::{NoteEvent, Notebook, written},
 };
 
@@ -84,9 +84,9 @@ async fn the_lock_files_text_never_changes() {
     let mut lab = Lab::on_disk();
     let store = lab.open::<Notebook>().await;
     let lock = with_ending(&lab.store_file("notebook"), ".lock");
-    let text = |state: &str| format!("{:<63}\n", format!("larder 1 pid {} {state} sound", std::process::id()));
-    assert_eq!(fs::read_to_string(&lock).unwrap(), text("open"));
+    let text = |words: &str| lock_text(std::process::id(), words);
+    assert_eq!(fs::read_to_string(&lock).unwrap(), text("open sound 1"));
     drop(store);
     lab.close().await;
-    assert_eq!(fs::read_to_string(&lock).unwrap(), text("closed"));
+    assert_eq!(fs::read_to_string(&lock).unwrap(), text("closed sound 2"));
 }

@@ -11,7 +11,7 @@ use std::{
 
 use larder::{LoadError, Migration, RebuildReason, prelude::*};
 use larder_tests::{
-    lab::{Lab, copy_dir, with_ending},
+    lab::{Lab, copy_dir, lock_text, with_ending},
     ledger::{LedgerEvent, LedgerStore, Mix},
     notebook::{Note, Notebook, written},
 };
@@ -132,8 +132,7 @@ fn damage_tables(lab: &Lab) {
 
 /// Writes how the last opener ended, as larder does.
 fn mark(lab: &Lab, state: &str) {
-    let text = format!("{:<63}\n", format!("larder 1 pid 1 {state}"));
-    fs::write(with_ending(&lab.store_file("notebook"), ".lock"), text).unwrap();
+    fs::write(with_ending(&lab.store_file("notebook"), ".lock"), lock_text(1, state)).unwrap();
 }
 
 #[tokio::test]
@@ -143,7 +142,7 @@ async fn a_new_file_of_tables_that_was_complete_takes_the_place_of_the_old_one()
     let file = lab.store_file("notebook");
     fs::copy(&file, with_ending(&file, ".new")).unwrap();
     damage_tables(&lab);
-    mark(&lab, "replacing sound");
+    mark(&lab, "replacing sound 4");
     let store = lab.open::<Notebook>().await;
     assert_eq!(store.migrations_report().migration, Migration::Unchanged);
     assert_eq!(store.query(Note::all().count()).unwrap(), 500);
@@ -159,7 +158,7 @@ async fn a_new_file_of_tables_that_was_not_complete_is_begun_anew() {
     fs::File::open(&file).unwrap().take(9_000).read_to_end(&mut half).unwrap();
     fs::write(with_ending(&file, ".new"), half).unwrap();
     damage_tables(&lab);
-    mark(&lab, "closed suspect");
+    mark(&lab, "closed suspect 2");
     let store = lab.open::<Notebook>().await;
     assert_eq!(store.migrations_report().migration, Migration::Rebuilt(RebuildReason::Damaged));
     assert_eq!(store.query(Note::all().count()).unwrap(), 500);

@@ -25,6 +25,7 @@ mod log;
 mod macros;
 mod materialize;
 mod notation;
+mod power_loss;
 mod query;
 mod readme;
 mod reads;

@@ -159,6 +159,7 @@ fn create(connection: &Connection, definition: &str, id: &str, tables: &str) -> 
     put.execute(params!["store_id", id])?;
     put.execute(params!["file_id", Uuid::new_v4().as_bytes()])?;
     put.execute(params!["fingerprint", sixteen(&blake3::hash(tables.as_bytes()))])?;
+    put.execute(params!["epoch", 1])?;
     connection.execute_batch("COMMIT")
 }
 

@@ -64,7 +64,7 @@ impl SqliteError {
         Self { kind, message: message.into(), code: 0 }
     }
 
-    pub(super) fn from_io(path: &Path, error: &std::io::Error) -> Self {
+    pub(crate) fn from_io(path: &Path, error: &std::io::Error) -> Self {
         use std::io::ErrorKind;
         let kind = match error.kind() {
             ErrorKind::StorageFull | ErrorKind::QuotaExceeded => SqliteErrorKind::DiskFull,

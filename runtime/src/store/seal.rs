@@ -1,0 +1,219 @@
+//! How a store's files were left, told by three witnesses: the marker in the lock file, the epoch in the file, and the `-wal`.
+//!
+//! The epoch counts up in the first transaction of an opening that writes, to an odd number, and in the last one of a clean close, to an
+//! even one. Every `-wal` holds it in its first transaction. The marker says the same number, with `open` for an odd one and `closed`
+//! for an even one. It is written in this order:
+//!
+//! 1. the folder is synced, so that the name of the `-wal` is on disk;
+//! 2. the marker says `open`, and is not synced;
+//! 3. transactions, the first with the odd epoch;
+//! 4. at the close a transaction with the even epoch, then everything is moved into the file, which SQLite syncs;
+//! 5. the marker says `closed`, and is not synced; the `-wal` is removed.
+//!
+//! A crash of the process keeps all that was written. A loss of power keeps any of what was not synced, in any order: the marker may
+//! be of an earlier epoch (or none), the `-wal` may be torn, empty, or one that was removed. Of these:
+//!
+//! - A `-wal` whose epoch is later than the marker's belongs to the file: only the marker is old. One of the marker's own epoch does
+//!   when that is `open`. Any other is the remains of a clean close, all of which the file has, or it is another's. Which, its pages tell.
+//! - `open` without a `-wal` is no crash: its name was on disk before `open` was written, and is removed when the file has the even epoch.
+
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+};
+
+use crate::storage::{
+    folder,
+    lock::{Lock, Marker, MarkerState, beside},
+    meta,
+    sqlite::{Checkpoint, Connection, SqliteError},
+    wal::WalScan,
+};
+
+/// The lock of a store's file, and what is to be said in it and in the file.
+pub(crate) struct Seal {
+    lock: Lock,
+    path: PathBuf,
+    /// The file's, as SQLite reads it through the `-wal`; `None` before that is known to fit.
+    found: Option<u64>,
+    /// That of this opening, once it writes.
+    ours: Option<u64>,
+    /// The `-wal` that is written now has it.
+    signed: bool,
+    signing: bool,
+}
+
+/// Why a file is not opened with the `-wal` that it has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Misfit {
+    /// It is needed and not there.
+    Missing,
+    /// It is not this file's.
+    Foreign,
+}
+
+impl Misfit {
+    /// What is wrong, and what to do.
+    pub(crate) fn reason(self) -> &'static str {
+        match self {
+            Self::Missing => {
+                "it was not closed cleanly and its `-wal` is missing, so commits may be lost; put the `-wal` back, or remove \
+                 the `.lock` beside the file to go on without"
+            }
+            Self::Foreign => {
+                "it is not of this file as it stands: another store's, or of an earlier time; remove it, or put the file that it \
+                 belongs to in place"
+            }
+        }
+    }
+}
+
+/// Compares marker, epoch (as SQLite reads it through the `-wal`) and `-wal` (`None` when there was none before SQLite came).
+pub(super) fn compare(
+    marker: Marker,
+    epoch: u64,
+    wal: Option<&WalScan>,
+    changes_nothing: impl FnOnce(&WalScan) -> io::Result<bool>,
+) -> io::Result<Result<(), Misfit>> {
+    Ok(match (marker.state, wal) {
+        (MarkerState::Fresh, _) => Ok(()),
+        (MarkerState::Open, None) if epoch <= marker.epoch || is_open(epoch) => Err(Misfit::Missing),
+        (_, None) => Ok(()),
+        (_, Some(wal)) if wal.committed == 0 || epoch > marker.epoch => Ok(()),
+        (MarkerState::Open, Some(_)) if epoch == marker.epoch => Ok(()),
+        (_, Some(wal)) if changes_nothing(wal)? => Ok(()),
+        (_, Some(_)) => Err(Misfit::Foreign),
+    })
+}
+
+fn is_open(epoch: u64) -> bool {
+    epoch % 2 == 1
+}
+
+impl Seal {
+    pub(super) fn new(lock: Lock, path: PathBuf) -> Self {
+        Self { lock, path, found: None, ours: None, signed: false, signing: false }
+    }
+
+    pub(super) fn lock(&mut self) -> &mut Lock {
+        &mut self.lock
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    pub(super) fn marker(&self) -> Marker {
+        self.lock.marker()
+    }
+
+    /// The latest epoch that any witness knows.
+    pub(super) fn latest(&self) -> u64 {
+        self.ours.unwrap_or_else(|| self.found.unwrap_or(0).max(self.lock.marker().epoch))
+    }
+
+    /// The file fits what is beside it and is of `epoch`. What was in the `-wal` has been moved into the file, unless that failed.
+    pub(super) fn fits(&mut self, epoch: u64, moved: bool) -> io::Result<()> {
+        (self.found, self.signed) = (Some(epoch), false);
+        // A marker of a new epoch would disown what is still in the `-wal`. That of before is true for all that follows.
+        self.ours = (!moved).then_some(epoch | 1);
+        let marker = self.lock.marker();
+        if is_open(epoch) && (marker.state != MarkerState::Open || marker.epoch < epoch) {
+            return self.mark_open(epoch);
+        }
+        // The pid at least is a new one.
+        self.lock.mark(marker)
+    }
+
+    /// The epoch that this opening will have when it writes.
+    pub(super) fn next(&self) -> u64 {
+        (self.latest() + 1) | 1
+    }
+
+    /// Says that the file is written to. To be called before the first write.
+    pub(super) fn open(&mut self) -> io::Result<()> {
+        if self.ours.is_none() {
+            let epoch = self.next();
+            self.mark_open(epoch)?;
+            self.ours = Some(epoch);
+        }
+        Ok(())
+    }
+
+    /// The same after the transaction that made the file, with the [`next`](Self::next) epoch.
+    pub(super) fn made(&mut self) -> io::Result<()> {
+        self.open()?;
+        self.signed = true;
+        Ok(())
+    }
+
+    fn mark_open(&mut self, epoch: u64) -> io::Result<()> {
+        folder::sync(folder::of(&self.path))?;
+        self.lock.mark(Marker { state: MarkerState::Open, epoch, ..self.lock.marker() })
+    }
+
+    /// Writes the epoch into the transaction that has begun, if it may be the first of its `-wal`.
+    pub(super) fn sign(&mut self, connection: &mut Connection) -> Result<(), SqliteError> {
+        let Some(epoch) = self.ours.filter(|_| !self.signed) else { return Ok(()) };
+        meta::put_epoch(connection, epoch)?;
+        self.signing = true;
+        Ok(())
+    }
+
+    /// The transaction that had begun is committed, or came to nothing.
+    pub(super) fn ended(&mut self, committed: bool) {
+        self.signed |= std::mem::take(&mut self.signing) && committed;
+    }
+
+    /// There was a checkpoint: the next transaction may be the first of a `-wal`.
+    pub(super) fn wal_may_begin_anew(&mut self) {
+        self.signed = false;
+    }
+
+    /// The next opener rebuilds the tables.
+    pub(super) fn mark_suspect(&mut self) {
+        // At worst the damage is found again when it is touched again.
+        let _ = self.lock.mark_suspect();
+    }
+
+    /// Closes the file: everything is moved into it, and the marker says so. A file that does not fit is left as it is.
+    ///
+    /// # Errors
+    /// When that failed. What was committed is safe in the `-wal`.
+    pub(super) fn close(&mut self, mut connection: Connection) -> Result<(), SqliteError> {
+        if self.found.is_none() {
+            return connection.close();
+        }
+        let signed = self.sign_closed(&mut connection);
+        if signed.is_err() {
+            // The next opener looks for the `-wal` of an odd epoch.
+            connection.keep_wal_at_close(true)?;
+        }
+        let moved = signed.and_then(|()| connection.checkpoint(Checkpoint::Truncate));
+        if moved.is_ok() {
+            // From here on nothing is in the `-wal`, and nothing will be: a crash before the end of closing is a clean close.
+            self.mark_closed();
+        }
+        connection.close()?;
+        if moved.is_err() && fs::symlink_metadata(beside(&self.path, "-wal")).is_err() {
+            // SQLite could checkpoint at last.
+            self.mark_closed();
+        }
+        moved
+    }
+
+    fn sign_closed(&mut self, connection: &mut Connection) -> Result<(), SqliteError> {
+        let epoch = self.latest();
+        if is_open(epoch) {
+            meta::put_epoch(connection, epoch + 1)?;
+        }
+        self.ours = Some(epoch.next_multiple_of(2));
+        Ok(())
+    }
+
+    /// A marker that cannot be written is that of an unclean end, which the next opener can deal with.
+    fn mark_closed(&mut self) {
+        let marker = self.lock.marker();
+        let _ = self.lock.mark(Marker { state: MarkerState::Closed, epoch: self.latest(), ..marker });
+    }
+}
