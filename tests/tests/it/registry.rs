@@ -8,6 +8,7 @@ mod loading;
 mod options;
 mod rules_keep;
 mod rules_load;
+mod stress;
 mod telemetry;
 mod threads;
 mod time;
