@@ -25,7 +25,7 @@ pub(crate) use self::manual::Manual;
 use self::scheduled::Spawner;
 #[cfg(not(all(test, larder_shuttle)))]
 use self::spawner::Spawner;
-use crate::definition::BoxFuture;
+use crate::{definition::BoxFuture, seeded};
 
 /// A moment, in nanoseconds since its runtime was made.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -41,6 +41,9 @@ impl Tick {
     /// This much later; [`NEVER`](Self::NEVER) at most.
     #[must_use]
     pub(crate) fn after(self, duration: Duration) -> Self {
+        if seeded::bug("gc-time-overflows") {
+            return Self(self.0.wrapping_add(duration.as_nanos() as u64));
+        }
         Self(self.0.saturating_add(u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)))
     }
 

@@ -102,6 +102,9 @@
 //! * A store that nobody observes is closed after its gc time; handles that outlive an [`evict`](StoreRegistry::evict) say so.
 //! * Damage is reported, never silently cut away. What SQLite itself does not notice in a table, [`Store::verify`] finds.
 //!
+//! The page `docs/promises.md` of the repository has all of it in detail: each promise with the tests that hold it, how much they try,
+//! and the limits.
+//!
 //! # What is not there yet
 //!
 //! Live queries, joins, aggregates and checks of SQL while compiling; sync with other clients (its options are typed and can be
@@ -129,6 +132,7 @@ mod primitives;
 mod query;
 mod registry;
 mod schema;
+mod seeded;
 mod storage;
 mod store;
 mod sync;

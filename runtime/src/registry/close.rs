@@ -8,6 +8,7 @@ use super::{handle::LoadRef, kind::AnyLoaded, shared::Shared, state::Reason};
 use crate::{
     clock::Tick,
     error::StoreError,
+    seeded,
     telemetry::{self, Happened},
 };
 
@@ -35,6 +36,9 @@ struct Closing {
 impl Drop for Closing {
     fn drop(&mut self) {
         let Some(loaded) = self.loaded.take() else { return };
+        if seeded::bug("reopened-before-closed") {
+            self.shared.with(|state, actions| state.ended(self.load, None, Ok(()), actions));
+        }
         let closed = self.span.in_scope(|| close_file(&self.shared, &loaded));
         let children = loaded.core().take_kept();
         telemetry::record_micros(&self.span, self.shared.runtime.now().since(self.started));
@@ -49,7 +53,7 @@ impl Drop for Closing {
 fn close_file(shared: &Shared, loaded: &Arc<dyn AnyLoaded>) -> Result<(), StoreError> {
     let core = loaded.core();
     let closed = core.engine.close();
-    if core.backend().is_some() {
+    if core.backend().is_some() && !seeded::bug("unsent-forgotten") {
         let (name, unsent) = (core.name(), core.engine.stats().unsent);
         if let Err(error) = shared.catalog.set_unsent(name.definition(), name.id(), Some(unsent)) {
             // It stays noted as not known, which is safe: the next start looks.

@@ -1,6 +1,6 @@
 //! The life of one (definition, id), as a pure state machine: inputs in, what to do out. No async, no locks, no clock.
 
-use crate::{clock::Tick, options::GcTime};
+use crate::{clock::Tick, options::GcTime, seeded};
 
 /// Where one (definition, id) is in its life.
 ///
@@ -45,7 +45,8 @@ struct Period {
 
 impl Period {
     fn add(&mut self, own: Option<GcTime>) {
-        self.longest = self.longest.max(own);
+        let shortest = || self.longest.into_iter().chain(own).min();
+        self.longest = if seeded::bug("shortest-gc-time") { shortest() } else { self.longest.max(own) };
         self.inherits |= own.is_none();
     }
 
@@ -134,7 +135,7 @@ impl Entry {
     pub(crate) fn join(&mut self, gc_time: Option<GcTime>) -> Joined {
         match self.phase {
             Phase::Queued | Phase::Loading | Phase::Closing => {
-                self.waiters += 1;
+                self.waiters += usize::from(!seeded::bug("waiter-uncounted"));
                 self.period.add(gc_time);
                 Joined::Waits
             }
@@ -156,7 +157,7 @@ impl Entry {
         self.waiters = self.waiters.saturating_sub(1);
         match self.phase {
             Phase::Queued if self.waiters == 0 => Left::Forget,
-            Phase::Loading if self.waiters == 0 => {
+            Phase::Loading if self.waiters == 0 || seeded::bug("one-waiter-cancels-all") => {
                 self.close();
                 Left::CancelLoad
             }

@@ -14,6 +14,7 @@ use crate::{
     error::LoadError,
     id::StoreId,
     options::{Layers, Payload},
+    seeded,
     store::StoreName,
 };
 
@@ -95,7 +96,7 @@ impl State {
             slot.plan = Arc::new(Plan { runs_on_load: true, ..Plan::clone(&slot.plan) });
         }
         let agreed = caller.agreed.as_ref().is_some_and(|agreed| Arc::ptr_eq(agreed, &slot.plan));
-        if caller.call.options.has_fixed() && !agreed {
+        if caller.call.options.has_fixed() && !agreed && !seeded::bug("second-options-ignored") {
             return Ok(Step::NeedsAgreement(Arc::clone(&slot.plan)));
         }
         self.enter(at, caller)

@@ -22,6 +22,7 @@ use crate::{
     clock::{Panicked, Tick},
     error::LoadError,
     primitives::Mutex,
+    seeded,
     storage::{
         layout::LayoutError,
         sqlite::{Place, SqliteError},
@@ -53,6 +54,9 @@ pub(super) fn load(shared: &Arc<Shared>, started: LoadRef) {
     };
     let Some((kind, name, plan, cell, cancel)) = known else { return };
     let span = telemetry::load(plan.parent.as_ref(), &name, &plan.resolved.attributes);
+    if seeded::bug("payload-in-span") {
+        span.record("attributes", tracing::field::debug(plan.resolved.sync_payload.resolve().now_or_never()));
+    }
     shared.happened(|| Happened::Loading(name.clone()));
     let load = Load { load: started, kind, name, plan, cell, cancel, started: shared.runtime.now(), span };
     let end = End { shared: Arc::clone(shared), load: started, name: load.name.clone(), done: false };
@@ -107,6 +111,9 @@ async fn run(load: Load, mut end: End) {
             load.span.record("events", loaded.core().engine.stats().events);
             load.span.record("outcome", "loaded");
             shared.busy(load.load);
+            if seeded::bug("catalog-after-file") {
+                let _ = shared.catalog.add(load.name.definition(), load.name.id(), load.plan.resolved.durability);
+            }
             shared.watch_backend(&loaded);
         }
         Err(error) => {
@@ -129,6 +136,9 @@ fn fail(shared: &Arc<Shared>, load: &Load, end: End, error: LoadError) {
 async fn close(shared: &Arc<Shared>, loaded: &Arc<dyn AnyLoaded>, name: &StoreName) {
     let engine = Arc::clone(&loaded.core().engine);
     engine.stop_accepting(crate::error::StoreError::Evicted { store: name.clone() });
+    if seeded::bug("cancelled-load-keeps-file") {
+        return std::mem::forget(engine);
+    }
     // An error was logged where it happened; what was committed is safe.
     let _ = shared.runtime.spawn_blocking(move || engine.close()).await;
     drop(loaded.core().take_kept());
@@ -198,7 +208,7 @@ pub(super) fn prepare(shared: &Shared, name: &StoreName, plan: &Plan) -> Result<
         message: format!("the catalog: {error}"),
         file: shared.catalog_path(),
     };
-    if place != Place::Memory {
+    if place != Place::Memory && !seeded::bug("catalog-after-file") {
         shared.catalog.add(name.definition(), name.id(), plan.resolved.durability).map_err(catalog)?;
     }
     if let Some(backend) = &plan.resolved.sync {

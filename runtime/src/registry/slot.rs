@@ -21,6 +21,7 @@ use crate::{
     id::StoreId,
     options::{ResolvedOptions, StoreOptions},
     primitives::Mutex,
+    seeded,
     store::{LoadProgress, StoreName},
     telemetry::Parent,
 };
@@ -135,7 +136,7 @@ impl Slots {
 
     /// The slot, if the load in it is still this one.
     pub(super) fn of(&mut self, load: LoadRef) -> Option<&mut Slot> {
-        self.get_mut(load.slot).filter(|slot| slot.generation == load.generation)
+        self.get_mut(load.slot).filter(|slot| slot.generation == load.generation || seeded::bug("stale-release"))
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = (u32, &Slot)> {

@@ -6,7 +6,7 @@ use futures_util::future::{Either, select};
 use tokio::sync::Notify;
 
 use super::{kind::AnyLoaded, shared::Shared};
-use crate::{clock::Tick, store::Maintained};
+use crate::{clock::Tick, seeded, store::Maintained};
 
 pub(super) async fn run(registry: Weak<Shared>, notify: Arc<Notify>) {
     loop {
@@ -14,6 +14,7 @@ pub(super) async fn run(registry: Weak<Shared>, notify: Arc<Notify>) {
         shared.tick();
         let next = shared.lock().timers.next().unwrap_or(Tick::NEVER);
         let sleep = shared.runtime.sleep_until(next);
+        let _held = seeded::bug("timer-holds-registry").then(|| Arc::clone(&shared));
         drop(shared);
         let woken = std::pin::pin!(notify.notified());
         match select(sleep, woken).await {

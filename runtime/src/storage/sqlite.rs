@@ -11,6 +11,7 @@ use rusqlite::{OpenFlags, config::DbConfig};
 use crate::{
     options::Durability,
     query::RowRef,
+    seeded,
     value::{Encoded, Value, ValueRef},
 };
 
@@ -264,6 +265,7 @@ fn set_up(sqlite: &rusqlite::Connection, place: &Place, access: Access) -> Resul
         }
     }
     sqlite.execute_batch(match durability {
+        _ if seeded::bug("synchronous-off") => "PRAGMA synchronous = OFF",
         Durability::Process => "PRAGMA synchronous = NORMAL",
         Durability::Power => "PRAGMA synchronous = FULL",
     })?;

@@ -12,6 +12,7 @@ use super::{
 use crate::{
     error::{CommitErrorKind, StoreError},
     event::{EventContext, EventInfo, EventNumber},
+    seeded,
     storage::{
         eventlog::Appended,
         sqlite::{Connection, SqliteError, SqliteErrorKind},
@@ -72,7 +73,9 @@ impl Engine {
         }
         drop(slot);
         drop(lead);
-        self.watchers.wake_all();
+        if !seeded::bug("wake-up-lost") {
+            self.watchers.wake_all();
+        }
         outcome
     }
 
@@ -107,7 +110,7 @@ impl Engine {
     /// The error that the caller gets; damage stops the store, a failed sync poisons it.
     pub(super) fn explain(&self, failure: Failed) -> Box<CommitErrorKind> {
         let Some(error) = failure.sqlite else { return failure.kind };
-        if is_sync_failure(&error) {
+        if is_sync_failure(&error) && !seeded::bug("failed-sync-forgiven") {
             self.gate.poison(StoreError::Poisoned { store: self.store(), reason: error.message });
         } else {
             self.notice(&error);
@@ -141,13 +144,15 @@ pub(super) fn apply(
 ) -> Result<Tip, Failed> {
     let by = (&shared.client_id, &shared.session_id);
     for (index, event) in work.events().iter().enumerate() {
-        let Some((number, id)) = tip.next(event.info.client_only) else {
+        let Some((number, id)) = tip.next(event.info.client_only && !seeded::bug("client-only-numbered-as-synced"))
+        else {
             let last = tip.head.number;
             return Err(CommitErrorKind::NumbersExhausted { store: shared.name.clone(), last }.into());
         };
         let appended = Appended { number, name: event.info.name, args: event.args.as_deref(), id };
         writer.append(&mut tip, by, appended).map_err(|error| failed(shared, error))?;
         telemetry::ended("append");
+        seeded::two_transactions(&mut writer.connection).map_err(|error| failed(shared, error))?;
         let about = EventContext::new(number, by.0.clone(), by.1.clone());
         materialize(writer, shared, address, work, index, &about)?;
         telemetry::ended("materialize");

@@ -3,8 +3,9 @@
 use super::seal::Seal;
 use crate::{
     event::{ClientId, EventId, EventNumber, SessionId},
+    seeded,
     storage::{
-        eventlog::{self, Appended, AuthorRow, ChainKey, LogHead},
+        eventlog::{self, Appended, AuthorRow, ChainKey, LogHead, place_of},
         sqlite::{Checkpoint, Connection, SqliteError, SqliteErrorKind},
     },
 };
@@ -55,12 +56,18 @@ impl Writer {
         if let Some(seal) = &mut self.seal {
             seal.open().map_err(|error| SqliteError::from_io(seal.path(), &error))?;
         }
+        if seeded::bug("acknowledged-before-commit") && self.connection.in_transaction() {
+            self.connection.execute("COMMIT", &[])?;
+        }
         self.connection.execute("BEGIN IMMEDIATE", &[])?;
         self.seal.as_mut().map_or(Ok(()), |seal| seal.sign(&mut self.connection))
     }
 
     pub(crate) fn commit(&mut self) -> Result<(), SqliteError> {
-        self.connection.execute("COMMIT", &[])?;
+        seeded::tables_before_log(&mut self.connection, place_of(self.tip.head.number))?;
+        if !seeded::bug("acknowledged-before-commit") {
+            self.connection.execute("COMMIT", &[])?;
+        }
         self.seal.iter_mut().for_each(|seal| seal.ended(true));
         Ok(())
     }
@@ -68,7 +75,8 @@ impl Writer {
     /// Ends a transaction without a trace. SQLite may have rolled back by itself; a rollback that fails has nothing to undo.
     pub(crate) fn roll_back(&mut self) {
         if self.connection.in_transaction() {
-            let _ = self.connection.execute("ROLLBACK", &[]);
+            let end = if seeded::bug("failed-commit-kept") { "COMMIT" } else { "ROLLBACK" };
+            let _ = self.connection.execute(end, &[]);
         }
         self.connection.changes_truncate(0);
         self.seal.iter_mut().for_each(|seal| seal.ended(false));

@@ -1,6 +1,7 @@
 //! The DDL of a table: `STRICT`, `WITHOUT ROWID` unless the key is the rowid.
 
 use super::{ReferenceAction, TableSchema};
+use crate::seeded;
 
 /// An SQL name in quotes.
 pub(crate) fn quote(name: &str) -> String {
@@ -15,7 +16,8 @@ impl TableSchema {
         if !self.key_is_rowid() {
             parts.push(format!("PRIMARY KEY ({})", self.names(self.primary_key)));
         }
-        parts.extend(self.unique.iter().map(|columns| format!("UNIQUE ({})", self.names(columns))));
+        let unique = if seeded::bug("unique-dropped") { &[] } else { self.unique };
+        parts.extend(unique.iter().map(|columns| format!("UNIQUE ({})", self.names(columns))));
         parts.extend(self.references.iter().map(|reference| {
             let action = match reference.on_delete {
                 // Checked when the statement ends, so that rows may go together with those that they reference.

@@ -1,6 +1,6 @@
 //! Durabilities and checkpoints, as far as they show without a crash.
 
-use std::fs;
+use std::{fs, path::Path};
 
 use larder::{Durability, StoreOptions};
 use larder_tests::{
@@ -36,4 +36,28 @@ async fn the_wal_stays_bounded_under_a_steady_flow_of_commits() {
     lab.close().await;
     assert_eq!(bytes("-wal"), 0);
     assert_eq!(lab.open::<Notebook>().await.query(Note::all().count()).unwrap(), 1_500);
+}
+
+/// How many transactions a `-wal` holds: frames of its newest round that say how large the file is after a commit.
+fn transactions(wal: &Path) -> usize {
+    let bytes = fs::read(wal).unwrap();
+    let page = u32::from_be_bytes(bytes[8..12].try_into().unwrap()) as usize;
+    let frames = bytes[32..].chunks_exact(24 + page).take_while(|frame| frame[8..16] == bytes[16..24]);
+    frames.filter(|frame| frame[4..8] != [0; 4]).count()
+}
+
+#[tokio::test]
+async fn a_commit_is_one_transaction_of_the_file_and_it_is_written_when_commit_returns() {
+    let mut lab = Lab::on_disk();
+    let store = lab.open::<Notebook>().await;
+    let wal = with_ending(&lab.store_file("notebook"), "-wal");
+    store.commit(written(1)).unwrap();
+    let first = transactions(&wal);
+    for count in 1..=20_i64 {
+        let events = (0..count).map(|at| written(100 * count + at)).collect::<Vec<_>>();
+        store.commit(events).unwrap();
+        assert_eq!(transactions(&wal), first + usize::try_from(count).unwrap());
+        store.commit([written(100 * count + 50), NoteEvent::Refused(3)]).unwrap_err();
+    }
+    assert_eq!(transactions(&wal), first + 20, "a failed commit leaves none");
 }

@@ -44,6 +44,7 @@ fn a_store_whose_making_was_killed_opens_as_a_new_one() {
         let begun = make_stores_and_be_killed(directory.path(), cycle * 1_000, lifetime);
         runtime.block_on(async {
             let registry = StoreRegistry::builder().data_dir(directory.path()).build().unwrap();
+            every_file_is_in_the_catalog(&registry, directory.path()).await;
             for id in &begun {
                 let store = registry.get::<LedgerStore>(id).await.unwrap_or_else(|error| panic!("{cycle}: {error}"));
                 store.commit(LedgerEvent::booked(1, &mut mix)).unwrap();
@@ -51,6 +52,16 @@ fn a_store_whose_making_was_killed_opens_as_a_new_one() {
             registry.shutdown(Duration::from_secs(10)).await;
         });
     }
+}
+
+/// No kill may leave a file that no list names: nobody would ever open, send or delete it.
+async fn every_file_is_in_the_catalog(registry: &StoreRegistry, directory: &Path) {
+    let listed: Vec<_> = registry.stored::<LedgerStore>().await.unwrap().into_iter().map(|store| store.file).collect();
+    let Ok(folder) = fs::read_dir(directory.join("stores/ledger")) else { return };
+    let files =
+        folder.map(|entry| entry.unwrap().path()).filter(|path| path.extension().is_some_and(|end| end == "db"));
+    let lost: Vec<_> = files.filter(|file| !listed.contains(file)).collect();
+    assert!(lost.is_empty(), "{lost:?} are not in the catalog");
 }
 
 #[tokio::test]

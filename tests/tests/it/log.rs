@@ -1,6 +1,8 @@
 //! The eventlog on disk: what is stored, exactly, and how it is numbered.
 
-use larder::EventNumber;
+use std::fs;
+
+use larder::{EventNumber, StoreError};
 use larder_tests::{
     lab::Lab,
     notebook::{NoteEvent, Notebook, written},
@@ -76,4 +78,39 @@ async fn an_event_keeps_the_client_and_session_it_was_committed_with() {
     let mut events = store.events(EventNumber::ZERO);
     let (first, second) = (events.next().await.unwrap().unwrap(), events.next().await.unwrap().unwrap());
     assert_eq!(first.client_id, second.client_id);
+}
+
+#[tokio::test]
+async fn a_row_of_another_history_of_the_same_store_is_no_row_of_this_one() {
+    let mut lab = Lab::on_disk();
+    commit_and_close(&mut lab, &[1]).await;
+    let file = lab.store_file("notebook");
+    let (before, other) = (lab.beside("before.db"), lab.beside("other.db"));
+    fs::copy(&file, &before).unwrap();
+    commit_and_close(&mut lab, &[20, 30, 40, 50]).await;
+    fs::copy(&file, &other).unwrap();
+    fs::copy(&before, &file).unwrap();
+    commit_and_close(&mut lab, &[2, 3, 4, 5]).await;
+    let sqlite = lab.sqlite("notebook");
+    sqlite.execute("ATTACH ? AS other", [other.to_str()]).unwrap();
+    // The same file, store, number, client and session: only the row before is another.
+    let graft = "REPLACE INTO larder_events SELECT * FROM other.larder_events WHERE place = 3 << 24";
+    assert_eq!(sqlite.execute(graft, []).unwrap(), 1);
+    sqlite.close().unwrap();
+    let store = lab.open::<Notebook>().await;
+    let mut events = store.events(EventNumber::ZERO);
+    let error = loop {
+        match events.next().await.unwrap() {
+            Ok(event) => assert_ne!(event.decode().unwrap(), Some(written(30))),
+            Err(error) => break error,
+        }
+    };
+    assert!(matches!(&error, StoreError::Stopped { .. }) && error.to_string().contains("event e3"), "{error}");
+}
+
+async fn commit_and_close(lab: &mut Lab, numbers: &[i64]) {
+    let store = lab.open::<Notebook>().await;
+    numbers.iter().for_each(|number| drop(store.commit(written(*number)).unwrap()));
+    drop(store);
+    lab.close().await;
 }

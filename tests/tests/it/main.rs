@@ -26,6 +26,7 @@ mod macros;
 mod materialize;
 mod notation;
 mod power_loss;
+mod promises;
 mod query;
 mod readme;
 mod reads;

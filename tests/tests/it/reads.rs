@@ -195,3 +195,50 @@ async fn a_snapshot_stays_one_state_while_commits_of_other_threads_go_on() {
         });
     }
 }
+
+/// What a row decodes to that tells the test of itself.
+struct Beat;
+
+static BEATS: std::sync::Mutex<Option<mpsc::Sender<()>>> = std::sync::Mutex::new(None);
+
+impl larder::ColumnValue for Beat {
+    const TYPE: larder::ColumnType = <i64 as larder::ColumnValue>::TYPE;
+
+    fn encode(&self) -> Result<larder::Encoded<'_>, larder::ValueError> {
+        Ok(larder::Encoded::Integer(0))
+    }
+
+    fn decode(_: larder::ValueRef<'_>) -> Result<Self, larder::ValueError> {
+        BEATS.lock().unwrap().iter().for_each(|beats| beats.send(()).unwrap());
+        Ok(Self)
+    }
+}
+
+larder::define_store! {
+    /// Notes, and a question without an end.
+    EndlessStore {
+        name: "endless",
+        schema: larder_tests::notebook::NotebookSchema,
+        adapter: SqliteAdapter::persisted(),
+
+        queries {
+            /// One row, and then a search for another that is not there.
+            fn endless() -> Vec<(Beat,)> =
+                "WITH RECURSIVE forever (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM forever) SELECT n FROM forever WHERE n < 2";
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_eviction_interrupts_a_query_that_runs_for_ever() {
+    for mut lab in Lab::both() {
+        let store = lab.open::<EndlessStore>().await;
+        let (begun, at_begin) = mpsc::channel();
+        *BEATS.lock().unwrap() = Some(begun);
+        let reading = std::thread::spawn(move || store.query(EndlessStore::endless()).map(|rows| rows.len()));
+        at_begin.recv().unwrap();
+        lab.registry().evict::<EndlessStore>("book:1").await.unwrap();
+        let error = reading.join().unwrap().unwrap_err();
+        assert!(matches!(error.kind(), QueryErrorKind::Interrupted | QueryErrorKind::Store(_)), "{error}");
+    }
+}

@@ -5,11 +5,13 @@ use std::{
     sync::{Arc, Mutex},
 };
 
-use larder::{LoadError, Migration};
+use larder::{CommitErrorKind, LoadError, Migration};
 use larder_tests::{
     lab::{Lab, with_ending},
     notebook::{Note, NoteEvent, Notebook, written},
 };
+
+use crate::board::{BoardEvent, BoardStore, added};
 
 async fn with_events(lab: &mut Lab, count: i64) {
     let store = lab.open::<Notebook>().await;
@@ -170,4 +172,29 @@ async fn a_panic_in_the_apps_code_during_a_rebuild_fails_the_load_and_closes_the
     let error = get.await.unwrap_err();
     assert!(matches!(error, LoadError::Panicked { .. }), "{error}");
     assert_eq!(lab.open::<Notebook>().await.query(Note::all().count()).unwrap(), 1_000);
+}
+
+#[tokio::test]
+async fn what_tables_refuse_is_refused_after_a_rebuild_too() {
+    let mut lab = Lab::on_disk();
+    for turn in 0..2 {
+        let store = lab.open::<BoardStore>().await;
+        assert_eq!(store.migrations_report().rebuilt(), turn == 1);
+        store.commit([added(10 * turn + 1), added(10 * turn + 2)]).unwrap();
+        for refused in [
+            "UPDATE cards SET title = 'the same'",
+            "UPDATE cards SET parent = 77",
+            "INSERT INTO remarks VALUES (77, 'of no card')",
+            "UPDATE cards SET lane = NULL",
+            "UPDATE cards SET weight = 'much'",
+        ] {
+            let error = store.commit(BoardEvent::SqlRun(refused.to_owned())).unwrap_err();
+            assert!(matches!(error.kind(), CommitErrorKind::Materialize { .. }), "{refused}: {error}");
+        }
+        drop(store);
+        lab.close().await;
+        let sqlite = lab.sqlite("board");
+        sqlite.execute_batch("UPDATE larder_meta SET value = zeroblob(16) WHERE key = 'fingerprint'").unwrap();
+        sqlite.close().unwrap();
+    }
 }

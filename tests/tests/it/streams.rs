@@ -157,3 +157,19 @@ async fn streams_can_be_made_inside_read() {
         assert!(events.next().await.unwrap().is_ok());
     }
 }
+
+#[tokio::test]
+async fn a_task_that_waits_for_an_event_or_a_change_is_woken_by_a_commit() {
+    for mut lab in Lab::both() {
+        let store = lab.open::<Notebook>().await;
+        let (mut events, mut changes) = (store.events(EventNumber::ZERO), store.changes());
+        let event = tokio::spawn(async move { events.next().await.unwrap().unwrap().number });
+        let change = tokio::spawn(async move { matches!(changes.next().await, Some(Ok(Change::Committed(_)))) });
+        // Both tasks run up to where they wait.
+        tokio::task::yield_now().await;
+        store.commit(written(1)).unwrap();
+        let woken = tokio::time::timeout(std::time::Duration::from_secs(10), async { (event.await, change.await) });
+        let (number, changed) = woken.await.expect("the commit wakes them");
+        assert_eq!((number.unwrap(), changed.unwrap()), (EventNumber::synced(1), true));
+    }
+}

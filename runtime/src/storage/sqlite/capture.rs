@@ -16,6 +16,7 @@ use rusqlite::{
 use super::{Connection, SqliteError, row::from_sqlite};
 use crate::{
     change::RowChange,
+    seeded,
     table::{TableSchema, quote},
     value::Value,
 };
@@ -101,7 +102,7 @@ impl Connection {
 
     /// Forgets what was recorded since the mark, because it was rolled back.
     pub(crate) fn changes_truncate(&mut self, mark: usize) {
-        if let Some(capture) = &self.capture {
+        if let Some(capture) = self.capture.as_ref().filter(|_| !seeded::bug("undone-rows-recorded")) {
             let mut buffer = lock(&capture.buffer);
             buffer.values.clear();
             buffer.changes.truncate(mark);
@@ -134,7 +135,7 @@ impl Buffer {
             let change = match kind {
                 0 => Some(RowChange { table: table.name, old: None, new: Some(values) }),
                 2 => Some(RowChange { table: table.name, old: Some(values), new: None }),
-                _ => updated(table, values),
+                _ => updated(table, values).filter(|_| !seeded::bug("update-unrecorded")),
             };
             self.changes.extend(change);
         }

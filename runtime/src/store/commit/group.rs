@@ -5,7 +5,7 @@ use super::{
     plan::{Fate, Group},
     queue::Lead,
 };
-use crate::{event::EventNumber, storage::sqlite::SqliteError};
+use crate::{event::EventNumber, seeded, storage::sqlite::SqliteError};
 
 /// Shows a commit's work to whoever looks: it may stand behind a lock.
 type Show<'a> = dyn Fn(&mut dyn FnMut(&dyn CommitWork)) + 'a;
@@ -139,7 +139,7 @@ impl Engine {
 
 /// Releases a commit's savepoint, after taking back what it did if it failed.
 fn end_savepoint(writer: &mut Writer, failed: bool, mark: usize) -> Result<(), SqliteError> {
-    if failed && writer.connection.in_transaction() {
+    if failed && writer.connection.in_transaction() && !seeded::bug("savepoint-kept") {
         writer.connection.execute("ROLLBACK TO larder_commit", &[])?;
         writer.connection.changes_truncate(mark);
     }

@@ -19,6 +19,7 @@ use crate::{
     event::{Event, EventContext, EventEncodeError, EventInfo},
     primitives::Mutex,
     schema::{Materializer, StoreSchema},
+    seeded,
     storage::sqlite::Connection,
     store::{
         Engine, Receipt, deprecated, inside,
@@ -82,7 +83,10 @@ pub(crate) fn commit<D: StoreDefinition>(
     }
     telemetry::ended("encode");
     let work = TypedWork::<D::Schema> { events, encoded };
-    let (outcome, events) = run(engine, work);
+    let (outcome, mut events) = run(engine, work);
+    if seeded::bug("events-given-back-reversed") {
+        events.reverse();
+    }
     match outcome {
         Ok(numbers) => {
             engine.shared.host.committed(numbers.len());

@@ -185,6 +185,23 @@ async fn rule_10_timers_hold_no_store_and_idle_stores_have_no_task() {
     assert!(bench.stats().stores.is_empty());
 }
 
+#[tokio::test]
+async fn rule_10_a_dropped_registry_leaves_no_task_and_no_open_file() {
+    let dir = tempfile::tempdir().unwrap();
+    let tasks = || tokio::runtime::Handle::current().metrics().num_alive_tasks();
+    let before = tasks();
+    let bench = Bench::with(|builder| builder.data_dir(dir.path()));
+    // A clock runs, so the timer has something to wait for.
+    drop(bench.get::<NoteStore>("n").await.unwrap());
+    let (clock, registry) = bench.into_parts();
+    drop(registry);
+    clock.settle().await;
+    assert_eq!(tasks(), before, "the registry is gone and its timer is not");
+    let left = std::fs::read_dir(dir.path()).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let left: Vec<_> = left.filter(|name| name.ends_with("-wal")).collect();
+    assert!(left.is_empty(), "{left:?} are open");
+}
+
 #[cfg(target_os = "linux")]
 #[tokio::test]
 async fn rule_10_an_idle_store_has_one_connection() {
