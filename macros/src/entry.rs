@@ -1,0 +1,88 @@
+//! Each macro as a function from tokens to tokens. The compiler calls them through `lib.rs`; tests of this repository call them as they are.
+
+use proc_macro2::TokenStream;
+use syn::DeriveInput;
+
+use crate::{check, errors::Errors, expand, parse, stub};
+
+/// `#[derive(Table)]`
+pub(crate) fn table(input: TokenStream) -> TokenStream {
+    derive(input, parse::table::table, check::table::table, expand::table::table, stub::table)
+}
+
+/// `#[derive(Row)]`
+pub(crate) fn row(input: TokenStream) -> TokenStream {
+    derive(input, parse::table::row, check::table::row, expand::table::row, stub::row)
+}
+
+/// `#[derive(ColumnValue)]`
+pub(crate) fn column_value(input: TokenStream) -> TokenStream {
+    derive(input, parse::value::value, check::value::value, expand::value::value, stub::value)
+}
+
+/// `#[derive(Event)]`
+pub(crate) fn event(input: TokenStream) -> TokenStream {
+    derive(input, parse::event::event, check::event::event, expand::event::event, stub::event)
+}
+
+/// `#[derive(StoreSchema)]`
+pub(crate) fn store_schema(input: TokenStream) -> TokenStream {
+    derive(input, parse::schema::schema, check::schema::schema, expand::schema::schema, stub::schema)
+}
+
+/// `#[derive(StoreKey)]`
+pub(crate) fn store_key(input: TokenStream) -> TokenStream {
+    derive(input, parse::key::key, check::key::key, expand::key::key, stub::key)
+}
+
+/// `define_store!`
+pub(crate) fn define_store(input: TokenStream) -> TokenStream {
+    let mut errors = Errors::default();
+    let (draft, definition) = parse::definition::definition(input, &mut errors);
+    if let Some(definition) = &definition {
+        check::definition::definition(definition, &mut errors);
+    }
+    let stub = || draft.as_ref().map(stub::definition).unwrap_or_default();
+    finish(errors, definition.as_ref().map(expand::definition::definition), stub)
+}
+
+/// `#[larder::materializer]`
+pub(crate) fn materializer(arguments: &TokenStream, source: TokenStream) -> TokenStream {
+    let mut errors = Errors::default();
+    let implementation = parse::materializer::materializer(arguments, &source, &mut errors);
+    let printed = match implementation {
+        Some(implementation) => expand::materializer::materializer(implementation, source),
+        None => source,
+    };
+    let errors = errors.into_tokens();
+    quote::quote!(#errors #printed)
+}
+
+fn derive<M>(
+    input: TokenStream,
+    parse: impl FnOnce(&DeriveInput, &mut Errors) -> Option<M>,
+    check: impl FnOnce(&M, &mut Errors),
+    expand: impl FnOnce(&M) -> TokenStream,
+    stub: impl FnOnce(&DeriveInput) -> TokenStream,
+) -> TokenStream {
+    let input = match syn::parse2(input) {
+        Ok(input) => input,
+        Err(error) => return error.into_compile_error(),
+    };
+    let mut errors = Errors::default();
+    let model = parse(&input, &mut errors);
+    if let Some(model) = &model {
+        check(model, &mut errors);
+    }
+    finish(errors, model.as_ref().map(expand), || stub(&input))
+}
+
+fn finish(errors: Errors, expanded: Option<TokenStream>, stub: impl FnOnce() -> TokenStream) -> TokenStream {
+    match (errors.into_tokens(), expanded) {
+        (None, Some(expanded)) => expanded,
+        (errors, _) => {
+            let stub = stub();
+            quote::quote!(#errors #stub)
+        }
+    }
+}
