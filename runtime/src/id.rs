@@ -2,9 +2,11 @@
 
 mod escape;
 mod key;
+mod near;
 mod store_id;
 
 pub use key::{IntoStoreId, Only, StoreKey};
+pub(crate) use near::nearest;
 pub use store_id::{StoreId, StoreIdError};
 
 #[doc(hidden)]

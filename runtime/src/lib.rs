@@ -84,6 +84,7 @@
 //! | say how events change tables | [`Materializer`], [`Tables`] |
 //! | define a kind of store and its policies | [`define_store!`], [`StoreOptions`], [`GcTime`] |
 //! | name stores safely | [`StoreId`], [`derive(StoreKey)`](derive@StoreKey) |
+//! | open only what exists, list what is stored | [`Get::existing`], [`StoreRegistry::exists`], [`StoreRegistry::stored`] |
 //! | open, preload, evict, count and shut down stores | [`StoreRegistry`], [`StoreHandle`] |
 //! | read | [`Store::query`], [`Store::read`], [`Table::filter`], [`Select`] |
 //! | write | [`Store::commit`], [`Receipt`] |

@@ -13,6 +13,7 @@ mod context;
 mod cycle;
 mod entry;
 mod evict;
+mod existing;
 mod get;
 mod handle;
 mod host;
@@ -55,7 +56,7 @@ use self::{
 };
 use crate::{
     Timestamp,
-    definition::{SingletonDefinition, StoreDefinition},
+    definition::{BoxFuture, SingletonDefinition, StoreDefinition},
     error::LoadError,
     event::{ClientId, SessionId},
     id::IntoStoreId,
@@ -126,6 +127,8 @@ impl StoreRegistry {
     /// # drop(issue);
     /// # Ok(()) }
     /// ```
+    ///
+    /// A store that is not there is made; [`existing`](Get::existing) opens only what is there.
     pub fn get<D: StoreDefinition>(&self, id: impl IntoStoreId<D, D::Id>) -> Get<D> {
         Get::new(&self.shared, self.parent, id.into_store_id())
     }
@@ -142,6 +145,22 @@ impl StoreRegistry {
             self.shared.note_child(parent, loaded.core().load);
         }
         typed::<D>(loaded).map(StoreHandle::counted)
+    }
+
+    /// Whether there is such a store, loaded or not. Changes nothing; to open only what exists, [`existing`](Get::existing) is better
+    /// than asking before.
+    ///
+    /// # Errors
+    /// [`LoadError::Id`] when it is no id, [`LoadError::DefinitionConflict`] when another type has the name.
+    pub fn exists<D: StoreDefinition>(
+        &self,
+        id: impl IntoStoreId<D, D::Id>,
+    ) -> BoxFuture<'static, Result<bool, LoadError>> {
+        let (shared, id) = (Arc::clone(&self.shared), id.into_store_id());
+        Box::pin(async move {
+            let id = id.map_err(|source| LoadError::Id { definition: D::NAME, source })?;
+            existing::exists(shared, kind::<D>(), id).await
+        })
     }
 
     /// Whether the store is loaded or loading. Changes nothing.
@@ -218,14 +237,25 @@ impl StoreRegistry {
         RegistryWatch::new(&self.shared)
     }
 
-    /// The definition's stores in the data dir, loaded or not, by id.
+    /// The definition's stores in the data dir, loaded or not, by id. Each comes with its key, as `get` takes it.
+    ///
+    /// ```no_run
+    /// # use larder::{prelude::*, StoreDefinition, LoadError, error::BoxError};
+    /// # async fn example<IssueStore: StoreDefinition>(registry: StoreRegistry) -> Result<(), BoxError> {
+    /// for stored in registry.stored::<IssueStore>().await? {
+    ///     let issue = registry.get::<IssueStore>(&stored.key?).await?;
+    /// #   drop(issue);
+    /// }
+    /// # Ok(()) }
+    /// ```
     ///
     /// # Errors
     /// [`LoadError::Catalog`] when the catalog cannot be read, [`LoadError::DefinitionConflict`] when another type has the name.
     pub fn stored<D: StoreDefinition>(
         &self,
-    ) -> impl Future<Output = Result<Vec<StoredStore>, LoadError>> + Send + use<D> {
-        stored::stored(Arc::clone(&self.shared), kind::<D>())
+    ) -> impl Future<Output = Result<Vec<StoredStore<D::Id>>, LoadError>> + Send + use<D> {
+        let stored = stored::stored(Arc::clone(&self.shared), kind::<D>());
+        async { Ok(stored.await?.into_iter().map(StoredStore::typed).collect()) }
     }
 
     /// Deletes a store's files, for good. Refused while it is observed, and while it has events that its backend does not have unless

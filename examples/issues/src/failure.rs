@@ -25,6 +25,9 @@ pub enum Failure {
     /// The data dir, or a store in it, cannot be opened.
     #[error(transparent)]
     Load(#[from] Arc<LoadError>),
+    /// A stored id is not one of this program's.
+    #[error(transparent)]
+    Id(#[from] larder::StoreIdError),
     /// A store cannot be read.
     #[error(transparent)]
     Query(#[from] QueryError),

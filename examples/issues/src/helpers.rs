@@ -28,17 +28,17 @@ pub struct Workspace {
 }
 
 impl Workspace {
-    /// Enters a workspace that exists. Asking the catalog first matters: `get` would make a new store for a misspelt name.
+    /// Enters a workspace that exists: a plain `get` would make a new store for a misspelt name.
     ///
     /// # Errors
     /// When there is no such workspace, or its store cannot be opened.
     pub async fn enter(registry: &StoreRegistry, name: &str) -> Result<Self, Failure> {
         let id = WorkspaceId { name: name.to_owned() };
-        let stored = registry.stored::<WorkspaceStore>().await?;
-        if !stored.iter().any(|stored| id.store_id().is_ok_and(|id| id == stored.id)) {
-            return Err(Failure::NoWorkspace { name: name.to_owned() });
+        match registry.get::<WorkspaceStore>(&id).existing().await {
+            Ok(store) => Ok(Self { registry: registry.clone(), name: id.name, store }),
+            Err(LoadError::NotFound { .. }) => Err(Failure::NoWorkspace { name: id.name }),
+            Err(error) => Err(error.into()),
         }
-        Ok(Self::enter_or_begin(registry, name).await?)
     }
 
     /// Enters a workspace; a new one is empty.

@@ -11,8 +11,8 @@ use std::{
     time::Duration,
 };
 
-use issues::stores::{Activity, Issue, IssueId, IssueStore, WorkspaceId, WorkspaceStore};
-use larder::{StoreKey, StoreRegistry};
+use issues::stores::{Activity, Issue, IssueStore, WorkspaceStore};
+use larder::StoreRegistry;
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -71,14 +71,14 @@ async fn state(data: &Path) -> State {
     let registry = StoreRegistry::builder().data_dir(data).capacity(64).build().expect("the data dir opens");
     let mut state = State { workspaces: BTreeMap::new(), issues: BTreeMap::new() };
     for stored in registry.stored::<WorkspaceStore>().await.expect("the catalog is readable") {
-        let id = WorkspaceId::from_store_id(&stored.id).expect("an id of this definition");
+        let id = stored.key.expect("an id of this definition");
         let store = registry.get::<WorkspaceStore>(&id).await.expect("a workspace opens");
         assert!(store.verify().expect("a workspace can be verified").is_sound(), "{id:?}");
         let headlines = store.query(issues::stores::Headline::all()).expect("headlines");
         state.workspaces.insert(id.name, (headlines, store.head().global()));
     }
     for stored in registry.stored::<IssueStore>().await.expect("the catalog is readable") {
-        let id = IssueId::from_store_id(&stored.id).expect("an id of this definition");
+        let id = stored.key.expect("an id of this definition");
         let store = registry.get::<IssueStore>(&id).await.expect("an issue opens");
         let by_place = Activity::all().order_by(Activity::PLACE.asc());
         let (issue, activities) = store.query((Issue::by_key(id.number), by_place)).expect("an issue");

@@ -3,7 +3,10 @@
 use std::path::PathBuf;
 
 use super::{SharedError, shown};
-use crate::{id::StoreIdError, store::StoreName};
+use crate::{
+    id::{StoreId, StoreIdError},
+    store::StoreName,
+};
 
 /// Why a store could not be loaded. All who waited for the load get the same error: clones share what it holds.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -152,6 +155,14 @@ pub enum LoadError {
         /// The definition that has it.
         owner: String,
     },
+    /// There is no such store, and it was asked for with [`existing`](crate::Get::existing).
+    #[error("there is no store {store}; {}", instead(near))]
+    NotFound {
+        /// Which store.
+        store: StoreName,
+        /// Stores of the definition whose ids are spelt nearly so, the nearest first; at most 3.
+        near: Vec<StoreId>,
+    },
     /// A persisted store without a place.
     #[error(
         "store {store} is persisted, and its registry has no data dir; call `data_dir(..)` or `in_memory()` on the builder"
@@ -204,4 +215,13 @@ pub enum LoadError {
         /// The store's file, or the catalog if that is what failed.
         file: PathBuf,
     },
+}
+
+/// What to ask for instead of a store that is not there.
+fn instead(near: &[StoreId]) -> String {
+    let other = match near {
+        [] => "ask for one that `registry.stored()` lists".to_owned(),
+        near => format!("ask for {}", near.iter().map(|id| format!("`{id}`")).collect::<Vec<_>>().join(" or ")),
+    };
+    format!("{other}, or make it by a `get` without `existing()`")
 }

@@ -65,7 +65,7 @@ fn check<const VARIANTS: usize, K, E: Display + Debug>(cases: [Case<K>; VARIANTS
 fn load_errors() {
     let (store, reason, message, file) = (store, text, text, || "/data/note.db".into());
     let id = StoreIdError::Dots { id: "a..b".into() };
-    let all: [Case<LoadError>; 21] = [
+    let all: [Case<LoadError>; 22] = [
         (LoadError::Id { definition: "note", source: id }, &["`note`", "`a..b`"], "write one dot"),
         (
             LoadError::DefinitionConflict { name: "note".into(), owner: "`a::Note`".into(), other: "b::Note".into() },
@@ -116,6 +116,11 @@ fn load_errors() {
             LoadError::SyncIdConflict { store: store(), sync_id: "w".into(), owner: "other".into() },
             &["`w`", "note/n:1", "`other`"],
             "`sync_id`",
+        ),
+        (
+            LoadError::NotFound { store: store(), near: vec!["n:11".parse().unwrap(), "n:2".parse().unwrap()] },
+            &["there is no store", "`n:11` or `n:2`"],
+            "without `existing()`",
         ),
         (LoadError::NoDataDir { store: store() }, &["store"], "`data_dir(..)` or `in_memory()`"),
         (LoadError::DataDir { path: file(), reason: "a cause; move it".into() }, &["a cause"], "move it"),

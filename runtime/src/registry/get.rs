@@ -47,6 +47,13 @@ impl<D: StoreDefinition> Get<D> {
         self
     }
 
+    /// Only a store that is there: otherwise [`LoadError::NotFound`], which names ids that are spelt nearly so, and nothing is made. A
+    /// plain `get` makes what is not there, also for a misspelt id.
+    pub fn existing(mut self) -> Self {
+        self.wait.call().existing = true;
+        self
+    }
+
     /// How long the store stays loaded after the last observer, as far as this observer is concerned. The longest of all counts.
     pub fn gc_time(mut self, gc_time: impl Into<GcTime>) -> Self {
         self.wait.call().options.gc_time = Some(gc_time.into());
@@ -154,20 +161,32 @@ impl Wait {
     }
 
     pub(super) fn poll(&mut self, context: &Context<'_>) -> Poll<Result<Arc<dyn AnyLoaded>, LoadError>> {
-        if matches!(self.state, WaitState::New) {
-            match self.join() {
-                Ok(Joined::Loaded(loaded)) => return self.done(Ok(loaded)),
-                Ok(Joined::Waiting { at, cell }) => {
-                    self.state = WaitState::Waiting { at, cell, place: Place::default() }
+        loop {
+            if matches!(self.state, WaitState::New) {
+                match self.join() {
+                    Ok(Joined::Loaded(loaded)) => return self.done(Ok(loaded)),
+                    Ok(Joined::Waiting { at, cell }) => {
+                        self.state = WaitState::Waiting { at, cell, place: Place::default() }
+                    }
+                    Err(error) => return self.done(Err(error)),
                 }
-                Err(error) => return self.done(Err(error)),
             }
+            let WaitState::Waiting { at, cell, place } = &mut self.state else { return Poll::Pending };
+            let Poll::Ready(outcome) = cell.outcome.poll(place, context) else { return Poll::Pending };
+            let (outcome, at) = (outcome.clone(), *at);
+            self.shared.waited(at, self.parent);
+            if !self.is_refused_for_others(&outcome) {
+                return self.done(outcome);
+            }
+            // Asked for again: the next load makes the store.
+            self.state = WaitState::New;
         }
-        let WaitState::Waiting { at, cell, place } = &mut self.state else { return Poll::Pending };
-        let Poll::Ready(outcome) = cell.outcome.poll(place, context) else { return Poll::Pending };
-        let (outcome, at) = (outcome.clone(), *at);
-        self.shared.waited(at, self.parent);
-        self.done(outcome)
+    }
+
+    /// Whether the load was begun by somebody who wants the store only if it is there.
+    fn is_refused_for_others(&self, outcome: &Result<Arc<dyn AnyLoaded>, LoadError>) -> bool {
+        let existing = self.call.as_ref().is_some_and(|call| call.existing);
+        !existing && matches!(outcome, Err(LoadError::NotFound { .. }))
     }
 
     /// Stops waiting, on behalf of a token.

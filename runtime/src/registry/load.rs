@@ -12,6 +12,7 @@ use tracing::{Instrument, Span};
 
 use super::{
     context::LoadContext,
+    existing,
     handle::{Core, LoadRef},
     host::Host,
     kind::{AnyLoaded, Kind},
@@ -181,13 +182,17 @@ impl Opening {
     fn run(self) -> Result<(Arc<Engine>, MigrationsReport), LoadError> {
         let Self { shared, kind, name, plan, cell, cancel, load } = self;
         let model = (kind.model)()?;
+        if plan.existing && !plan.in_memory && existing::has_no_file(&shared, &name) {
+            return Err(existing::not_found(&shared, name));
+        }
         let place = prepare(&shared, &name, &plan)?;
         let logged = shared.is_logged().then(|| name.clone());
         let host = Arc::new(Host { load, shared: Arc::downgrade(&shared), logged });
-        Engine::open(OpenRequest {
+        let opened = Engine::open(OpenRequest {
             model,
             name,
             place,
+            create: !plan.existing,
             options: plan.resolved.clone(),
             client_id: shared.client_id.clone(),
             session_id: shared.session_id.clone(),
@@ -196,6 +201,10 @@ impl Opening {
             cancel,
             progress: Arc::new(move |progress| cell.progress(progress)),
             host,
+        });
+        opened.map_err(|error| match error {
+            LoadError::NotFound { store, .. } => existing::not_found(&shared, store),
+            error => error,
         })
     }
 }

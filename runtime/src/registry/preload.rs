@@ -46,6 +46,12 @@ impl<D: StoreDefinition> Preload<D> {
         Self { wait: PreloadWait { wait, cancelled: None }, types: PhantomData }
     }
 
+    /// Only a store that is there, as of [`Get::existing`](crate::Get::existing).
+    pub fn existing(mut self) -> Self {
+        self.wait.wait.call().existing = true;
+        self
+    }
+
     /// How long the store stays loaded, as far as this preload is concerned.
     pub fn gc_time(mut self, gc_time: impl Into<GcTime>) -> Self {
         self.wait.wait.call().options.gc_time = Some(gc_time.into());

@@ -72,6 +72,8 @@ pub(super) struct Call {
     pub(super) parent: Option<Parent>,
     /// Opens the store only to send what it has not sent.
     pub(super) without_on_load: bool,
+    /// A store that is not there is an error.
+    pub(super) existing: bool,
 }
 
 /// What somebody who asked for a store got.
@@ -234,6 +236,7 @@ impl Shared {
             in_memory: self.in_memory || (kind.adapter)().is_in_memory(),
             parent: call.parent.clone(),
             runs_on_load: !call.without_on_load,
+            existing: call.existing,
         }
     }
 

@@ -36,6 +36,8 @@ pub(super) struct Plan {
     pub(super) parent: Option<Parent>,
     /// False for a store that is opened only to send what it has not sent.
     pub(super) runs_on_load: bool,
+    /// The load makes no new store.
+    pub(super) existing: bool,
 }
 
 /// How a store's closing ended.

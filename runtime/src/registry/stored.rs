@@ -20,7 +20,7 @@ use super::{
 use crate::{
     definition::{BoxFuture, StoreDefinition},
     error::{DeleteError, LoadError},
-    id::{StoreId, StoreIdError},
+    id::{StoreId, StoreIdError, StoreKey},
     options::Durability,
     storage::{
         folder,
@@ -31,16 +31,26 @@ use crate::{
     telemetry::Happened,
 };
 
-/// A store that a data dir holds.
+/// A store that a data dir holds, of a definition with ids of type `K`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct StoredStore {
-    /// Its id. A typed one is `<D::Id as StoreKey>::from_store_id(&id)`.
+pub struct StoredStore<K = StoreId> {
+    /// Its id as text.
     pub id: StoreId,
+    /// Its id as the definition has it; an error when the id does not fit the key's pattern, because the pattern was another when the
+    /// store was made. That of a singleton definition has no key: `get_singleton` opens it.
+    pub key: Result<K, StoreIdError>,
     /// Its file.
     pub file: PathBuf,
     /// Events that its backend does not have; `None` while that is not known: the store is open, or was when its process ended.
     pub unsent: Option<u64>,
+}
+
+impl StoredStore {
+    pub(super) fn typed<K: StoreKey>(self) -> StoredStore<K> {
+        let Self { id, file, unsent, .. } = self;
+        StoredStore { key: K::from_store_id(&id), id, file, unsent }
+    }
 }
 
 /// The stores of a definition that are in the data dir, by id.
@@ -52,6 +62,7 @@ pub(super) async fn stored(shared: Arc<Shared>, kind: &'static Kind) -> Result<V
         let found = reading.catalog.stored(kind.name)?;
         let stored = found.into_iter().map(|entry| StoredStore {
             file: layout.stores().join(&entry.file),
+            key: Ok(entry.id.clone()),
             id: entry.id,
             unsent: entry.unsent,
         });
@@ -220,6 +231,7 @@ fn count_unsent(shared: &Arc<Shared>, kind: &'static Kind, name: &StoreName) -> 
             model: (kind.model)()?,
             name: name.clone(),
             place: prepare(shared, name, &plan)?,
+            create: true,
             options: plan.resolved.clone(),
             client_id: shared.client_id.clone(),
             session_id: shared.session_id.clone(),

@@ -174,6 +174,16 @@ impl Catalog {
         self.entries(sql, &[ValueRef::Text(definition)])
     }
 
+    /// The stores of a definition whose ids come before and behind `id`, at most so many on each side.
+    pub(crate) fn around(&self, definition: &str, id: &StoreId, most: usize) -> Result<Vec<Entry>, SqliteError> {
+        let most = ValueRef::Integer(i64::try_from(most).unwrap_or(i64::MAX));
+        let params = [ValueRef::Text(definition), ValueRef::Text(id.as_str()), most];
+        let select = "SELECT id, file, unsent FROM stores WHERE definition = ? AND id";
+        let mut entries = self.entries(&format!("{select} < ? ORDER BY id DESC LIMIT ?"), &params)?;
+        entries.append(&mut self.entries(&format!("{select} >= ? ORDER BY id LIMIT ?"), &params)?);
+        Ok(entries)
+    }
+
     /// The stores of a definition that have unsent events, or may have.
     pub(crate) fn unsent(&self, definition: &str) -> Result<Vec<Entry>, SqliteError> {
         let sql =
@@ -192,13 +202,14 @@ impl Catalog {
         self.with(|connection| {
             let mut entries = Vec::new();
             connection.each_row(sql, params, |row| {
-                // An id that is none cannot have been written by larder; it cannot be opened either.
-                if let Ok(id) = text(row.value(0)).parse() {
-                    let unsent = match row.value(2) {
-                        ValueRef::Integer(events) => u64::try_from(events).ok(),
-                        _ => None,
-                    };
-                    entries.push(Entry { id, file: text(row.value(1)), unsent });
+                let unsent = match row.value(2) {
+                    ValueRef::Integer(events) => u64::try_from(events).ok(),
+                    _ => None,
+                };
+                match text(row.value(0)).parse() {
+                    Ok(id) => entries.push(Entry { id, file: text(row.value(1)), unsent }),
+                    // It cannot have been written by larder, and it cannot be opened.
+                    Err(error) => tracing::warn!(%error, "the catalog has an entry that is no store"),
                 }
                 Ok::<_, SqliteError>(true)
             })?;

@@ -41,6 +41,8 @@ pub(crate) struct OpenRequest {
     pub(crate) name: StoreName,
     /// Where its data lives. The folder of a file exists.
     pub(crate) place: Place,
+    /// A store that is not there is made.
+    pub(crate) create: bool,
     /// All layers of the options.
     pub(crate) options: ResolvedOptions,
     /// Who commits.

@@ -73,6 +73,9 @@ impl Engine {
 }
 
 fn open_memory(request: &OpenRequest) -> Result<Opened, LoadError> {
+    if !request.create {
+        return Err(not_found(request));
+    }
     let access = Access::Writer { create: true, durability: request.options.durability };
     let mut connection = Connection::open(&Place::Memory, access).map_err(|error| storage(request, error))?;
     let (meta, key, head, report) = new_store(request, create(request, &mut connection, 1)?);
@@ -83,6 +86,9 @@ fn open_file(request: &OpenRequest, path: &Path) -> Result<(Seal, Opened), LoadE
     files::check_folder(request, path)?;
     let mut lock = files::lock(request, path)?;
     let left = files::look(request, path, &mut lock)?;
+    if left.found == Found::Nothing && !request.create {
+        return Err(not_found(request));
+    }
     let mut seal = Seal::new(lock, path.to_owned());
     let opened = match open_found(request, path, &mut seal, &left) {
         Err(Stop::TablesDamaged) => replace::replace_tables(request, path, &mut seal)?,
@@ -93,6 +99,10 @@ fn open_file(request: &OpenRequest, path: &Path) -> Result<(Seal, Opened), LoadE
         files::sync_new(request, path).map_err(|error| files::io(request, path, &error))?;
     }
     Ok((seal, opened))
+}
+
+fn not_found(request: &OpenRequest) -> LoadError {
+    LoadError::NotFound { store: request.name.clone(), near: Vec::new() }
 }
 
 /// Why an opening stopped.

@@ -81,6 +81,7 @@ fn open(place: &Place) -> (Store<NoteStore>, Arc<Ears>) {
         model: SchemaModel::of::<NoteStore>().unwrap(),
         name: StoreName::new(NoteStore::NAME, "note:1".parse().unwrap()),
         place: place.clone(),
+        create: true,
         options: layers.resolve(),
         client_id: "client".into(),
         session_id: "session".into(),

@@ -153,6 +153,7 @@ fn open<D: StoreDefinition>() -> Result<Store<D>, LoadError> {
         model: SchemaModel::of::<D>()?,
         name: StoreName::new(D::NAME, id),
         place: Place::Memory,
+        create: true,
         options,
         client_id: ClientId::from("given"),
         session_id: SessionId::from("given"),

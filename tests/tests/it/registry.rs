@@ -3,6 +3,7 @@
 mod support;
 
 mod draft;
+mod existing;
 mod identity;
 mod loading;
 mod options;

@@ -100,8 +100,7 @@ pub(super) async fn issues(
 async fn all(registry: &StoreRegistry) -> Result<Vec<Workspace>, Failure> {
     let mut workspaces = Vec::new();
     for stored in registry.stored::<WorkspaceStore>().await? {
-        // An id of this definition fits its pattern; one that does not was made by another program.
-        let Ok(WorkspaceId { name }) = WorkspaceId::from_store_id(&stored.id) else { continue };
+        let WorkspaceId { name } = stored.key?;
         workspaces.push(Workspace::enter_or_begin(registry, &name).await?);
     }
     workspaces.sort_by(|left, right| left.name().cmp(right.name()));

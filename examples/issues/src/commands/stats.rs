@@ -62,8 +62,7 @@ pub(super) async fn run(registry: &StoreRegistry, output: &mut Output) -> Result
 async fn survey<D: StoreDefinition>(registry: &StoreRegistry) -> Result<DefinitionStats, Failure> {
     let stored = registry.stored::<D>().await?;
     let mut stats = DefinitionStats { definition: D::NAME, stored: stored.len() as u64, ..DefinitionStats::default() };
-    // An id that does not fit the definition's pattern is not one of this program's.
-    let keys: Vec<_> = stored.iter().filter_map(|stored| D::Id::from_store_id(&stored.id).ok()).collect();
+    let keys = stored.into_iter().map(|stored| stored.key).collect::<Result<Vec<_>, _>>()?;
     for keys in keys.chunks(TOGETHER) {
         for key in keys {
             registry.preload::<D>(key).detach();

@@ -14,6 +14,7 @@ fn every_variant(load: &LoadError, store: &StoreError, sync: &SyncError, delete:
         LoadError::Cancelled { .. } | LoadError::ShutDown { .. } | LoadError::OnLoad { .. } => {}
         LoadError::Panicked { .. } | LoadError::Cycle { .. } | LoadError::SyncIdConflict { .. } => {}
         LoadError::NoDataDir { .. } | LoadError::DataDir { .. } | LoadError::Catalog { .. } => {}
+        LoadError::NotFound { .. } => {}
         LoadError::Runtime { .. } | LoadError::Schema { .. } | LoadError::Storage { .. } => {}
     }
     match store {

@@ -33,10 +33,6 @@ larder::define_store! {
     }
 }
 
-fn registry(dir: &Path) -> StoreRegistry {
-    StoreRegistry::builder().data_dir(dir).build().unwrap()
-}
-
 async fn shut_down(registry: StoreRegistry) {
     assert!(registry.shutdown(Duration::from_secs(5)).await.is_clean());
 }

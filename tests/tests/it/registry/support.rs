@@ -3,6 +3,7 @@
 use std::{
     collections::HashMap,
     ops::Deref,
+    path::Path,
     sync::{Arc, LazyLock, Mutex},
     time::Duration,
 };
@@ -134,6 +135,11 @@ async fn hook(store: &Store<HookedStore>, context: LoadContext) -> Result<(), la
             Ok(())
         }
     }
+}
+
+/// A registry of the system's time over a data dir.
+pub(crate) fn registry(dir: &Path) -> StoreRegistry {
+    StoreRegistry::builder().data_dir(dir).build().unwrap()
 }
 
 /// A registry on a clock that stands still, with shorthands.
