@@ -184,8 +184,8 @@ pub use self::{
     },
     sync::{PushRequest, SyncBackend},
     table::{
-        Column, ColumnSchema, IndexSchema, IntoKey, IntoOrder, KeyColumns, Order, ReferenceAction, ReferenceSchema,
-        Table, TableSchema,
+        Column, ColumnSchema, Computed, IndexSchema, IntoKey, IntoOperand, IntoOrder, KeyColumns, Number, Order,
+        ReferenceAction, ReferenceSchema, SetTo, Table, TableSchema,
     },
     value::{ColumnType, ColumnValue, Encoded, IntoValue, Json, NotNull, Storage, Value, ValueError, ValueRef},
 };

@@ -2,6 +2,7 @@
 
 mod bounds;
 mod column;
+mod computed;
 mod ddl;
 mod key;
 mod order;
@@ -14,6 +15,8 @@ pub use bounds::{
 };
 pub(crate) use column::Assignment;
 pub use column::Column;
+pub use computed::{Computed, IntoOperand, Number, SetTo};
+pub(crate) use computed::{Formula, NewValue, Operand};
 pub(crate) use ddl::quote;
 pub use key::{IntoKey, KeyColumns};
 pub use order::{IntoOrder, Order};

@@ -9,8 +9,8 @@ use super::{
 use crate::{
     error::MaterializeError,
     query::{MAX_KEY, Text, key_params},
-    table::{Assignment, Column, Table, TableSchema},
-    value::{ColumnValue, IntoValue, ValueRef},
+    table::{Assignment, Column, ColumnSchema, Formula, NewValue, Operand, SetTo, Table, TableSchema},
+    value::{ColumnValue, Storage, ValueError, ValueRef},
 };
 
 /// Rows to change, and what to. Nothing happens before [`run`](Self::run) or [`run_one`](Self::run_one).
@@ -39,8 +39,23 @@ impl<'t, 'a, T: Table> Update<'t, 'a, T> {
         Self { change: Change::new::<T>(raw, which.__which()), assignments: Vec::new(), table: PhantomData }
     }
 
-    /// This column becomes `value`. For a column set twice, the last value counts.
-    pub fn set<V: ColumnValue, To>(mut self, column: Column<T, V, To>, value: impl IntoValue<V>) -> Self {
+    /// This column becomes `value`: a value of its type, or a number that is computed of each row as it was. For a column set twice, the
+    /// last value counts.
+    ///
+    /// ```
+    /// # use larder::prelude::*;
+    /// # #[derive(Table)]
+    /// # struct Issue {
+    /// #     #[table(primary_key)]
+    /// #     number: i64,
+    /// #     title: String,
+    /// #     comments: i64,
+    /// # }
+    /// # fn commented<S: HasTable<Issue>>(tables: &mut Tables<'_, S>) -> MaterializeResult {
+    /// tables.update(Issue::by_key(7)).set(Issue::TITLE, "Once more").set(Issue::COMMENTS, Issue::COMMENTS + 1).run_one()
+    /// # }
+    /// ```
+    pub fn set<V: ColumnValue, To, How>(mut self, column: Column<T, V, To>, value: impl SetTo<T, V, How>) -> Self {
         let assignment = column.assign(value);
         self.assignments.retain(|other| other.column != assignment.column);
         self.assignments.push(assignment);
@@ -51,7 +66,8 @@ impl<'t, 'a, T: Table> Update<'t, 'a, T> {
     ///
     /// # Errors
     /// [`MaterializeError::Exists`] when a row would get the key or unique columns of another, [`MaterializeError::Reference`] when
-    /// a reference would lead nowhere, [`MaterializeError::Value`] when a value has no stored form.
+    /// a reference would lead nowhere, [`MaterializeError::Value`] when a value has no stored form, or a computed number does not fit its
+    /// column.
     pub fn run(self) -> MaterializeResult {
         self.run_count().map(drop)
     }
@@ -123,9 +139,48 @@ fn update(change: Change<'_, '_>, assignments: &[Assignment], one: bool) -> Resu
         text.push(if index == 0 { "" } else { ", " });
         text.push(&statements.columns[*column]);
         text.push(" = ");
-        text.value(value);
+        match value {
+            NewValue::Plain(value) => text.value(value),
+            NewValue::Computed(formula) => push_computed(&mut text, table, formula),
+        }
     }
-    change.run(text, one)
+    change.run(text, one).map_err(|error| misfit(table, assignments, error))
+}
+
+/// A number out of the type's range becomes a text, which a `STRICT` table refuses.
+fn push_computed(text: &mut Text, table: &TableSchema, formula: &Formula) {
+    let Some((low, high)) = formula.range else { return push_formula(text, table, formula) };
+    text.push("CASE WHEN ");
+    push_formula(text, table, formula);
+    text.push(&format!(" BETWEEN {low} AND {high} THEN "));
+    push_formula(text, table, formula);
+    text.push(" ELSE 'out of range' END");
+}
+
+fn push_formula(text: &mut Text, table: &TableSchema, Formula { left, operator, right, .. }: &Formula) {
+    let columns = &table.statements().columns;
+    text.push(&format!("({} {operator} ", columns[*left]));
+    match right {
+        Operand::Value(value) => text.value(value),
+        Operand::Column(column) => text.push(&columns[*column]),
+    }
+    text.push(")");
+}
+
+/// The error as that of a computed number, if it is: all else that is set has the column's type.
+fn misfit(table: &'static TableSchema, assignments: &[Assignment], error: MaterializeError) -> MaterializeError {
+    let MaterializeError::Sql { message } = &error else { return error };
+    let computed = assignments.iter().find(|Assignment { column, value }| {
+        let place = format!("{}.{}", table.name, table.columns[*column].name);
+        matches!(value, Ok(NewValue::Computed(_))) && message.ends_with(&place)
+    });
+    let Some(Assignment { column, .. }) = computed else { return error };
+    let ColumnSchema { name: column, ty, .. } = &table.columns[*column];
+    let source = match ty.storage {
+        Storage::Real => ValueError::NotANumber,
+        _ => ValueError::OutOfRange { expected: ty.encoding, value: "computed of a row".to_owned() },
+    };
+    MaterializeError::Value { table: table.name, column, source }
 }
 
 fn delete(change: Change<'_, '_>, one: bool) -> Result<u64, MaterializeError> {

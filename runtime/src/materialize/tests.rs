@@ -8,6 +8,7 @@ use crate::{
 };
 
 mod capture;
+mod computed;
 
 #[derive(Table, Clone, Debug, PartialEq)]
 #[table(crate = crate, name = "people")]

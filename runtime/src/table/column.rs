@@ -2,7 +2,7 @@
 
 use std::{fmt, marker::PhantomData};
 
-use super::{Order, Table};
+use super::{NewValue, Order, SetTo, Table};
 use crate::{
     query::{Comparison, Predicate},
     value::{ColumnValue, IntoValue, Value, ValueError},
@@ -120,8 +120,8 @@ impl<T: Table, V: ColumnValue, To> Column<T, V, To> {
     }
 
     /// What an update writes: this column becomes `value`.
-    pub(crate) fn assign(self, value: impl IntoValue<V>) -> Assignment {
-        Assignment { column: self.index, value: value.into_value() }
+    pub(crate) fn assign<How>(self, value: impl SetTo<T, V, How>) -> Assignment {
+        Assignment { column: self.index, value: value.__assigned().0 }
     }
 }
 
@@ -139,5 +139,5 @@ impl TextColumn for Option<String> {}
 #[derive(Clone, Debug)]
 pub(crate) struct Assignment {
     pub(crate) column: usize,
-    pub(crate) value: Result<Value, ValueError>,
+    pub(crate) value: Result<NewValue, ValueError>,
 }
