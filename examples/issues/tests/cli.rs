@@ -104,23 +104,43 @@ fn the_shipped_data_is_imported_once() {
 
 #[test]
 fn killed_at_random_moments_and_run_again_it_ends_in_the_same_state() {
+    let (activities, state) = killed_and_run_again(&["import"], 10, 300);
+    assert_eq!((activities, state.issues.len()), (LINES, 1_127));
+}
+
+/// The same with any other input, which is to be large:
+/// `ISSUES_INPUT=issues.jsonl cargo test -p issues --release --test cli -- --ignored --nocapture`.
+#[test]
+#[ignore = "needs a file of activities in the environment variable `ISSUES_INPUT`"]
+fn killed_at_random_moments_any_input_ends_in_the_same_state() {
+    let input = std::env::var("ISSUES_INPUT").expect("the environment variable `ISSUES_INPUT` names a file");
+    let (activities, state) = killed_and_run_again(&["import", "--input", &input], 40, 4_000);
+    let (workspaces, issues) = (state.workspaces.len(), state.issues.len());
+    println!("{activities} activities on {issues} issues of {workspaces} workspaces");
+}
+
+/// Kills so many imports, each within so many milliseconds, lets one end, and compares what there is with an import that nobody killed.
+fn killed_and_run_again(import: &[&str], cycles: u64, longest: u64) -> (u64, State) {
     let (killed, whole) = (folder(), folder());
-    prints(whole.path(), &["import"]);
+    let wanted = json(whole.path(), import);
     let mut kills = 0;
-    for cycle in 0..10_u64 {
-        let wait = Duration::from_millis(RandomState::new().hash_one(cycle) % 300);
-        let mut child = program(killed.path(), &["import"]).stdout(Stdio::null()).spawn().expect("the program starts");
+    for cycle in 0..cycles {
+        let wait = Duration::from_millis(RandomState::new().hash_one(cycle) % longest);
+        let mut child = program(killed.path(), import).stdout(Stdio::null()).spawn().expect("the program starts");
         thread::sleep(wait);
         child.kill().expect("the child can be killed");
         kills += u64::from(!child.wait().expect("the child ends").success());
         eprintln!("cycle {cycle}: killed after {wait:?}");
     }
     assert!(kills > 0, "every run ended before it was killed");
-    let last = json(killed.path(), &["import"]);
-    assert_eq!(last["new"].as_u64().zip(last["known"].as_u64()).map(|(new, known)| new + known), Some(LINES));
+    let last = json(killed.path(), import);
+    let activities = wanted["new"].as_u64().expect("a number");
+    println!("{kills} of {cycles} runs were killed; the last one found {} and added {}", last["known"], last["new"]);
+    assert_eq!(last["new"].as_u64().zip(last["known"].as_u64()).map(|(new, known)| new + known), Some(activities));
     let (killed, whole) = (state(killed.path()), state(whole.path()));
     assert_eq!(killed.workspaces, whole.workspaces);
     assert_eq!(killed.issues, whole.issues);
+    (activities, whole)
 }
 
 #[test]
