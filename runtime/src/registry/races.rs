@@ -5,3 +5,4 @@
 mod bench;
 mod commits;
 mod pairs;
+mod places;

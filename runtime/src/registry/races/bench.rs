@@ -15,7 +15,7 @@ use shuttle::{
 };
 
 use crate::{
-    StoreOptions,
+    RegistryBuilder, StoreOptions,
     clock::scheduled::{alive, none_alive},
     prelude::*,
     registry::Shared,
@@ -82,11 +82,16 @@ pub(super) struct Bench {
 
 impl Bench {
     pub(super) fn new() -> (Self, StoreRegistry) {
+        Self::with(|builder| builder)
+    }
+
+    pub(super) fn with(change: impl FnOnce(RegistryBuilder) -> RegistryBuilder) -> (Self, StoreRegistry) {
         none_alive();
         ENGINES.with_borrow_mut(Vec::clear);
         let (clock, log) = (ManualClock::new(), EventLog::new());
         let defaults = StoreOptions::new().gc_time(GC_TIME);
-        let registry = StoreRegistry::builder().in_memory().defaults(defaults).clock(&clock).log(&log).build().unwrap();
+        let builder = StoreRegistry::builder().in_memory().defaults(defaults).clock(&clock).log(&log);
+        let registry = change(builder).build().unwrap();
         let shared = Arc::downgrade(&registry.shared);
         (Self { clock, log, shared }, registry)
     }
