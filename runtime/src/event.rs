@@ -3,12 +3,14 @@
 mod context;
 mod encode;
 mod finite;
+mod log_numbers;
 mod number;
 mod stored;
 
 pub use context::{ClientId, EventContext, SessionId};
 pub(crate) use encode::json_text;
 pub use encode::{EventDecodeError, EventEncodeError};
+pub use log_numbers::{LogNumbers, ParseLogNumbersError};
 pub use number::{EventNumber, ParseEventNumberError};
 pub use stored::{EventId, StoredEvent};
 

@@ -160,8 +160,8 @@ pub use self::{
         SharedError, StoreError, StoreIdError, SyncError,
     },
     event::{
-        ClientId, Event, EventContext, EventDecodeError, EventEncodeError, EventId, EventInfo, EventNumber,
-        ParseEventNumberError, SessionId, StoredEvent,
+        ClientId, Event, EventContext, EventDecodeError, EventEncodeError, EventId, EventInfo, EventNumber, LogNumbers,
+        ParseEventNumberError, ParseLogNumbersError, SessionId, StoredEvent,
     },
     id::{IntoStoreId, Only, StoreId, StoreKey},
     macros::{ColumnValue, Event, Row, StoreKey, StoreSchema, Table, define_store, materializer},

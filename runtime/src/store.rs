@@ -2,6 +2,8 @@
 
 use std::{fmt, marker::PhantomData, path::Path, sync::Arc};
 
+#[cfg(feature = "testing")]
+use crate::event::LogNumbers;
 use crate::{
     Timestamp,
     definition::{EventOf, StoreDefinition},
@@ -144,6 +146,16 @@ impl<D: StoreDefinition> Store<D> {
     /// ```
     pub fn now(&self) -> Timestamp {
         self.engine.timestamp()
+    }
+
+    /// The numbers of all events, to assert on.
+    ///
+    /// # Errors
+    /// Those of [`query`](Self::query).
+    #[cfg(feature = "testing")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "testing")))]
+    pub fn log_numbers(&self) -> Result<LogNumbers, QueryError> {
+        self.engine.log_numbers()
     }
 
     /// The number of the last committed event.

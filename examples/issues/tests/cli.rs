@@ -114,7 +114,7 @@ fn killed_at_random_moments_and_run_again_it_ends_in_the_same_state() {
 #[ignore = "needs a file of activities in the environment variable `ISSUES_INPUT`"]
 fn killed_at_random_moments_any_input_ends_in_the_same_state() {
     let input = std::env::var("ISSUES_INPUT").expect("the environment variable `ISSUES_INPUT` names a file");
-    let (activities, state) = killed_and_run_again(&["import", "--input", &input], 40, 4_000);
+    let (activities, state) = killed_and_run_again(&["import", "--input", &input], 40, 10_000);
     let (workspaces, issues) = (state.workspaces.len(), state.issues.len());
     println!("{activities} activities on {issues} issues of {workspaces} workspaces");
 }

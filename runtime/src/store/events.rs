@@ -12,6 +12,8 @@ use std::{
 use futures_core::Stream;
 
 use super::{Engine, observer::Observer, read::Span, watch::WatchSlot};
+#[cfg(feature = "testing")]
+use crate::event::LogNumbers;
 use crate::{
     error::{QueryError, QueryErrorKind, StoreError},
     event::{EventNumber, StoredEvent},
@@ -22,6 +24,22 @@ use crate::{
 const READ_EVENTS: usize = 128;
 
 impl Engine {
+    /// The numbers of all events.
+    #[cfg(feature = "testing")]
+    pub(crate) fn log_numbers(&self) -> Result<LogNumbers, QueryError> {
+        let (mut numbers, confirmed) = (Vec::new(), self.last_confirmed());
+        loop {
+            let after = numbers.last().copied().unwrap_or(EventNumber::ZERO);
+            let read = self.log_after(after, READ_EVENTS)?;
+            if read.is_empty() {
+                break;
+            }
+            numbers.extend(read.into_iter().map(|event| event.number));
+        }
+        let pending = numbers.split_off(numbers.partition_point(|number| *number <= confirmed));
+        Ok(LogNumbers::new(numbers, pending))
+    }
+
     /// At most `limit` events after `after`, every row checked.
     pub(super) fn log_after(&self, after: EventNumber, limit: usize) -> Result<Vec<StoredEvent>, QueryError> {
         let mut events = Vec::new();

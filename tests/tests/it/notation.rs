@@ -1,6 +1,6 @@
-//! The notation of event numbers: one text a number, one number a text.
+//! The notation of event numbers and of logs: one text each.
 
-use larder::EventNumber;
+use larder::{EventNumber, LogNumbers};
 use proptest::prelude::*;
 
 fn number() -> impl Strategy<Value = EventNumber> {
@@ -25,6 +25,54 @@ proptest! {
             prop_assert_eq!(number.to_string(), text);
         }
     }
+}
+
+proptest! {
+    #[test]
+    fn every_log_reads_back_from_its_text(
+        numbers in prop::collection::btree_set((1..40_u64, 0..3_u32), 0..12),
+        generations in prop::collection::vec(0..3_u32, 12),
+        pending in 0..13_usize,
+    ) {
+        let numbers = numbers.into_iter().zip(generations);
+        let numbers: Vec<_> = numbers
+            .map(|((global, client), generation)| EventNumber::client_only(global, client).with_generation(generation))
+            .collect();
+        let (confirmed, pending) = numbers.split_at(numbers.len().saturating_sub(pending));
+        let log = LogNumbers::new(confirmed.to_vec(), pending.to_vec());
+        let back: LogNumbers = log.to_string().parse().unwrap();
+        prop_assert_eq!(&back, &log);
+        prop_assert_eq!(back.to_string(), log.to_string());
+        prop_assert_eq!((back.confirmed(), back.pending()), (confirmed, pending));
+        if let Some(last) = log.to_string().strip_suffix(|last: char| last.is_ascii_digit()) {
+            prop_assert_ne!(last.parse::<LogNumbers>().ok(), Some(log));
+        }
+    }
+
+    #[test]
+    fn every_text_that_reads_is_what_its_log_prints(text in "(e[0-3](\\.[0-2])?(r[1-2])?|\\|| ){0,9}") {
+        if let Ok(log) = text.parse::<LogNumbers>() {
+            let words: Vec<_> = text.split_whitespace().collect();
+            prop_assert_eq!(log.to_string(), words.join(" "));
+        }
+    }
+}
+
+#[test]
+fn what_is_no_log_is_refused_with_how_to_write_one() {
+    let refused = |text: &str| text.parse::<LogNumbers>().unwrap_err().to_string();
+    assert!(refused("e1 e2, e3").starts_with("`e2,` is not an event number; write `e5`"));
+    assert!(refused("e1 e3 | e2").starts_with("`e2` does not come after `e3`"));
+    assert!(refused("e1 e1r1").starts_with("`e1r1` does not come after `e1`"));
+    for bar in ["|", "e1 |", "e1 | e2 | e3", "| |"] {
+        assert!(refused(bar).starts_with("a log has at most one `|`"), "{bar}");
+    }
+    assert!(refused("e1|e2").starts_with("`e1|e2` is not"), "the bar stands alone");
+    assert_eq!("".parse::<LogNumbers>().unwrap().to_string(), "");
+    assert_eq!("  | e1\te2 ".parse::<LogNumbers>().unwrap().to_string(), "| e1 e2");
+    assert_eq!(format!("{:?}", "e1 | e2".parse::<LogNumbers>().unwrap()), "`e1 | e2`");
+    assert_ne!("e1 e2 | e3".parse::<LogNumbers>(), "e1 | e2 e3".parse());
+    assert_ne!("e1 | e2".parse::<LogNumbers>(), "e1 | e2r1".parse());
 }
 
 #[test]

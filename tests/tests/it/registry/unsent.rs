@@ -285,6 +285,7 @@ async fn events_are_streamed_once_confirmed_and_with_pending_at_once() {
     let bench = Bench::with(|builder| builder.in_memory().defaults(synced(&fake)));
     let store = bench.get::<NoteStore>("n").await.unwrap();
     let receipt = store.commit([written(1), written(2)]).unwrap();
+    assert_eq!(store.log_numbers(), Ok("| e1 e2".parse().unwrap()));
     let mut confirmed = store.events(larder::EventNumber::ZERO);
     let mut all = store.events(larder::EventNumber::ZERO).with_pending();
     for number in 1..=2 {
@@ -298,6 +299,8 @@ async fn events_are_streamed_once_confirmed_and_with_pending_at_once() {
     assert_eq!(fake.received("n"), 2);
     assert!(poll_once(&mut Box::pin(receipt.confirmed())).is_ready());
     let store = bench.get::<NoteStore>("n").await.unwrap();
+    store.commit(written(3)).unwrap();
+    assert_eq!(store.log_numbers(), Ok("e1 e2 | e3".parse().unwrap()));
     let mut confirmed = store.events(larder::EventNumber::ZERO);
     for number in 1..=2 {
         assert_eq!(confirmed.next().await.unwrap().unwrap().decode().unwrap(), Some(written(number)));
