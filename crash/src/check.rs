@@ -53,6 +53,17 @@ impl Told {
         }
     }
 
+    /// Which app opens each store.
+    pub(crate) fn apps(&self) -> String {
+        self.stores.iter().map(|(store, told)| format!("{store} {:?} ", told.generation)).collect()
+    }
+
+    /// How much was promised. Of one recording's, the one with more promises all that the other does.
+    pub(crate) fn promises(&self) -> usize {
+        let commits = self.stores.values().flat_map(|store| store.acknowledged.values());
+        self.backups.len() + commits.map(|counter| usize::try_from(*counter).unwrap_or(0)).sum::<usize>()
+    }
+
     /// The same, with no promise about commits: what only survives the process is not promised after a loss of power.
     pub fn without_promises(&self) -> Self {
         let mut told = self.clone();

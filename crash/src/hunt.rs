@@ -1,7 +1,7 @@
 //! The hunt: records workloads, stops them everywhere, and checks what is left.
 
 use std::{
-    collections::HashSet,
+    collections::HashMap,
     fs, io,
     path::{Path, PathBuf},
     sync::{
@@ -68,7 +68,7 @@ pub struct Found {
     pub calls: u64,
     /// Stops: positions and damages.
     pub stops: u64,
-    /// How many of them were opened and checked; the others left the same bytes with the same promises as one that was.
+    /// How many of them were opened and checked; each other one left the same bytes as one that was, and promised no more.
     pub checked: u64,
     /// What does not hold, with all that is needed to see it again.
     pub losses: Vec<String>,
@@ -124,35 +124,55 @@ impl Hunt {
         }
     }
 
+    /// Goes through a recording twice: first to see which stops leave the same bytes, then to check each image once, with the most
+    /// that any of its stops promises.
     fn stop_everywhere(&self, lab: &Lab, workload: &Workload, recording: &Recording, seed: u64) -> io::Result<Found> {
-        let Recording { trace, finals, told_before } = recording;
-        let mut found = Found { recordings: 1, calls: trace.ops.len() as u64, ..Found::default() };
-        let (mut disk, mut told, mut seen) = (Disk::new(trace), told_before.clone(), HashSet::new());
+        let calls = recording.trace.ops.len();
+        let mut found = Found { recordings: 1, calls: calls as u64, ..Found::default() };
+        let mut chosen = HashMap::new();
+        self.each_stop(workload, recording, seed, &mut |stop| {
+            found.stops += 1;
+            let most = chosen.entry(stop.key()).or_insert((stop.promised.promises(), stop.at));
+            *most = (*most).max((stop.promised.promises(), stop.at));
+            Ok(true)
+        })?;
+        self.each_stop(workload, recording, seed, &mut |stop| {
+            if chosen.get(&stop.key()).is_some_and(|(_, at)| *at == stop.at) {
+                found.checked += 1;
+                if let Err(what) = lab.check(stop, workload.durability, &recording.finals)? {
+                    let (name, durability, (position, damage)) = (workload.name, workload.durability, stop.at);
+                    let how = if damage == 0 { "process killed" } else { "power lost" };
+                    found.losses.push(format!(
+                        "{name} ({durability:?}), seed {seed}, {how} before call {position} of {calls}, damage {damage}: {what}"
+                    ));
+                }
+            }
+            Ok(found.losses.len() < KEPT_LOSSES)
+        })?;
+        Ok(found)
+    }
+
+    /// Shows all stops of a recording, until `look` answers `false`.
+    fn each_stop(
+        &self,
+        workload: &Workload,
+        recording: &Recording,
+        seed: u64,
+        look: &mut dyn FnMut(&Stop<'_, '_>) -> io::Result<bool>,
+    ) -> io::Result<()> {
+        let trace = &recording.trace;
+        let (mut disk, mut told) = (Disk::new(trace), recording.told_before.clone());
         for position in 0..=trace.ops.len() {
+            let after_power =
+                if workload.durability == Durability::Power { told.clone() } else { told.without_promises() };
             for damage in 0..=self.losses_of_power {
                 let mix_seed = seed.wrapping_mul(0x1_0000_0001).wrapping_add((position as u64) << 20 | damage);
                 let (recipe, promised) = match damage {
-                    0 => (disk.killed(), told.clone()),
-                    _ => (
-                        lose(&disk, trace, &mut Mix::new(mix_seed)),
-                        if workload.durability == Durability::Power { told.clone() } else { told.without_promises() },
-                    ),
+                    0 => (disk.killed(), &told),
+                    _ => (lose(&disk, trace, &mut Mix::new(mix_seed)), &after_power),
                 };
-                found.stops += 1;
-                if seen.insert(key(&disk, &recipe, &promised)) {
-                    found.checked += 1;
-                    let checked = lab.check(&disk, &recipe, workload.durability, &promised, finals)?;
-                    if let Err(what) = checked {
-                        let (name, durability) = (workload.name, workload.durability);
-                        let how = if damage == 0 { "process killed" } else { "power lost" };
-                        found.losses.push(format!(
-                            "{name} ({durability:?}), seed {seed}, {how} before call {position} of {}, damage {damage}: {what}",
-                            trace.ops.len()
-                        ));
-                        if found.losses.len() >= KEPT_LOSSES {
-                            return Ok(found);
-                        }
-                    }
+                if !look(&Stop { at: (position, damage), disk: &disk, recipe, promised })? {
+                    return Ok(());
                 }
             }
             if let Some(op) = trace.ops.get(position) {
@@ -160,7 +180,25 @@ impl Hunt {
                 told.hear_op(op);
             }
         }
-        Ok(found)
+        Ok(())
+    }
+}
+
+/// One stop: where, and what it leaves and promises.
+struct Stop<'d, 't> {
+    /// The position, and the number of the damage; 0 is a killed process.
+    at: (usize, u64),
+    disk: &'d Disk<'t>,
+    recipe: Recipe<'t>,
+    promised: &'d Told,
+}
+
+impl Stop<'_, '_> {
+    /// Stops with the same key leave the same bytes to the same apps.
+    fn key(&self) -> [u8; 32] {
+        let mut hasher = self.disk.fingerprint(&self.recipe);
+        hasher.update(self.promised.apps().as_bytes());
+        *hasher.finalize().as_bytes()
     }
 }
 
@@ -172,13 +210,6 @@ impl Found {
         self.checked += other.checked;
         self.losses.extend(other.losses);
     }
-}
-
-/// Equal images with equal promises need one check.
-fn key(disk: &Disk<'_>, recipe: &Recipe<'_>, promised: &Told) -> [u8; 32] {
-    let mut hasher = disk.fingerprint(recipe);
-    hasher.update(format!("{promised:?}").as_bytes());
-    *hasher.finalize().as_bytes()
 }
 
 /// A recorded workload.
@@ -244,17 +275,10 @@ impl Lab {
         Ok(Recording { trace, finals, told_before: Told::default() })
     }
 
-    fn check(
-        &self,
-        disk: &Disk<'_>,
-        recipe: &Recipe<'_>,
-        durability: Durability,
-        promised: &Told,
-        finals: &Finals,
-    ) -> io::Result<Result<(), String>> {
+    fn check(&self, stop: &Stop<'_, '_>, durability: Durability, finals: &Finals) -> io::Result<Result<(), String>> {
         let root = self.empty("image")?;
-        write_tree(&disk.image(recipe), &root)?;
-        Ok(check::check(&root, durability, promised, finals, &self.runtime))
+        write_tree(&stop.disk.image(&stop.recipe), &root)?;
+        Ok(check::check(&root, durability, stop.promised, finals, &self.runtime))
     }
 }
 
