@@ -5,6 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use super::folder;
 use crate::id::StoreId;
 
 /// Longest readable part of a file name, in bytes.
@@ -43,6 +44,10 @@ impl Layout {
         make_folder(path)?;
         let root = path.canonicalize().map_err(|error| LayoutError::failed(path, error))?;
         let layout = Self { root };
+        if !layout.stores().is_dir() {
+            // Before anything is in it, so that what is found in it later was never in a folder that power loss could take away.
+            sync_parents(layout.root()).map_err(|error| LayoutError::failed(path, error))?;
+        }
         make_own_folder(&layout.stores())?;
         Ok(layout)
     }
@@ -116,6 +121,18 @@ fn make_folder(path: &Path) -> Result<(), LayoutError> {
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
     builder.create(path).map_err(|error| LayoutError::failed(path, error))
+}
+
+/// Makes the names of the data dir and of the folders around it survive power loss.
+fn sync_parents(root: &Path) -> io::Result<()> {
+    for parent in root.ancestors().skip(1) {
+        match folder::sync(parent) {
+            // Who may not read a folder has made nothing in it.
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => break,
+            synced => synced?,
+        }
+    }
+    Ok(())
 }
 
 /// Makes a folder inside the data dir; a symlink in its place is refused.

@@ -152,7 +152,8 @@ pub(super) fn sync_new(request: &OpenRequest, path: &Path) -> io::Result<()> {
     if request.options.durability != Durability::Power {
         return Ok(());
     }
-    folder::of(path).parent().map_or(Ok(()), folder::sync)
+    // The file's folder is synced already. The folder of all stores, and the data dir; what is around it was synced when it was made.
+    folder::of(path).ancestors().skip(1).take(2).try_for_each(folder::sync)
 }
 
 /// A failure of the file system while loading.

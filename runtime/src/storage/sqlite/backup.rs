@@ -5,6 +5,7 @@ use std::path::Path;
 use rusqlite::backup::{Backup, StepResult};
 
 use super::{Connection, OpenFlags, SqliteError, SqliteErrorKind, make_private, real_path};
+use crate::storage::folder;
 
 /// Pages copied in one step: 1 MiB.
 const STEP_PAGES: i32 = 256;
@@ -56,5 +57,6 @@ fn copy(from: &rusqlite::Connection, to: &mut rusqlite::Connection) -> Result<()
 fn sync(path: &Path) -> Result<(), SqliteError> {
     let failed =
         |error: std::io::Error| SqliteError { kind: SqliteErrorKind::SyncFailed, ..SqliteError::from_io(path, &error) };
-    std::fs::File::options().write(true).open(path).and_then(|file| file.sync_all()).map_err(failed)
+    let synced = std::fs::File::options().write(true).open(path).and_then(|file| file.sync_all());
+    synced.and_then(|()| folder::sync(folder::of(path))).map_err(failed)
 }
