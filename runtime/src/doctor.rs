@@ -182,7 +182,7 @@ impl Patient {
             Header::Sqlite { application_id, .. } if application_id == meta::APPLICATION_ID || application_id == 0 => {}
             Header::Sqlite { .. } => return Err(not_a_store("it belongs to another program")),
             Header::Missing | Header::Empty => return Err(not_a_store("it is empty")),
-            Header::Other => {
+            Header::Other | Header::Blank => {
                 let reason = "its first page is not that of an SQLite database".to_owned();
                 return Err(DoctorError::Unreadable { file: file.to_owned(), reason });
             }

@@ -58,9 +58,14 @@ pub(crate) enum Header {
     Empty,
     /// It is an SQLite database; numbers as of the last checkpoint.
     Sqlite { application_id: i64, format: i64, wal: bool },
+    /// It is one page of zeros: power was lost before the first page that SQLite wrote was on disk.
+    Blank,
     /// It is something else.
     Other,
 }
+
+/// Bytes of SQLite's first page.
+const PAGE_BYTES: u64 = 4_096;
 
 /// Reads the beginning of a file that no connection of this process has open (closing it would drop SQLite's locks).
 pub(crate) fn read_header(path: &Path) -> io::Result<Header> {
@@ -75,7 +80,9 @@ pub(crate) fn read_header(path: &Path) -> io::Result<Header> {
         return Ok(Header::Empty);
     }
     if bytes.len() < 100 || !bytes.starts_with(b"SQLite format 3\0") {
-        return Ok(Header::Other);
+        file.take(PAGE_BYTES).read_to_end(&mut bytes)?;
+        let is_blank = bytes.len() as u64 <= PAGE_BYTES && bytes.iter().all(|byte| *byte == 0);
+        return Ok(if is_blank { Header::Blank } else { Header::Other });
     }
     let number = |at: usize| i64::from(u32::from_be_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]]));
     Ok(Header::Sqlite { application_id: number(68), format: number(60), wal: bytes[18] == 2 && bytes[19] == 2 })

@@ -90,15 +90,18 @@ impl Left {
     }
 }
 
-/// Looks at what is there, and compares it with how it was left. Nothing is changed.
+/// Looks at what is there, and compares it with how it was left. Nothing is changed, but for what is left of a file that was never made.
 pub(super) fn look(request: &OpenRequest, path: &Path, lock: &mut Lock) -> Result<Left, LoadError> {
     let failed = |error| io(request, path, &error);
     super::replace::finish(path, lock).map_err(failed)?;
     let header = meta::read_header(path).map_err(failed)?;
     let wal = scan_wal(path).map_err(failed)?;
     let state = lock.marker().state;
+    let has_wal = wal.as_ref().is_some_and(|wal| wal.bytes > 0);
     let found = match (header, state) {
-        (Header::Missing | Header::Empty, MarkerState::Fresh) if wal.as_ref().is_none_or(|wal| wal.bytes == 0) => {
+        (Header::Missing | Header::Empty, MarkerState::Fresh) if !has_wal => Found::Nothing,
+        (Header::Blank, MarkerState::Fresh) if !has_wal => {
+            fs::File::options().write(true).open(path).and_then(|file| file.set_len(0)).map_err(failed)?;
             Found::Nothing
         }
         (Header::Missing | Header::Empty, _) => {
@@ -106,8 +109,12 @@ pub(super) fn look(request: &OpenRequest, path: &Path, lock: &mut Lock) -> Resul
                         or remove its `-wal` and `.lock` to begin anew";
             return Err(corrupt(request, what));
         }
-        (Header::Other, MarkerState::Fresh) => return Err(wrong_file(request, path, "it is no SQLite database")),
-        (Header::Other, _) => return Err(corrupt(request, "its first page is not that of an SQLite database")),
+        (Header::Other | Header::Blank, MarkerState::Fresh) => {
+            return Err(wrong_file(request, path, "it is no SQLite database"));
+        }
+        (Header::Other | Header::Blank, _) => {
+            return Err(corrupt(request, "its first page is not that of an SQLite database"));
+        }
         (Header::Sqlite { application_id, wal, .. }, _)
             if application_id != meta::APPLICATION_ID && (application_id != 0 || !wal) =>
         {

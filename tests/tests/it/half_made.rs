@@ -25,6 +25,21 @@ async fn a_store_that_was_killed_while_it_was_made_begins_anew() {
     assert_eq!(store.query(Note::all().count()).unwrap(), 1);
 }
 
+/// Power was lost before the first page was on disk: the file system knows the file's length, and has zeros for its bytes.
+#[tokio::test]
+async fn a_store_that_lost_power_while_it_was_made_begins_anew() {
+    let mut lab = Lab::on_disk();
+    drop(lab.open::<Notebook>().await);
+    lab.close().await;
+    let file = lab.store_file("notebook");
+    fs::write(&file, [0; 4_096]).unwrap();
+    fs::write(with_ending(&file, ".lock"), "").unwrap();
+
+    let store = lab.open::<Notebook>().await;
+    store.commit(written(1)).unwrap();
+    assert_eq!(store.query(Note::all().count()).unwrap(), 1);
+}
+
 /// The tables are committed, to the `-wal` alone, and the lock file does not say yet that the store is open.
 #[tokio::test]
 async fn a_store_that_was_killed_just_after_it_was_made_is_opened() {
