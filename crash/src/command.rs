@@ -2,14 +2,19 @@
 
 use std::{process::ExitCode, time::Instant};
 
-use crate::hunt::{Found, Hunt, Lie};
+use crate::{
+    fault::FaultKind,
+    faults::{Faults, FaultsFound},
+    hunt::{Found, Hunt, Lie},
+};
 
-const USAGE: &str = "usage: larder-crash [--stops N] [--seed N] [--threads N] [--damages N] [--only NAME] [--lie no-sync|early-ack|two-transactions]";
+const USAGE: &str = "usage: larder-crash [--stops N] [--seed N] [--threads N] [--damages N] [--only NAME] [--lie no-sync|early-ack|two-transactions]\n       larder-crash --faults EVERY [--seed N] [--threads N] [--only NAME]";
 
 /// Runs the command with these arguments.
 pub fn run(arguments: impl Iterator<Item = String>) -> ExitCode {
     let hunt = match parse(arguments) {
-        Ok(hunt) => hunt,
+        Ok((hunt, None)) => hunt,
+        Ok((hunt, Some(every))) => return try_faults(hunt, every),
         Err(error) => {
             eprintln!("{error}\n{USAGE}");
             return ExitCode::from(2);
@@ -33,7 +38,7 @@ pub fn run(arguments: impl Iterator<Item = String>) -> ExitCode {
         )
     };
     let progress = |found: &Found| {
-        if found.recordings.is_multiple_of(100) {
+        if found.recordings.is_multiple_of(10) {
             println!("{}", line(found));
         }
     };
@@ -50,13 +55,30 @@ pub fn run(arguments: impl Iterator<Item = String>) -> ExitCode {
     }
 }
 
-fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Hunt, String> {
-    let mut hunt = Hunt::new(100_000);
+fn try_faults(hunt: Hunt, every: u64) -> ExitCode {
+    println!("faults at every {every}. call of each kind, once and for ever, seed {}", hunt.seed);
+    let kinds = FaultKind::ALL.to_vec();
+    match (Faults { kinds, only: hunt.only, every, seed: hunt.seed, threads: hunt.threads }).run() {
+        Ok(FaultsFound { runs, failed, findings }) => {
+            findings.iter().for_each(|finding| println!("{finding}"));
+            println!("{runs} runs with a fault, in {failed} of them a step failed, {} findings", findings.len());
+            if findings.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+        }
+        Err(error) => {
+            eprintln!("the folder of the stores cannot be used: {error}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn parse(mut arguments: impl Iterator<Item = String>) -> Result<(Hunt, Option<u64>), String> {
+    let (mut hunt, mut faults) = (Hunt::new(100_000), None);
     while let Some(name) = arguments.next() {
         let value = arguments.next().ok_or_else(|| format!("`{name}` needs a value"))?;
         let number = || value.replace('_', "").parse::<u64>().map_err(|_| format!("`{value}` is no number"));
         match name.as_str() {
             "--stops" => hunt.stops = number()?,
+            "--faults" => faults = Some(number()?.max(1)),
             "--seed" => hunt.seed = number()?,
             "--threads" => hunt.threads = usize::try_from(number()?.max(1)).unwrap_or(1),
             "--damages" => hunt.losses_of_power = number()?,
@@ -72,5 +94,5 @@ fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Hunt, String> {
             _ => return Err(format!("`{name}` is no option")),
         }
     }
-    Ok(hunt)
+    Ok((hunt, faults))
 }

@@ -112,10 +112,10 @@ impl Plan {
 
     pub(crate) fn heal(&mut self) -> bool {
         self.fault = Fault::None;
-        self.take_fired()
+        std::mem::take(&mut self.fired)
     }
 
-    pub(crate) fn take_fired(&mut self) -> bool {
-        std::mem::take(&mut self.fired)
+    pub(crate) fn has_fired(&self) -> bool {
+        self.fired
     }
 }

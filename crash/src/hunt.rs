@@ -2,26 +2,22 @@
 
 use std::{
     collections::HashMap,
-    fs, io,
-    path::{Path, PathBuf},
+    io,
     sync::{
-        Arc, Mutex, PoisonError,
+        Mutex, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
 };
 
 use larder::Durability;
-use tempfile::TempDir;
-use tokio::runtime::Runtime;
 
 use crate::{
-    check::{self, Finals, Told},
-    disk::{Disk, Recipe, write_tree},
-    player::{Player, runtime},
+    check::Told,
+    disk::{Disk, Recipe},
+    lab::{Lab, Recording},
     power::{Mix, lose},
     script::{Note, Step},
-    trace::{Op, Trace},
-    watch::Watch,
+    trace::Op,
     workloads::{self, Workload},
 };
 
@@ -139,7 +135,7 @@ impl Hunt {
         self.each_stop(workload, recording, seed, &mut |stop| {
             if chosen.get(&stop.key()).is_some_and(|(_, at)| *at == stop.at) {
                 found.checked += 1;
-                if let Err(what) = lab.check(stop, workload.durability, &recording.finals)? {
+                if let Err(what) = lab.check(&stop.disk.image(&stop.recipe), workload.durability, stop.promised, &recording.finals)? {
                     let (name, durability, (position, damage)) = (workload.name, workload.durability, stop.at);
                     let how = if damage == 0 { "process killed" } else { "power lost" };
                     found.losses.push(format!(
@@ -210,93 +206,6 @@ impl Found {
         self.checked += other.checked;
         self.losses.extend(other.losses);
     }
-}
-
-/// A recorded workload.
-pub(crate) struct Recording {
-    pub(crate) trace: Trace,
-    pub(crate) finals: Finals,
-    /// What the workload was told before.
-    pub(crate) told_before: Told,
-}
-
-/// Where a thread records and checks.
-pub(crate) struct Lab {
-    folder: TempDir,
-    runtime: Arc<Runtime>,
-}
-
-impl Lab {
-    pub(crate) fn new() -> io::Result<Self> {
-        let memory = Path::new("/dev/shm");
-        let folder = if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() }?;
-        Ok(Self { folder, runtime: runtime() })
-    }
-
-    /// An empty folder.
-    pub(crate) fn empty(&self, name: &str) -> io::Result<PathBuf> {
-        let path = self.folder.path().join(name);
-        match fs::remove_dir_all(&path) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-            _ => fs::create_dir(&path)?,
-        }
-        path.canonicalize()
-    }
-
-    pub(crate) fn record(&self, workload: &Workload) -> io::Result<Recording> {
-        let before = self.play(workload, &workload.before, "before", None)?;
-        let mut disk = Disk::new(&before.trace);
-        (0..before.trace.ops.len()).for_each(|at| disk.apply(at));
-        let base = self.empty("base")?;
-        write_tree(&disk.image(&disk.killed()), &base)?;
-        let mut recording = self.play(workload, &workload.steps, "recorded", Some(&base))?;
-        before.trace.ops.iter().for_each(|op| recording.told_before.hear_op(op));
-        Ok(recording)
-    }
-
-    fn play(&self, workload: &Workload, steps: &[Step], name: &str, base: Option<&Path>) -> io::Result<Recording> {
-        let root = match base {
-            Some(base) => base.to_owned(),
-            None => self.empty(name)?,
-        };
-        let watch = Watch::begin(&root)?;
-        watch.record();
-        let mut player = Player::new(&root, workload.durability, &self.runtime);
-        for step in steps {
-            let played = player.play(step, &watch);
-            played.unwrap_or_else(|failure| panic!("{}: {step:?} fails: {failure}", workload.name));
-        }
-        let tree = watch.tree()?;
-        let trace = watch.end();
-        let mut disk = Disk::new(&trace);
-        (0..trace.ops.len()).for_each(|at| disk.apply(at));
-        assert!(disk.image(&disk.killed()) == tree, "{}: calls were missed", workload.name);
-        let finals = finals(&mut player, &trace);
-        Ok(Recording { trace, finals, told_before: Told::default() })
-    }
-
-    fn check(&self, stop: &Stop<'_, '_>, durability: Durability, finals: &Finals) -> io::Result<Result<(), String>> {
-        let root = self.empty("image")?;
-        write_tree(&stop.disk.image(&stop.recipe), &root)?;
-        Ok(check::check(&root, durability, stop.promised, finals, &self.runtime))
-    }
-}
-
-/// What each store holds at the end, by opening it where it is not open.
-fn finals(player: &mut Player, trace: &Trace) -> Finals {
-    let mut finals = Finals::new();
-    for op in &trace.ops {
-        if let Op::Note(Note::Opens { store, generation }) = op {
-            if player.store(store).is_none() {
-                player.open(store, *generation).unwrap_or_else(|error| panic!("{store} does not open: {error}"));
-            }
-            let state = player.store(store).map(|open| open.state());
-            let (rows, sums) = state.and_then(Result::ok).unwrap_or_else(|| panic!("{store} does not read"));
-            check::check_rows(&rows, &sums).ok();
-            finals.insert(store.clone(), rows);
-        }
-    }
-    finals
 }
 
 /// Commits of several events become two.

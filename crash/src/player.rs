@@ -4,7 +4,7 @@ use std::{
     collections::BTreeMap,
     fmt,
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
@@ -12,6 +12,7 @@ use larder::{Durability, LoadError, QueryError, ShutdownReport, StoreOptions, St
 use tokio::runtime::Runtime;
 
 use crate::{
+    check::Told,
     ledger::{self, Booking, Ledger, Refused},
     script::{Generation, Note, Step},
     watch::Watch,
@@ -25,6 +26,7 @@ pub(crate) struct Player {
     clock: ManualClock,
     registry: Option<StoreRegistry>,
     open: BTreeMap<String, Box<dyn Ledger>>,
+    told: Mutex<Told>,
 }
 
 /// Why a step failed.
@@ -66,6 +68,7 @@ impl Player {
             clock: ManualClock::new(),
             registry: None,
             open: BTreeMap::new(),
+            told: Mutex::default(),
         }
     }
 
@@ -73,14 +76,14 @@ impl Player {
     pub(crate) fn play(&mut self, step: &Step, watch: &Watch) -> Result<(), Failure> {
         match step {
             Step::Open { store, generation } => {
-                watch.note(Note::Opens { store: (*store).to_owned(), generation: *generation });
+                self.note(watch, Note::Opens { store: (*store).to_owned(), generation: *generation });
                 self.open(store, *generation).map_err(Failure::Load)
             }
             Step::Commit { store, bookings } => self.commit(store, bookings, watch).map_err(Failure::Commit),
             Step::Group { store, threads } => self.group(store, threads, watch).map_err(Failure::Commit),
             Step::Backup { store, name } => {
                 self.open[*store].backup(&self.root.join(name)).map_err(Failure::Query)?;
-                watch.note(Note::BackedUp { store: (*store).to_owned(), path: (*name).to_owned() });
+                self.note(watch, Note::BackedUp { store: (*store).to_owned(), path: (*name).to_owned() });
                 Ok(())
             }
             Step::Idle => {
@@ -89,6 +92,10 @@ impl Player {
             }
             Step::Shutdown => self.shutdown(),
         }
+    }
+
+    pub(crate) fn root(&self) -> &Path {
+        &self.root
     }
 
     pub(crate) fn registry(&mut self) -> Result<&StoreRegistry, LoadError> {
@@ -124,8 +131,30 @@ impl Player {
 
     fn commit(&self, store: &str, bookings: &[Booking], watch: &Watch) -> Result<(), Refused> {
         self.open[store].commit(bookings)?;
-        acknowledge(store, bookings, watch);
+        if let Some(Booking { writer, counter, .. }) = bookings.last().cloned() {
+            self.note(watch, Note::Acknowledged { store: store.to_owned(), writer, counter });
+        }
         Ok(())
+    }
+
+    fn note(&self, watch: &Watch, note: Note) {
+        self.told.lock().unwrap_or_else(PoisonError::into_inner).hear(&note);
+        watch.note(note);
+    }
+
+    /// What was told so far.
+    pub(crate) fn told(&self) -> Told {
+        self.told.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Goes on from what another process was told.
+    pub(crate) fn hear(&self, told: Told) {
+        *self.told.lock().unwrap_or_else(PoisonError::into_inner) = told;
+    }
+
+    /// The stores that are open, in the order of their ids.
+    pub(crate) fn open_stores(&self) -> impl Iterator<Item = (&String, &dyn Ledger)> {
+        self.open.iter().map(|(store, ledger)| (store, ledger.as_ref()))
     }
 
     fn group(&self, store: &str, threads: &[Vec<Booking>], watch: &Watch) -> Result<(), Refused> {
@@ -155,11 +184,5 @@ impl Drop for Player {
     fn drop(&mut self) {
         // Nobody is left to hear of it.
         let _ = self.shutdown();
-    }
-}
-
-fn acknowledge(store: &str, bookings: &[Booking], watch: &Watch) {
-    if let Some(Booking { writer, counter, .. }) = bookings.last().cloned() {
-        watch.note(Note::Acknowledged { store: store.to_owned(), writer, counter });
     }
 }

@@ -132,9 +132,9 @@ impl Watch {
         self.lock().plan.heal()
     }
 
-    /// Whether something has failed since the last look.
-    pub fn take_fired(&self) -> bool {
-        self.lock().plan.take_fired()
+    /// Whether something has failed.
+    pub fn has_fired(&self) -> bool {
+        self.lock().plan.has_fired()
     }
 
     /// What was recorded; the folder is watched no more.

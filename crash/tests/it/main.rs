@@ -2,4 +2,5 @@
 
 #![cfg(target_os = "linux")]
 
+mod proof;
 mod stops;

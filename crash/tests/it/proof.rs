@@ -1,0 +1,30 @@
+//! The machine proves itself: what is known to lose is found to lose.
+
+use larder_crash::hunt::{Found, Hunt, Lie};
+
+fn hunt(lie: Lie, only: &str, losses_of_power: u64) -> Found {
+    let hunt = Hunt { lie, losses_of_power, only: Some(only.to_owned()), ..Hunt::new(2_000) };
+    hunt.run(&|_| {}).expect("the folder of the images is usable")
+}
+
+fn assert_found(found: &Found, what: &str) {
+    assert!(found.losses.iter().any(|loss| loss.contains(what)), "{what:?} is not among {:#?}", found.losses);
+}
+
+#[test]
+fn syncs_that_do_nothing_are_found() {
+    let found = hunt(Lie::NoSync, "checkpoint", 20);
+    assert_found(&found, "(Power)");
+    assert_found(&found, "LOST");
+}
+
+#[test]
+fn an_acknowledgement_before_the_commit_is_found() {
+    assert_found(&hunt(Lie::EarlyAcknowledgement, "single commits", 0), "process killed");
+    assert_found(&hunt(Lie::EarlyAcknowledgement, "single commits", 0), "LOST");
+}
+
+#[test]
+fn two_transactions_instead_of_one_are_found() {
+    assert_found(&hunt(Lie::TwoTransactions, "batches", 0), "half of a commit");
+}
