@@ -21,9 +21,6 @@ use crate::{
     workloads::{self, Workload},
 };
 
-/// Most losses that are kept; the first ones say it all.
-const KEPT_LOSSES: usize = 20;
-
 /// A hunt's size.
 #[derive(Clone, Debug)]
 pub struct Hunt {
@@ -39,6 +36,8 @@ pub struct Hunt {
     pub lie: Lie,
     /// Only workloads with this in their name.
     pub only: Option<String>,
+    /// After so many losses it ends; the first ones say it all.
+    pub most_losses: usize,
 }
 
 /// A fault that is put into the recording, to see whether it is found.
@@ -74,7 +73,7 @@ impl Hunt {
     /// A hunt of so many stops, on all processors.
     pub fn new(stops: u64) -> Self {
         let threads = std::thread::available_parallelism().map_or(1, usize::from);
-        Self { stops, seed: 20_261_122, losses_of_power: 12, threads, lie: Lie::None, only: None }
+        Self { stops, seed: 20_261_122, losses_of_power: 12, threads, lie: Lie::None, only: None, most_losses: 20 }
     }
 
     /// Hunts, and calls `progress` after each recording.
@@ -114,7 +113,7 @@ impl Hunt {
                 progress(&all);
             }
             let all = found.lock().unwrap_or_else(PoisonError::into_inner);
-            if all.stops >= self.stops || all.losses.len() >= KEPT_LOSSES {
+            if all.stops >= self.stops || all.losses.len() >= self.most_losses {
                 return Ok(());
             }
         }
@@ -143,7 +142,7 @@ impl Hunt {
                     ));
                 }
             }
-            Ok(found.losses.len() < KEPT_LOSSES)
+            Ok(found.losses.len() < self.most_losses)
         })?;
         Ok(found)
     }

@@ -3,7 +3,7 @@
 use larder_crash::hunt::{Found, Hunt, Lie};
 
 fn hunt(lie: Lie, only: &str, losses_of_power: u64) -> Found {
-    let hunt = Hunt { lie, losses_of_power, only: Some(only.to_owned()), ..Hunt::new(2_000) };
+    let hunt = Hunt { lie, losses_of_power, only: Some(only.to_owned()), most_losses: 100, ..Hunt::new(300) };
     hunt.run(&|_| {}).expect("the folder of the images is usable")
 }
 
@@ -13,15 +13,17 @@ fn assert_found(found: &Found, what: &str) {
 
 #[test]
 fn syncs_that_do_nothing_are_found() {
-    let found = hunt(Lie::NoSync, "checkpoint", 20);
+    let found = hunt(Lie::NoSync, "single commits", 3);
     assert_found(&found, "(Power)");
     assert_found(&found, "LOST");
+    assert_found(&found, "is damaged");
 }
 
 #[test]
 fn an_acknowledgement_before_the_commit_is_found() {
-    assert_found(&hunt(Lie::EarlyAcknowledgement, "single commits", 0), "process killed");
-    assert_found(&hunt(Lie::EarlyAcknowledgement, "single commits", 0), "LOST");
+    let found = hunt(Lie::EarlyAcknowledgement, "single commits", 0);
+    assert_found(&found, "process killed");
+    assert_found(&found, "LOST");
 }
 
 #[test]

@@ -14,12 +14,5 @@ fn a_hundred_thousand_stops_lose_nothing() {
     println!("LARDER_SEED={}: {} stops, {} opened and checked", hunt.seed, found.stops, found.checked);
     assert!(found.losses.is_empty(), "{} losses:\n{}", found.losses.len(), found.losses.join("\n"));
     assert!(found.stops >= hunt.stops, "only {} stops", found.stops);
-    assert!(found.checked >= 20_000, "only {} images were checked", found.checked);
-}
-
-#[test]
-fn a_process_that_is_killed_anywhere_loses_nothing() {
-    let hunt = Hunt { seed: seed(), losses_of_power: 0, ..Hunt::new(3_000) };
-    let found = hunt.run(&|_| {}).expect("the folder of the images is usable");
-    assert!(found.losses.is_empty(), "{} losses:\n{}", found.losses.len(), found.losses.join("\n"));
+    assert!(found.checked > 20_000, "only {} images were checked", found.checked);
 }

@@ -76,8 +76,11 @@ impl Connection {
     /// Opens a database.
     pub(crate) fn open(place: &Place, access: Access) -> Result<Self, SqliteError> {
         let mut sqlite = open_raw(place, access)?;
+        // An opening that fails leaves the `-wal` as it is: it may be needed, or another's.
+        sqlite.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
         set_up(&sqlite, place, access)?;
         let guard = guard::GuardState::install(&mut sqlite)?;
+        sqlite.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, false)?;
         Ok(Self { sqlite, guard, capture: None, wal_pages: None })
     }
 
@@ -256,6 +259,13 @@ fn set_up(sqlite: &rusqlite::Connection, place: &Place, access: Access) -> Resul
     sqlite.execute_batch("PRAGMA cache_size = -64; PRAGMA temp_store = MEMORY; PRAGMA recursive_triggers = ON")?;
     let Access::Writer { durability, .. } = access else { return Ok(()) };
     if matches!(place, Place::File(_)) {
+        // SQLite opens what it cannot open for writing, for whatever reason, for reading.
+        if sqlite.is_readonly(rusqlite::MAIN_DB)? {
+            return Err(SqliteError::new(
+                SqliteErrorKind::ReadOnly,
+                "the file can only be read; make it writable, or try again once there are file descriptors",
+            ));
+        }
         let mode: String = sqlite.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0))?;
         if mode != "wal" {
             return Err(SqliteError::new(

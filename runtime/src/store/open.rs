@@ -89,15 +89,16 @@ fn open_file(request: &OpenRequest, path: &Path) -> Result<(Seal, Opened), LoadE
     if left.found == Found::Nothing && !request.create {
         return Err(not_found(request));
     }
+    if left.found == Found::Nothing {
+        // First of all: when this fails there is nothing to undo.
+        files::sync_new(request, path).map_err(|error| files::io(request, path, &error))?;
+    }
     let mut seal = Seal::new(lock, path.to_owned());
     let opened = match open_found(request, path, &mut seal, &left) {
         Err(Stop::TablesDamaged) => replace::replace_tables(request, path, &mut seal)?,
         Err(Stop::Load(error)) => return Err(error),
         Ok(opened) => opened,
     };
-    if left.found == Found::Nothing {
-        files::sync_new(request, path).map_err(|error| files::io(request, path, &error))?;
-    }
     Ok((seal, opened))
 }
 

@@ -147,9 +147,10 @@ impl Seal {
 
     /// The same after the transaction that made the file, with the [`next`](Self::next) epoch.
     pub(super) fn made(&mut self) -> io::Result<()> {
-        self.open()?;
-        self.signed = true;
-        Ok(())
+        let epoch = self.next();
+        // The file has it, whether the marker can be written or not.
+        (self.ours, self.signed) = (Some(epoch), true);
+        self.mark_open(epoch)
     }
 
     fn mark_open(&mut self, epoch: u64) -> io::Result<()> {
@@ -219,6 +220,10 @@ impl Seal {
     /// A marker that cannot be written is that of an unclean end, which the next opener can deal with.
     fn mark_closed(&mut self) {
         let marker = self.lock.marker();
+        if self.latest() == 0 {
+            // The file was never made, and its next opener is to make it.
+            return;
+        }
         let _ = self.lock.mark(Marker { state: MarkerState::Closed, epoch: self.latest(), ..marker });
     }
 }

@@ -1,0 +1,37 @@
+//! Faults of the file system at the calls of every workload, once and for ever.
+
+use larder_crash::{
+    fault::FaultKind,
+    faults::{Faults, FaultsFound},
+};
+
+fn faults(kinds: &[FaultKind], only: Option<&str>, every: u64) -> FaultsFound {
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    let faults = Faults { kinds: kinds.to_vec(), only: only.map(str::to_owned), every, seed: 20_261_122, threads };
+    let found = faults.run().expect("the folder of the stores is usable");
+    println!("{} runs with a fault, a step failed in {}", found.runs, found.failed);
+    assert!(found.findings.is_empty(), "{} findings:\n{}", found.findings.len(), found.findings.join("\n"));
+    found
+}
+
+#[test]
+fn a_fault_at_any_call_of_a_commit_is_a_typed_error_and_a_retry_works() {
+    let found = faults(&FaultKind::ALL, Some("single commits"), 1);
+    assert!(found.failed > 500, "only {} steps failed", found.failed);
+}
+
+#[test]
+fn a_fault_in_any_workload_is_a_typed_error_and_a_retry_works() {
+    let found = faults(&FaultKind::ALL, None, 13);
+    assert!(found.failed > 500, "only {} steps failed", found.failed);
+}
+
+#[test]
+fn a_load_that_fails_leaves_the_wal_and_the_next_one_works() {
+    faults(&[FaultKind::Read], Some("upcasting"), 1);
+}
+
+#[test]
+fn a_file_that_can_only_be_read_is_not_loaded_and_the_next_load_works() {
+    faults(&[FaultKind::NoDescriptors], Some("close and reopen"), 1);
+}
