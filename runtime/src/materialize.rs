@@ -8,6 +8,7 @@ use crate::{
 };
 
 mod change;
+mod conflict;
 mod error;
 mod params;
 mod raw;
@@ -113,8 +114,8 @@ impl<'a, S> Tables<'a, S> {
     /// ```
     ///
     /// # Errors
-    /// [`MaterializeError::Sql`] when SQLite refuses it, when it touches anything but the schema's tables, or when it calls a
-    /// function whose answer is not the same for every client.
+    /// [`MaterializeError::Sql`] when SQLite refuses it, when it touches anything but the schema's tables, when it calls a
+    /// function whose answer is not the same for every client, or when it says `OR ROLLBACK`, which would undo other events.
     pub fn execute_sql(&mut self, sql: &str, params: impl SqlParams) -> MaterializeResult {
         self.execute_sql_count(sql, params).map(drop)
     }

@@ -67,7 +67,7 @@ pub enum NoteEvent {
     /// The materializer writes, then panics.
     #[event(name = "v1.Panicked")]
     Panicked(i64),
-    /// The materializer lets SQLite roll back the whole transaction.
+    /// The materializer would let SQLite roll back the whole transaction.
     #[event(name = "v1.RolledBack")]
     RolledBack,
     /// The materializer runs what [`in_materializer`] was given.
@@ -89,7 +89,7 @@ impl Materializer for NotebookSchema {
         match event {
             NoteEvent::Written { number, text } => {
                 tables.insert(Note { number: *number, text: text.clone() })?;
-                fail_as_told(*number)
+                fail_as_told(*number, tables)
             }
             NoteEvent::LineAdded { note, at } => {
                 tables.insert(Line { note: *note, at: *at, weight: Some(*at as f64 / 2.0) })
@@ -130,14 +130,18 @@ larder::define_store! {
 
 static FAILING: Mutex<Vec<i64>> = Mutex::new(Vec::new());
 
-/// Makes the materializer of [`NoteEvent::Written`] fail for these numbers, those that end in 5 by a panic.
+/// Makes the materializer of [`NoteEvent::Written`] fail for these numbers, those that end in 5 by a panic, those that end in 7 by a
+/// statement that would roll back everything.
 pub fn failing_numbers(numbers: &[i64]) {
     *FAILING.lock().unwrap_or_else(PoisonError::into_inner) = numbers.to_vec();
 }
 
-fn fail_as_told(number: i64) -> MaterializeResult {
+fn fail_as_told(number: i64, tables: &mut Tables<'_, NotebookSchema>) -> MaterializeResult {
     let fails = FAILING.lock().unwrap_or_else(PoisonError::into_inner).contains(&number);
     assert!(!fails || number % 10 != 5, "told to panic");
+    if fails && number % 10 == 7 {
+        return tables.execute_sql("INSERT OR ROLLBACK INTO notes (number, text) VALUES (?, 'again')", (number,));
+    }
     if fails { Err(MaterializeError::app("not today")) } else { Ok(()) }
 }
 

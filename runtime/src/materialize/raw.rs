@@ -1,5 +1,6 @@
 //! The tables without their types: what every store's materializer comes down to.
 
+use super::conflict;
 use crate::{
     error::{MaterializeError, QueryErrorKind},
     query::{EachRow, Reads, Statement, Text},
@@ -68,6 +69,10 @@ impl<'a> RawTables<'a> {
     ) -> Result<u64, MaterializeError> {
         let values = params.map_err(QueryErrorKind::Value)?;
         self.alive()?;
+        if conflict::rolls_back(sql) {
+            let message = "`OR ROLLBACK` is not allowed, it undoes other events too; write `OR ABORT`".to_owned();
+            return Err(MaterializeError::Sql { message });
+        }
         let params: Vec<ValueRef<'_>> = values.iter().map(Value::as_ref).collect();
         let mark = self.connection.changes_mark();
         let opened = self.connection.execute("SAVEPOINT larder_sql", &[]);
@@ -100,7 +105,7 @@ impl<'a> RawTables<'a> {
 
     fn note(&mut self, error: &SqliteError) {
         if !self.connection.in_transaction() {
-            // `INSERT OR ROLLBACK` of the app, or SQLite itself.
+            // SQLite by itself: the disk is full, say.
             let message = format!("the transaction was rolled back: {}", error.message);
             let kind = if error.is_of_the_statement() { SqliteErrorKind::Io } else { error.kind };
             self.failure.get_or_insert(SqliteError { kind, message, code: error.code });

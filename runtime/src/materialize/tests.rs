@@ -209,6 +209,7 @@ fn sql_of_the_app_writes_the_schema_s_tables_and_no_others() {
         format!("UPDATE {table} SET score = julianday('now')"),
         format!("DELETE FROM {table} RETURNING login"),
         format!("DELETE FROM {table} WHERE login = ?"),
+        format!("INSERT OR ROLLBACK INTO {table} VALUES ('ann', 1, NULL)"),
         format!("INSERT OR FAIL INTO {table} VALUES ('new', 100, NULL), ('ann', 1, NULL)"),
     ];
     for sql in refused {
@@ -222,17 +223,20 @@ fn sql_of_the_app_writes_the_schema_s_tables_and_no_others() {
 }
 
 #[test]
-fn sql_that_rolls_back_the_transaction_fails_all_that_follows() {
+fn a_write_that_rolls_back_the_transaction_fails_all_that_follows() {
     let mut connection = begun();
+    let pages = connection.integer("PRAGMA page_count", &[]).expect("counts").expect("a number");
+    connection.batch(&format!("PRAGMA max_page_count = {pages}")).expect("limits");
     let mut tables = tables(&mut connection);
     tables.insert(person("ann", 1)).expect("inserts");
-    let sql = format!("INSERT OR ROLLBACK INTO {} VALUES ('ann', 2, NULL)", Person::schema().name);
-    tables.execute_sql(&sql, ()).expect_err("refuses");
+    let full = tables.insert(person(&"x".repeat(100_000), 2)).expect_err("there is no room");
+    assert!(matches!(full, MaterializeError::Storage { disk_full: true, .. }), "{full}");
     let after = tables.insert(person("bob", 2)).expect_err("nothing may be written outside the transaction");
     assert!(matches!(after, MaterializeError::Storage { .. }), "{after}");
     assert!(tables.query(Person::all()).is_err());
     let failure = tables.into_raw().into_failure().expect("the commit fails");
-    assert_eq!(failure.kind, SqliteErrorKind::Io);
+    assert_eq!(failure.kind, SqliteErrorKind::DiskFull);
+    assert!(!connection.in_transaction());
     assert_eq!(connection.integer(&format!("SELECT count(*) FROM {}", Person::schema().name), &[]), Ok(Some(0)));
 }
 

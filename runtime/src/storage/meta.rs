@@ -36,6 +36,8 @@ pub(crate) struct Meta {
     /// Counts up with every opening that writes and with every clean close of one: odd from the first write to the close. The
     /// first transaction of a `-wal` has it, which tells whose and of when a `-wal` is.
     pub(crate) epoch: u64,
+    /// What [`schema_hash`] was when the tables were made.
+    pub(crate) schema: Option<[u8; 16]>,
 }
 
 /// What kind of database a connection has opened.
@@ -108,6 +110,7 @@ impl Meta {
             fingerprint,
             confirmed: 0,
             epoch,
+            schema: None,
         }
     }
 
@@ -124,7 +127,7 @@ impl Meta {
 
     /// Reads all of it; `None` when a part is missing or of the wrong kind.
     pub(crate) fn load(connection: &mut Connection) -> Result<Option<Self>, SqliteError> {
-        let mut found: [Option<Value>; 6] = Default::default();
+        let mut found: [Option<Value>; 7] = Default::default();
         connection.each_row("SELECT key, value FROM larder_meta", &[], |row| {
             let slot = match row.value(0) {
                 ValueRef::Text("definition") => 0,
@@ -133,6 +136,7 @@ impl Meta {
                 ValueRef::Text("fingerprint") => 3,
                 ValueRef::Text("confirmed") => 4,
                 ValueRef::Text("epoch") => 5,
+                ValueRef::Text("schema") => 6,
                 _ => return Ok::<_, SqliteError>(true),
             };
             found[slot] = Some(row.value(1).to_owned());
@@ -144,11 +148,11 @@ impl Meta {
             Some(Value::Integer(number)) => u64::try_from(number).unwrap_or(0),
             _ => 0,
         };
-        let (confirmed, epoch) = (number(4), number(5));
+        let (confirmed, epoch, schema) = (number(4), number(5), sixteen_of(found[6].as_ref()));
         let [definition, store_id, ..] = found;
         Ok(match (definition, store_id, file_id, fingerprint) {
             (Some(Value::Text(definition)), Some(Value::Text(store_id)), Some(file_id), Some(fingerprint)) => {
-                Some(Self { definition, store_id, file_id, fingerprint, confirmed, epoch })
+                Some(Self { definition, store_id, file_id, fingerprint, confirmed, epoch, schema })
             }
             _ => None,
         })
@@ -163,6 +167,32 @@ pub(crate) fn put_fingerprint(connection: &mut Connection, fingerprint: Fingerpr
 /// Writes up to which number the sync backend has confirmed.
 pub(crate) fn put_confirmed(connection: &mut Connection, global: u64) -> Result<(), SqliteError> {
     put(connection, "confirmed", ValueRef::Integer(i64::try_from(global).unwrap_or(i64::MAX)))
+}
+
+/// Writes what tables, indexes and triggers the file has, all of them made by larder just now.
+pub(crate) fn put_schema(connection: &mut Connection) -> Result<(), SqliteError> {
+    let hash = schema_hash(connection)?;
+    put(connection, "schema", ValueRef::Blob(&hash))
+}
+
+/// The hash of all tables, indexes, triggers and views that SQLite has in the file, but for the statistics of `ANALYZE`.
+pub(crate) fn schema_hash(connection: &mut Connection) -> Result<[u8; 16], SqliteError> {
+    let sql = "SELECT type, name, tbl_name, sql FROM sqlite_schema WHERE name NOT LIKE 'sqlite\\_stat%' ESCAPE '\\' ORDER BY type, name";
+    let mut hasher = blake3::Hasher::new();
+    connection.each_row(sql, &[], |row| {
+        for column in 0..4 {
+            let text = match row.value(column) {
+                ValueRef::Text(text) => text,
+                _ => "",
+            };
+            hasher.update(&(text.len() as u64).to_le_bytes());
+            hasher.update(text.as_bytes());
+        }
+        Ok::<_, SqliteError>(true)
+    })?;
+    let mut hash = [0; 16];
+    hash.copy_from_slice(&hasher.finalize().as_bytes()[..16]);
+    Ok(hash)
 }
 
 /// Writes the file's epoch.

@@ -1,7 +1,6 @@
 //! Opening: lock, look at the file, check the log's last row, rebuild what is not of this schema.
 
 use std::{
-    collections::HashSet,
     panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
     path::Path,
     sync::Arc,
@@ -25,7 +24,6 @@ use crate::{
         meta::{self, Kind, Meta},
         sqlite::{Access, Checkpoint, Connection, Place, SqliteError, SqliteErrorKind},
     },
-    value::ValueRef,
 };
 
 /// A store's file or memory, open and its tables those of the schema.
@@ -228,30 +226,19 @@ fn ensure_tables(
     head: &LogHead,
 ) -> Result<MigrationsReport, Stop> {
     let fingerprint = request.model.fingerprint();
-    let reason = if meta.fingerprint != fingerprint && !seeded::bug("fingerprint-ignored") {
-        RebuildReason::SchemaChanged { from: meta.fingerprint }
-    } else if tables_are_there(connection, &request.model).map_err(|error| sqlite_error(request, error))? {
+    if meta.fingerprint == fingerprint {
+        let schema = meta::schema_hash(connection).map_err(|error| sqlite_error(request, error))?;
+        if meta.schema != Some(schema) {
+            // Whoever changed tables, indexes or triggers may have changed larder's own: a new file has none of that.
+            return Err(Stop::TablesDamaged);
+        }
         rebuild::check_unknown(request, connection)?;
         return Ok(MigrationsReport::new(Migration::Unchanged, fingerprint));
-    } else {
-        RebuildReason::Damaged
-    };
-    let migration = Migration::Rebuilt(reason);
+    }
+    let migration = Migration::Rebuilt(RebuildReason::SchemaChanged { from: meta.fingerprint });
     seal.open().map_err(|error| files::io(request, &file(request), &error))?;
     let Rebuilt { applied, failed, unknown } = rebuild::in_place(request, seal, connection, key, head)?;
     Ok(MigrationsReport { applied, failed, unknown, ..MigrationsReport::new(migration, fingerprint) })
-}
-
-/// Whether no table of the schema was deleted behind larder's back.
-fn tables_are_there(connection: &mut Connection, model: &SchemaModel) -> Result<bool, SqliteError> {
-    let mut missing: HashSet<&str> = model.tables().iter().map(|table| table.name).collect();
-    connection.each_row("SELECT name FROM sqlite_schema WHERE type = 'table'", &[], |row| {
-        if let ValueRef::Text(name) = row.value(0) {
-            missing.remove(name);
-        }
-        Ok::<_, SqliteError>(true)
-    })?;
-    Ok(missing.is_empty())
 }
 
 /// What the file says of itself, and the end of its log, checked.
@@ -285,6 +272,7 @@ pub(super) fn create_with(request: &OpenRequest, connection: &mut Connection, me
     meta.create(connection).map_err(failed)?;
     connection.batch(eventlog::DDL).map_err(failed)?;
     create_tables(connection, &request.model).map_err(|error| schema_error(request, error))?;
+    meta::put_schema(connection).map_err(failed)?;
     connection.batch("COMMIT").map_err(failed)
 }
 

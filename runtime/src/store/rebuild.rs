@@ -91,6 +91,7 @@ pub(super) fn finish(request: &OpenRequest, connection: &mut Connection, done: &
             .execute(sql, &[ValueRef::Text(name), ValueRef::Integer(*place), ValueRef::Integer(events)])
             .map_err(tables)?;
     }
+    meta::put_schema(connection).map_err(tables)?;
     meta::put_fingerprint(connection, request.model.fingerprint()).map_err(tables)
 }
 
@@ -152,20 +153,21 @@ pub(super) fn tables_error(request: &OpenRequest, error: SqliteError) -> Stop {
     }
 }
 
+/// Drops all that is not larder's own, who ever made it.
 fn drop_tables(connection: &mut Connection) -> Result<(), SqliteError> {
-    let mut names = Vec::new();
-    let sql = "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'larder\\_%' ESCAPE '\\' \
+    let mut objects = Vec::new();
+    let sql = "SELECT type, name FROM sqlite_schema WHERE name NOT LIKE 'larder\\_%' ESCAPE '\\' \
                AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'";
     connection.each_row(sql, &[], |row| {
-        if let ValueRef::Text(name) = row.value(0) {
-            names.push(name.to_owned());
+        if let (ValueRef::Text(kind), ValueRef::Text(name)) = (row.value(0), row.value(1)) {
+            objects.push(format!("DROP {kind} IF EXISTS {}", quote(name)));
         }
         Ok::<_, SqliteError>(true)
     })?;
     // Without checks of references, so that the order is free and nothing cascades.
     connection.set_foreign_keys(false)?;
-    let dropped = names.iter().try_for_each(|name| connection.batch(&format!("DROP TABLE {}", quote(name))));
-    connection.set_foreign_keys(!seeded::bug("references-off-after-rebuild"))?;
+    let dropped = objects.iter().try_for_each(|drop| connection.batch(drop));
+    connection.set_foreign_keys(true)?;
     dropped?;
     connection.batch("DELETE FROM larder_failed; DELETE FROM larder_unknown")
 }

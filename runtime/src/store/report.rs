@@ -42,7 +42,7 @@ pub enum RebuildReason {
         /// The fingerprint that the tables had.
         from: Fingerprint,
     },
-    /// The tables were damaged, or one was gone.
+    /// The tables were damaged, or tables, indexes or triggers were not those that larder had made.
     Damaged,
 }
 

@@ -100,7 +100,7 @@ async fn in_a_group_the_failing_and_the_panicking_commit_fail_alone() {
 }
 
 #[tokio::test]
-async fn a_commit_that_rolls_back_everything_takes_no_other_of_its_group_along() {
+async fn a_commit_that_would_roll_back_everything_takes_no_other_of_its_group_along() {
     for mut lab in Lab::both() {
         let store = lab.open::<Notebook>().await;
         let commits = vec![

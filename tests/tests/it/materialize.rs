@@ -84,7 +84,8 @@ async fn sql_in_a_materializer_writes_the_schema_s_tables_by_functions_of_its_ar
         ("PRAGMA foreign_keys = OFF", "`PRAGMA foreign_keys` is not allowed"),
         ("COMMIT", "transactions are larder's"),
         ("DELETE FROM remarks; DELETE FROM cards", "more than one statement"),
-        ("INSERT OR ROLLBACK INTO remarks VALUES (9, 'a')", "FOREIGN KEY constraint failed"),
+        ("INSERT OR ABORT INTO remarks VALUES (9, 'a')", "FOREIGN KEY constraint failed"),
+        ("INSERT OR ROLLBACK INTO remarks VALUES (9, 'a')", "`OR ROLLBACK` is not allowed"),
     ] {
         let message = refused(&store, run(sql));
         assert!(message.contains(reason), "{sql}: {message}");

@@ -5,7 +5,7 @@ use std::{
     sync::{Arc, Mutex},
 };
 
-use larder::{CommitErrorKind, LoadError, Migration};
+use larder::{CommitErrorKind, LoadError, Migration, RebuildReason};
 use larder_tests::{
     lab::{Lab, with_ending},
     notebook::{Note, NoteEvent, Notebook, written},
@@ -74,15 +74,16 @@ async fn events_that_fail_in_a_rebuild_take_nothing_else_of_their_batch_along() 
     let sqlite = lab.sqlite("notebook");
     sqlite.execute("UPDATE larder_meta SET value = zeroblob(16) WHERE key = 'fingerprint'", []).unwrap();
     sqlite.close().unwrap();
-    larder_tests::notebook::failing_numbers(&[70_005, 70_300, 70_301, 70_599]);
+    larder_tests::notebook::failing_numbers(&[70_005, 70_300, 70_301, 70_307, 70_599]);
     let store = lab.open::<Notebook>().await;
     larder_tests::notebook::failing_numbers(&[]);
-    assert_eq!((store.migrations_report().applied, store.migrations_report().failed), (596, 4));
+    assert_eq!((store.migrations_report().applied, store.migrations_report().failed), (595, 5));
     let failed = store.failed_events().unwrap();
     let numbers: Vec<_> = failed.iter().map(|failed| failed.event.number.global()).collect();
-    assert_eq!(numbers, [5, 300, 301, 599]);
+    assert_eq!(numbers, [5, 300, 301, 307, 599]);
     assert!(failed[0].reason.contains("panicked") && failed[1].reason.contains("not today"), "{failed:?}");
-    assert_eq!(store.query(Note::all().count()).unwrap(), 596);
+    assert!(failed[3].reason.contains("`OR ROLLBACK` is not allowed"), "{failed:?}");
+    assert_eq!(store.query(Note::all().count()).unwrap(), 595);
 }
 
 #[tokio::test]
@@ -197,4 +198,47 @@ async fn what_tables_refuse_is_refused_after_a_rebuild_too() {
         sqlite.execute_batch("UPDATE larder_meta SET value = zeroblob(16) WHERE key = 'fingerprint'").unwrap();
         sqlite.close().unwrap();
     }
+}
+
+#[tokio::test]
+async fn tables_indexes_and_triggers_that_somebody_changed_are_made_anew() {
+    for change in [
+        "DROP INDEX @index",
+        "DROP INDEX @index; CREATE INDEX @index ON cards (title)",
+        "DROP TABLE remarks",
+        "ALTER TABLE cards ADD COLUMN more TEXT",
+        "CREATE TABLE theirs (x)",
+        "CREATE VIEW theirs AS SELECT 1",
+        "CREATE TRIGGER theirs AFTER INSERT ON cards BEGIN DELETE FROM remarks; END",
+        "CREATE TRIGGER theirs AFTER INSERT ON larder_events BEGIN DELETE FROM cards; END",
+        "DELETE FROM larder_meta WHERE key = 'schema'",
+    ] {
+        let mut lab = Lab::on_disk();
+        let store = lab.open::<BoardStore>().await;
+        store.commit([added(1), added(2)]).unwrap();
+        drop(store);
+        lab.close().await;
+        let before = objects(&lab);
+        let index = before.iter().find(|(kind, ..)| kind == "index").map(|(_, name, _)| name.as_str()).unwrap();
+        lab.sqlite("board").execute_batch(&change.replace("@index", index)).unwrap();
+        assert!(change.starts_with("DELETE") || objects(&lab) != before);
+        let store = lab.open::<BoardStore>().await;
+        let report = store.migrations_report();
+        assert_eq!(report.migration, Migration::Rebuilt(RebuildReason::Damaged), "{change}");
+        assert!(store.verify().unwrap().is_sound(), "{change}");
+        drop(store);
+        lab.close().await;
+        assert_eq!(objects(&lab), before, "{change}");
+        assert!(!lab.open::<BoardStore>().await.migrations_report().rebuilt(), "{change}");
+        lab.close().await;
+    }
+}
+
+/// What SQLite's list of tables, indexes, triggers and views says.
+fn objects(lab: &Lab) -> Vec<(String, String, String)> {
+    let sqlite = lab.sqlite("board");
+    let sql = "SELECT type, name, sql FROM sqlite_schema WHERE sql IS NOT NULL ORDER BY type, name";
+    let mut statement = sqlite.prepare(sql).unwrap();
+    let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?))).unwrap();
+    rows.map(Result::unwrap).collect()
 }
