@@ -24,12 +24,12 @@ use crate::{
     event::EventNumber,
     storage::{
         eventlog::{self, ChainKey, LogCursor, LogError, LogHead},
-        lock::{Lock, LockError, MarkerState},
+        lock::{Lock, LockError, MarkerState, beside},
         meta::{self, Header, Meta},
         sqlite::{Access, Connection, Place, SqliteError},
         wal::WalScan,
     },
-    store::{Misfit, fits, scan_wal},
+    store::{LostCommits, Misfit, fits, index_bytes, lost, scan_wal},
     value::ValueRef,
 };
 
@@ -125,6 +125,7 @@ pub fn check(file: impl AsRef<Path>) -> Result<CheckReport, DoctorError> {
         Ok(meta) => {
             report.closed_cleanly = patient.closed_cleanly(meta.epoch);
             report.problems.extend(patient.misfit(meta.epoch));
+            report.problems.extend(patient.lost(meta.epoch));
             report.sound_events = patient.sound_events(&meta, &mut report.problems);
             (report.definition, report.store_id) = (Some(meta.definition), Some(meta.store_id));
         }
@@ -160,7 +161,24 @@ struct Patient {
     connection: Connection,
     /// As it was before SQLite came.
     wal: Option<WalScan>,
+    // Dropped after the connection, and before the lock.
+    _index: KeptIndex,
     lock: Lock,
+}
+
+/// The `-shm` as it was before SQLite came, which makes it anew: the next opener is to see what it said.
+struct KeptIndex {
+    file: PathBuf,
+    bytes: Option<Vec<u8>>,
+}
+
+impl Drop for KeptIndex {
+    fn drop(&mut self) {
+        if let Some(bytes) = &self.bytes {
+            // Without it less is known of what is lost, and nothing more is lost.
+            let _ = fs::write(beside(&self.file, "-shm"), bytes);
+        }
+    }
 }
 
 impl Patient {
@@ -188,10 +206,11 @@ impl Patient {
             }
         }
         let wal = scan_wal(file).map_err(io)?;
+        let index = KeptIndex { file: file.to_owned(), bytes: index_bytes(file) };
         let unreadable =
             |error: SqliteError| DoctorError::Unreadable { file: file.to_owned(), reason: error.to_string() };
         let connection = Connection::open(&Place::File(file.to_owned()), Access::Reader).map_err(unreadable)?;
-        Ok(Self { file: file.to_owned(), connection, wal, lock })
+        Ok(Self { file: file.to_owned(), connection, wal, _index: index, lock })
     }
 
     fn closed_cleanly(&self, epoch: u64) -> bool {
@@ -207,6 +226,11 @@ impl Patient {
             Ok(Err(misfit @ Misfit::Foreign)) => Some(format!("its `-wal`: {}", misfit.reason())),
             Err(error) => Some(format!("its `-wal` cannot be read: {error}")),
         }
+    }
+
+    fn lost(&self, epoch: u64) -> Option<String> {
+        let known = lost(self.lock.marker(), epoch, self.wal.as_ref())?;
+        Some(LostCommits { known, kept: None }.to_string())
     }
 
     fn sqlite_problems(&mut self) -> Vec<String> {

@@ -178,9 +178,9 @@ pub use self::{
     },
     schema::{Fingerprint, HasTable, Materializer, StoreSchema},
     store::{
-        Change, ChangeStream, CommitAsync, EventStream, FailedEvent, IntoEvents, LoadProgress, LogChange, Migration,
-        MigrationsReport, PendingEventStream, RebuildReason, Receipt, Snapshot, Store, StoreName, TableReport,
-        VerifyReport,
+        Change, ChangeStream, CommitAsync, EventStream, FailedEvent, IntoEvents, LoadProgress, LogChange, LostCommits,
+        Migration, MigrationsReport, PendingEventStream, RebuildReason, Receipt, Snapshot, Store, StoreName,
+        TableReport, VerifyReport,
     },
     sync::{PushRequest, SyncBackend},
     table::{

@@ -27,7 +27,7 @@ use crate::{
         lock::{Lock, LockError, Marker, beside, lock_path},
         sqlite::{Access, Connection, Place},
     },
-    store::{Engine, NoHost, OpenRequest, StoreName},
+    store::{Engine, KEPT_WAL, NoHost, OpenRequest, StoreName},
     telemetry::Happened,
 };
 
@@ -265,7 +265,7 @@ fn remove(file: &Path, mut lock: Lock) -> io::Result<()> {
     lock.sync()?;
     remove_if_there(&beside(file, "-wal"))?;
     folder::sync(folder::of(file))?;
-    for ending in ["", "-shm"] {
+    for ending in ["", "-shm", KEPT_WAL] {
         remove_if_there(&beside(file, ending))?;
     }
     // Elsewhere a locked file cannot be removed.

@@ -12,6 +12,9 @@ const FRAME_HEADER_BYTES: usize = 24;
 /// The first four bytes, less the lowest bit: that says in which byte order checksums are computed.
 const MAGIC: u32 = 0x377f_0682;
 
+/// What larder's files have.
+const USUAL_PAGE_BYTES: u32 = 4_096;
+
 /// Page sizes that SQLite knows.
 const PAGE_BYTES: std::ops::RangeInclusive<u32> = 512..=65_536;
 
@@ -22,12 +25,21 @@ pub(crate) struct WalScan {
     pub(crate) bytes: u64,
     /// Frames that SQLite takes: all up to the last commit before the first frame whose checksum does not fit.
     pub(crate) committed: u64,
+    /// Commits of the same round that SQLite does not take, because they end in that frame or behind it.
+    pub(crate) commits_behind: u64,
+    /// What the `-shm` said.
+    pub(crate) index: Option<WalIndex>,
     page_bytes: u32,
+    /// `None` for a header that does not check.
+    salt: Option<Salt>,
     /// Pages of the database after the last commit.
     database_pages: u32,
     /// Where the last committed content of each page stands.
     pages: HashMap<u32, u64>,
 }
+
+/// Changes with every round: when a `-wal` is begun anew from its first frame.
+type Salt = [u8; 8];
 
 /// Reads a `-wal` of so many bytes from its first one on.
 pub(crate) fn scan(mut wal: impl Read, bytes: u64) -> io::Result<WalScan> {
@@ -36,28 +48,47 @@ pub(crate) fn scan(mut wal: impl Read, bytes: u64) -> io::Result<WalScan> {
     if !fill(&mut wal, &mut header)? {
         return Ok(scan);
     }
-    let Some(header) = Header::parse(&header) else { return Ok(scan) };
-    scan.page_bytes = header.page_bytes;
-    let mut frame = vec![0; FRAME_HEADER_BYTES + header.page_bytes as usize];
-    let (mut sum, mut pending, mut read) = (header.sum, Vec::new(), 0);
-    while fill(&mut wal, &mut frame)? {
-        let found = Frame::parse(&frame);
-        sum = header.order.sum(sum, &frame[..8]);
-        sum = header.order.sum(sum, &frame[FRAME_HEADER_BYTES..]);
-        if found.salt != header.salt || found.sum != sum || found.page == 0 {
-            break;
+    let Header { order, page_bytes, mut salt, sum: mut before, mut sound } = Header::parse(&header);
+    (scan.page_bytes, scan.salt) = (page_bytes, sound.then_some(salt));
+    let mut bytes = vec![0; FRAME_HEADER_BYTES + page_bytes as usize];
+    let (mut pending, mut place) = (Vec::new(), HEADER_BYTES as u64);
+    while fill(&mut wal, &mut bytes)? {
+        let frame = Frame::parse(&bytes);
+        if scan.salt.is_none() && place == HEADER_BYTES as u64 {
+            salt = frame.salt;
         }
-        pending.push((found.page, HEADER_BYTES as u64 + read * frame.len() as u64 + FRAME_HEADER_BYTES as u64));
-        read += 1;
-        if found.database_pages > 0 {
-            scan.pages.extend(pending.drain(..));
-            (scan.committed, scan.database_pages) = (read, found.database_pages);
+        let same_round = frame.salt == salt;
+        let fits = same_round
+            && frame.page != 0
+            && frame.sum == order.sum(order.sum(before, &bytes[..8]), &bytes[FRAME_HEADER_BYTES..]);
+        if sound && fits {
+            pending.push((frame.page, place + FRAME_HEADER_BYTES as u64));
+            if frame.ends_commit() {
+                scan.committed += pending.len() as u64;
+                scan.pages.extend(pending.drain(..));
+                scan.database_pages = frame.database_pages;
+            }
+        } else if frame.ends_commit() && (fits || (sound && same_round)) {
+            // Behind the first frame that does not fit, one fits when it does with what the one before says of itself.
+            scan.commits_behind += 1;
         }
+        sound &= fits;
+        before = frame.sum;
+        place += bytes.len() as u64;
     }
     Ok(scan)
 }
 
 impl WalScan {
+    /// Whether more was committed than SQLite takes, as the `-shm` has it: a crash of the process leaves that, too.
+    /// Where the file was `closed` since, a `-shm` that cannot be compared says nothing.
+    pub(crate) fn is_shorter_than_index(&self, closed: bool) -> bool {
+        self.index.is_some_and(|index| {
+            let comparable = self.salt.map_or(!closed, |salt| salt == index.salt);
+            comparable && u64::from(index.frames) > self.committed.max(u64::from(index.moved))
+        })
+    }
+
     /// Whether the database is the same with this `-wal` and without it.
     pub(crate) fn changes_nothing(
         &self,
@@ -92,6 +123,10 @@ fn fill(source: &mut impl Read, bytes: &mut [u8]) -> io::Result<bool> {
     }
 }
 
+fn eight(bytes: &[u8], at: usize) -> Salt {
+    bytes[at..].first_chunk().copied().unwrap_or_default()
+}
+
 fn word(bytes: &[u8], at: usize) -> u32 {
     bytes[at..].first_chunk().map_or(0, |word| u32::from_be_bytes(*word))
 }
@@ -123,21 +158,27 @@ impl Order {
 struct Header {
     order: Order,
     page_bytes: u32,
-    salt: (u32, u32),
+    salt: Salt,
     sum: Sum,
+    sound: bool,
 }
 
 impl Header {
-    fn parse(bytes: &[u8]) -> Option<Self> {
+    /// Of a header that is not sound the parts that can be true are taken, to look at what is behind it.
+    fn parse(bytes: &[u8; HEADER_BYTES]) -> Self {
         let magic = word(bytes, 0);
         let order = if magic & 1 == 0 { Order::Little } else { Order::Big };
         let page_bytes = word(bytes, 8);
         let sum = (word(bytes, 24), word(bytes, 28));
-        let is_one = magic & !1 == MAGIC
-            && PAGE_BYTES.contains(&page_bytes)
-            && page_bytes.is_power_of_two()
-            && order.sum((0, 0), &bytes[..24]) == sum;
-        is_one.then(|| Self { order, page_bytes, salt: (word(bytes, 16), word(bytes, 20)), sum })
+        let possible = PAGE_BYTES.contains(&page_bytes) && page_bytes.is_power_of_two();
+        let sound = magic & !1 == MAGIC && possible && order.sum((0, 0), &bytes[..24]) == sum;
+        Self {
+            order,
+            page_bytes: if possible { page_bytes } else { USUAL_PAGE_BYTES },
+            salt: eight(bytes, 16),
+            sum,
+            sound,
+        }
     }
 }
 
@@ -145,7 +186,7 @@ struct Frame {
     page: u32,
     /// 0 in all but the last frame of a commit.
     database_pages: u32,
-    salt: (u32, u32),
+    salt: Salt,
     sum: Sum,
 }
 
@@ -154,9 +195,38 @@ impl Frame {
         Self {
             page: word(bytes, 0),
             database_pages: word(bytes, 4),
-            salt: (word(bytes, 8), word(bytes, 12)),
+            salt: eight(bytes, 8),
             sum: (word(bytes, 16), word(bytes, 20)),
         }
+    }
+
+    fn ends_commit(&self) -> bool {
+        self.database_pages > 0
+    }
+}
+
+/// What a `-shm` says of the `-wal` beside it: SQLite writes it after each commit, and does not read it after a crash.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct WalIndex {
+    salt: Salt,
+    /// Frames up to the last commit.
+    frames: u32,
+    /// How many of them a checkpoint has moved into the database.
+    moved: u32,
+}
+
+/// Bytes of a `-shm` that [`WalIndex::parse`] looks at.
+pub(crate) const INDEX_BYTES: usize = 100;
+
+impl WalIndex {
+    /// Reads the beginning of a `-shm`, in the byte order of this machine; `None` when it is not sound.
+    pub(crate) fn parse(bytes: &[u8]) -> Option<Self> {
+        let (header, copy) = (bytes.get(..48)?, bytes.get(48..96)?);
+        let number = |at: usize| bytes.get(at..)?.first_chunk().map(|word| u32::from_ne_bytes(*word));
+        let native = if cfg!(target_endian = "big") { Order::Big } else { Order::Little };
+        let is_one =
+            header == copy && native.sum((0, 0), &header[..40]) == (number(40)?, number(44)?) && header[12] != 0;
+        Some(Self { salt: eight(bytes, 32), frames: number(16)?, moved: number(96)? }).filter(|_| is_one)
     }
 }
 

@@ -1,6 +1,10 @@
 //! A store's files before SQLite sees them: folder, file system, lock, what the file is and how it was left.
 
-use std::{fs, io, path::Path};
+use std::{
+    fs,
+    io::{self, Read},
+    path::{Path, PathBuf},
+};
 
 use super::{
     OpenRequest,
@@ -15,9 +19,12 @@ use crate::{
         lock::{self, Lock, LockError, Marker, MarkerState, beside},
         meta::{self, Header},
         network::{FileSystem, file_system},
-        wal::{self, WalScan},
+        wal::{self, WalIndex, WalScan},
     },
 };
+
+/// The ending of a copy of a `-wal`.
+pub(crate) const KEPT_WAL: &str = "-wal.damaged";
 
 /// What stands at a store's path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -84,9 +91,9 @@ pub(super) struct Left {
 }
 
 impl Left {
-    /// Whether SQLite finds anything in the `-wal`.
-    pub(super) fn has_commits(&self) -> bool {
-        self.wal.as_ref().is_some_and(|wal| wal.committed > 0)
+    /// The length of the `-wal`.
+    pub(super) fn wal_bytes(&self) -> u64 {
+        self.wal.as_ref().map_or(0, |wal| wal.bytes)
     }
 }
 
@@ -135,11 +142,32 @@ pub(crate) fn scan_wal(path: &Path) -> io::Result<Option<WalScan>> {
     match fs::File::open(beside(path, "-wal")) {
         Ok(wal) => {
             let bytes = wal.metadata()?.len();
-            wal::scan(io::BufReader::with_capacity(1 << 16, wal), bytes).map(Some)
+            let mut scan = wal::scan(io::BufReader::with_capacity(1 << 16, wal), bytes)?;
+            scan.index = read_index(path);
+            Ok(Some(scan))
         }
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(error),
     }
+}
+
+/// What the `-shm` says; one that cannot be read says nothing.
+fn read_index(path: &Path) -> Option<WalIndex> {
+    WalIndex::parse(&index_bytes(path)?)
+}
+
+/// The part of the `-shm` that [`scan_wal`] looks at.
+pub(crate) fn index_bytes(path: &Path) -> Option<Vec<u8>> {
+    let mut bytes = Vec::with_capacity(wal::INDEX_BYTES);
+    fs::File::open(beside(path, "-shm")).ok()?.take(wal::INDEX_BYTES as u64).read_to_end(&mut bytes).ok()?;
+    Some(bytes)
+}
+
+/// Keeps a copy of a `-wal` that holds commits which SQLite does not take: it goes when the store goes on.
+pub(super) fn keep_wal(path: &Path) -> io::Result<PathBuf> {
+    let kept = beside(path, KEPT_WAL);
+    fs::copy(beside(path, "-wal"), &kept)?;
+    Ok(kept)
 }
 
 /// Whether the `-wal` is that of the file.

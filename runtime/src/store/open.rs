@@ -7,12 +7,12 @@ use std::{
 };
 
 use super::{
-    Engine, Migration, MigrationsReport, OpenRequest, RebuildReason, Writer,
+    Engine, LostCommits, Migration, MigrationsReport, OpenRequest, RebuildReason, Writer,
     engine::Shared,
     files::{self, Found, Left},
     rebuild::{self, Rebuilt},
     replace,
-    seal::{Misfit, Seal},
+    seal::{self, Misfit, Seal},
 };
 use crate::{
     error::{LoadError, shown},
@@ -159,22 +159,39 @@ fn prepare(
     }
     if kind == Kind::Empty {
         check_unmade(request, seal, left)?;
-        settle(request, path, seal, connection, left, 0)?;
+        let lost = note_loss(request, path, seal, left, 0);
+        connection.keep_wal_at_close(false).map_err(failed)?;
+        connection.checkpoint(Checkpoint::Truncate).map_err(failed)?;
+        seal.fits_nothing();
         // The marker stays as it is until the tables are there: a process killed before that leaves an empty file, and the next one
         // begins anew.
         let meta = create(request, connection, seal.next())?;
         seal.made().map_err(io)?;
-        return Ok(new_store(request, meta));
+        let (meta, key, head, report) = new_store(request, meta);
+        return Ok((meta, key, head, MigrationsReport { lost, ..report }));
     }
     let (meta, key, head) = identify(request, path, connection)?;
     let fits = files::fits(path, seal.marker(), meta.epoch, left.wal.as_ref()).map_err(io)?;
     fits.map_err(|misfit| misfit_error(request, path, misfit))?;
-    settle(request, path, seal, connection, left, meta.epoch)?;
+    let lost = note_loss(request, path, seal, left, meta.epoch);
+    connection.keep_wal_at_close(false).map_err(failed)?;
+    seal.fits(meta.epoch, left.wal_bytes(), connection).map_err(io)?;
     if seal.marker().suspect {
         return Err(Stop::TablesDamaged);
     }
     let report = ensure_tables(request, seal, connection, &meta, &key, &head)?;
-    Ok((meta, key, head, report))
+    Ok((meta, key, head, MigrationsReport { lost, ..report }))
+}
+
+/// Looks whether commits are lost, says so, and keeps what is left of them.
+fn note_loss(request: &OpenRequest, path: &Path, seal: &Seal, left: &Left, epoch: u64) -> Option<LostCommits> {
+    let known = seal::lost(seal.marker(), epoch, left.wal.as_ref())?;
+    // The warning says it where no copy can be made.
+    let kept = (known > 0).then(|| files::keep_wal(path).ok()).flatten();
+    let lost = LostCommits { known, kept };
+    let (store, id) = (request.name.definition(), request.name.id().as_str());
+    tracing::warn!(store, id, "{lost}");
+    Some(lost)
 }
 
 /// A file without tables is one that was never made, or one whose making a loss of power undid, and all that came after.
@@ -185,22 +202,6 @@ fn check_unmade(request: &OpenRequest, seal: &Seal, left: &Left) -> Result<(), L
         MarkerState::Open => Err(corrupt(request, Misfit::Missing.reason())),
         _ => Err(corrupt(request, "its file is empty, and it was not when it was left")),
     }
-}
-
-/// The file and its `-wal` belong together: what is in the `-wal` goes into the file, and this opening begins with none.
-fn settle(
-    request: &OpenRequest,
-    path: &Path,
-    seal: &mut Seal,
-    connection: &mut Connection,
-    left: &Left,
-    epoch: u64,
-) -> Result<(), LoadError> {
-    connection.keep_wal_at_close(false).map_err(|error| sqlite_error(request, error))?;
-    let is_there = left.wal.as_ref().is_some_and(|wal| wal.bytes > 0);
-    // Where there is no room for it the store can still be read.
-    let moved = !is_there || connection.checkpoint(Checkpoint::Truncate).is_ok();
-    seal.fits(epoch, moved || !left.has_commits()).map_err(|error| files::io(request, path, &error))
 }
 
 fn misfit_error(request: &OpenRequest, path: &Path, misfit: Misfit) -> LoadError {
@@ -226,7 +227,7 @@ fn ensure_tables(
     head: &LogHead,
 ) -> Result<MigrationsReport, Stop> {
     let fingerprint = request.model.fingerprint();
-    if meta.fingerprint == fingerprint {
+    if meta.fingerprint == fingerprint || seeded::bug("fingerprint-ignored") {
         let schema = meta::schema_hash(connection).map_err(|error| sqlite_error(request, error))?;
         if meta.schema != Some(schema) {
             // Whoever changed tables, indexes or triggers may have changed larder's own: a new file has none of that.

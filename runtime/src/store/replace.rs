@@ -41,7 +41,7 @@ pub(super) fn replace_tables(request: &OpenRequest, path: &Path, seal: &mut Seal
     let mut connection = Connection::open(&request.place, access).map_err(failed)?;
     set_up_writer(&mut connection).map_err(failed)?;
     let (meta, key, head) = identify(request, path, &mut connection)?;
-    seal.fits(meta.epoch, true).map_err(|error| super::files::io(request, path, &error))?;
+    seal.fits(meta.epoch, 0, &mut connection).map_err(|error| super::files::io(request, path, &error))?;
     Ok(Opened { connection, meta, key, head, report })
 }
 

@@ -1,6 +1,6 @@
 //! What loading a store did, and how far it is.
 
-use std::fmt;
+use std::{fmt, path::PathBuf};
 
 use crate::schema::Fingerprint;
 
@@ -19,6 +19,34 @@ pub struct MigrationsReport {
     pub failed: u64,
     /// How many events this app does not know; they stay in the log.
     pub unknown: u64,
+    /// Commits that were there once and are not any more: a loss of power took them, or the `-wal` was damaged since. With
+    /// [`Durability::Power`](crate::Durability::Power) only damage does that.
+    pub lost: Option<LostCommits>,
+}
+
+/// Commits that a load found to be lost; all before them are there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct LostCommits {
+    /// How many are known of; 0 when they cannot be counted.
+    pub known: u64,
+    /// A copy of the `-wal` as it was found, when there is anything in it that was not taken. Loading a store again may replace it.
+    pub kept: Option<PathBuf>,
+}
+
+impl fmt::Display for LostCommits {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.known {
+            0 => formatter.write_str("the last commits are lost")?,
+            1 => formatter.write_str("1 commit is lost, perhaps more")?,
+            known => write!(formatter, "{known} commits are lost, perhaps more")?,
+        }
+        formatter.write_str(": the `-wal` was torn by a loss of power, or damaged since")?;
+        match &self.kept {
+            Some(kept) => write!(formatter, "; it is kept as {}", kept.display()),
+            None => Ok(()),
+        }
+    }
 }
 
 /// What a load did to the tables.
@@ -48,7 +76,7 @@ pub enum RebuildReason {
 
 impl MigrationsReport {
     pub(crate) fn new(migration: Migration, fingerprint: Fingerprint) -> Self {
-        Self { migration, fingerprint, applied: 0, failed: 0, unknown: 0 }
+        Self { migration, fingerprint, applied: 0, failed: 0, unknown: 0, lost: None }
     }
 
     /// Whether the tables were rebuilt from the eventlog.

@@ -91,6 +91,16 @@ pub(super) fn compare(
     })
 }
 
+/// How many commits are known to have been in a `-wal` that fits and to be lost: torn by a loss of power or damaged since. `Some(0)` when
+/// some were there, as far as can be told, and none of them can be counted.
+pub(crate) fn lost(marker: Marker, epoch: u64, wal: Option<&WalScan>) -> Option<u64> {
+    let wal = wal?;
+    let closed = !is_open(epoch) && epoch >= marker.epoch;
+    // From the mark on there is a commit in the `-wal`, until it is in the file.
+    let empty = wal.committed == 0 && !closed && marker.state == MarkerState::Open;
+    (wal.commits_behind > 0 || empty || wal.is_shorter_than_index(closed)).then_some(wal.commits_behind)
+}
+
 fn is_open(epoch: u64) -> bool {
     epoch % 2 == 1
 }
@@ -117,17 +127,27 @@ impl Seal {
         self.ours.unwrap_or_else(|| self.found.unwrap_or(0).max(self.lock.marker().epoch))
     }
 
-    /// The file fits what is beside it and is of `epoch`. What was in the `-wal` has been moved into the file, unless that failed.
-    pub(super) fn fits(&mut self, epoch: u64, moved: bool) -> io::Result<()> {
-        (self.found, self.signed) = (Some(epoch), false);
-        // A marker of a new epoch would disown what is still in the `-wal`. That of before is true for all that follows.
-        self.ours = (!moved).then_some(epoch | 1);
-        let marker = self.lock.marker();
-        if is_open(epoch) && (marker.state != MarkerState::Open || marker.epoch < epoch) {
-            return self.mark_open(epoch);
+    /// The file fits what is beside it and is of `epoch`. What the last opener left in the `-wal` is moved into the file, as it would
+    /// have been at a clean close, so that this opening begins with none.
+    pub(super) fn fits(&mut self, epoch: u64, wal_bytes: u64, connection: &mut Connection) -> io::Result<()> {
+        (self.found, self.ours, self.signed) = (Some(epoch), None, false);
+        let unclean = wal_bytes > 0 || is_open(self.latest());
+        if unclean && self.sign_closed(connection).and_then(|()| connection.checkpoint(Checkpoint::Truncate)).is_err() {
+            // Where there is no room the store can still be read. A marker of a new epoch would disown what is in the `-wal`; that of
+            // before stays true when this one writes.
+            self.ours = Some(self.latest() | 1);
+        } else if unclean {
+            (self.found, self.ours) = (self.ours, None);
+            self.mark_closed();
+            return Ok(());
         }
         // The pid at least is a new one.
-        self.lock.mark(marker)
+        self.lock.mark(self.lock.marker())
+    }
+
+    /// A file without tables fits: it was never made.
+    pub(super) fn fits_nothing(&mut self) {
+        self.found = Some(0);
     }
 
     /// The epoch that this opening will have when it writes.
@@ -139,7 +159,8 @@ impl Seal {
     pub(super) fn open(&mut self) -> io::Result<()> {
         if self.ours.is_none() {
             let epoch = self.next();
-            self.mark_open(epoch)?;
+            folder::sync(folder::of(&self.path))?;
+            self.lock.mark(Marker { state: MarkerState::Open, epoch, ..self.lock.marker() })?;
             self.ours = Some(epoch);
         }
         Ok(())
@@ -151,11 +172,6 @@ impl Seal {
         // The file has it, whether the marker can be written or not.
         (self.ours, self.signed) = (Some(epoch), true);
         self.mark_open(epoch)
-    }
-
-    fn mark_open(&mut self, epoch: u64) -> io::Result<()> {
-        folder::sync(folder::of(&self.path))?;
-        self.lock.mark(Marker { state: MarkerState::Open, epoch, ..self.lock.marker() })
     }
 
     /// Writes the epoch into the transaction that has begun, if it may be the first of its `-wal`.

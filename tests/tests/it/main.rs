@@ -22,6 +22,7 @@ mod ids;
 mod killed;
 mod lock;
 mod log;
+mod lost_commits;
 mod macros;
 mod materialize;
 mod notation;

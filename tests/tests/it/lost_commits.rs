@@ -1,0 +1,106 @@
+//! Commits that a damaged or torn `-wal` took with it: the store opens with those before, and says so.
+
+use std::fs;
+
+use larder::doctor;
+use larder_tests::{
+    lab::{Lab, copy_dir, with_ending},
+    notebook::{Note, Notebook, note, written},
+};
+
+/// The files as a killed process leaves them after five commits, the first two of them before a close.
+async fn killed() -> Lab {
+    let mut alive = Lab::on_disk();
+    let store = alive.open::<Notebook>().await;
+    store.commit(written(1)).unwrap();
+    store.commit(written(2)).unwrap();
+    drop(store);
+    alive.close().await;
+    let store = alive.open::<Notebook>().await;
+    (3..=5).for_each(|number| drop(store.commit(written(number)).unwrap()));
+    let dead = Lab::on_disk();
+    copy_dir(&alive.data_dir(), &dead.data_dir());
+    dead
+}
+
+const FRAME: usize = 24 + 4096;
+
+#[tokio::test]
+async fn a_killed_process_has_lost_nothing_and_nothing_is_said() {
+    let mut dead = killed().await;
+    assert!(doctor::check(dead.store_file("notebook")).unwrap().is_sound());
+    let store = dead.open::<Notebook>().await;
+    assert_eq!((store.migrations_report().lost.clone(), store.head().global()), (None, 5));
+    drop(store);
+    dead.close().await;
+    assert_eq!(dead.open::<Notebook>().await.migrations_report().lost, None);
+}
+
+#[tokio::test]
+async fn a_damaged_frame_takes_the_commits_behind_it_along_and_the_load_says_how_many() {
+    for index_too in [false, true] {
+        let mut dead = killed().await;
+        let file = dead.store_file("notebook");
+        let mut wal = fs::read(with_ending(&file, "-wal")).unwrap();
+        let whole = wal.clone();
+        // In the first frame, so that all three commits are behind it.
+        wal[32 + 24 + 100] ^= 4;
+        fs::write(with_ending(&file, "-wal"), &wal).unwrap();
+        if index_too {
+            fs::remove_file(with_ending(&file, "-shm")).unwrap();
+        }
+        let problems = doctor::check(&file).unwrap().problems;
+        assert!(problems.iter().any(|problem| problem.starts_with("3 commits are lost")), "{problems:?}");
+        let store = dead.open::<Notebook>().await;
+        let lost = store.migrations_report().lost.clone().unwrap();
+        assert_eq!((lost.known, store.query(Note::all()).unwrap()), (3, vec![note(1), note(2)]));
+        let kept = lost.kept.clone().unwrap();
+        assert_eq!(fs::read(&kept).unwrap(), wal);
+        assert!(lost.to_string().ends_with(&format!("it is kept as {}", kept.display())), "{lost}");
+        // With the bit put right all of it can be read again.
+        assert_ne!(wal, whole);
+        store.commit(written(6)).unwrap();
+        assert!(store.verify().unwrap().is_sound());
+        drop(store);
+        dead.close().await;
+        let store = dead.open::<Notebook>().await;
+        assert_eq!((store.migrations_report().lost.clone(), store.head().global()), (None, 3), "it is said once");
+    }
+}
+
+#[tokio::test]
+async fn whatever_byte_of_the_wal_is_damaged_and_wherever_it_is_cut_no_commit_is_lost_without_a_word() {
+    let dead = killed().await;
+    let wal = fs::read(with_ending(&dead.store_file("notebook"), "-wal")).unwrap();
+    let cuts = (0..wal.len()).step_by(FRAME / 3).map(|cut| wal[..cut].to_vec());
+    let flips = (0..wal.len()).step_by(211).chain([0, 8, 16, 24, 31, 36, 40, 48]).map(|at| {
+        let mut wal = wal.clone();
+        wal[at] ^= 0x40;
+        wal
+    });
+    for (case, damaged) in cuts.chain(flips).enumerate() {
+        let mut lab = Lab::on_disk();
+        copy_dir(&dead.data_dir(), &lab.data_dir());
+        fs::write(with_ending(&lab.store_file("notebook"), "-wal"), damaged).unwrap();
+        let problems = doctor::check(lab.store_file("notebook")).unwrap().problems;
+        let store = lab.open::<Notebook>().await;
+        let lost = store.migrations_report().lost.is_some();
+        assert_eq!(lost, store.head().global() < 5, "case {case}");
+        assert_eq!(lost, problems.iter().any(|problem| problem.contains("lost")), "case {case}: {problems:?}");
+        assert!(store.verify().unwrap().is_sound(), "case {case}");
+    }
+}
+
+#[tokio::test]
+async fn a_copy_that_was_kept_goes_with_its_store() {
+    let mut dead = killed().await;
+    let file = dead.store_file("notebook");
+    let mut wal = fs::read(with_ending(&file, "-wal")).unwrap();
+    wal[32 + 24] ^= 1;
+    fs::write(with_ending(&file, "-wal"), wal).unwrap();
+    let kept = dead.open::<Notebook>().await.migrations_report().lost.clone().unwrap().kept.unwrap();
+    let registry = dead.registry().clone();
+    registry.evict::<Notebook>("book:1").await.unwrap();
+    assert!(kept.exists() && registry.delete::<Notebook>("book:1").await.unwrap());
+    assert!(!kept.exists());
+}
