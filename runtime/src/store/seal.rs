@@ -159,11 +159,15 @@ impl Seal {
     pub(super) fn open(&mut self) -> io::Result<()> {
         if self.ours.is_none() {
             let epoch = self.next();
-            folder::sync(folder::of(&self.path))?;
-            self.lock.mark(Marker { state: MarkerState::Open, epoch, ..self.lock.marker() })?;
+            self.mark_open(epoch)?;
             self.ours = Some(epoch);
         }
         Ok(())
+    }
+
+    fn mark_open(&mut self, epoch: u64) -> io::Result<()> {
+        folder::sync(folder::of(&self.path))?;
+        self.lock.mark(Marker { state: MarkerState::Open, epoch, ..self.lock.marker() })
     }
 
     /// The same after the transaction that made the file, with the [`next`](Self::next) epoch.
