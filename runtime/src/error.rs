@@ -10,7 +10,7 @@ mod sync;
 #[cfg(test)]
 mod tests;
 
-pub use commit::{CommitError, CommitErrorKind, MaterializeError};
+pub use commit::{CommitError, CommitErrorKind, ExistingRow, MaterializeError};
 pub use delete::DeleteError;
 pub use load::LoadError;
 pub use query::{QueryError, QueryErrorKind};

@@ -114,8 +114,9 @@ impl<'a, S> Tables<'a, S> {
     /// ```
     ///
     /// # Errors
-    /// [`MaterializeError::Sql`] when SQLite refuses it, when it touches anything but the schema's tables, when it calls a
-    /// function whose answer is not the same for every client, or when it says `OR ROLLBACK`, which would undo other events.
+    /// [`MaterializeError::Exists`] when a row has the same primary key or unique columns. [`MaterializeError::Sql`] when SQLite
+    /// refuses it otherwise, when it touches anything but the schema's tables, when it calls a function whose answer is not the
+    /// same for every client, or when it says `OR ROLLBACK`, which would undo other events.
     pub fn execute_sql(&mut self, sql: &str, params: impl SqlParams) -> MaterializeResult {
         self.execute_sql_count(sql, params).map(drop)
     }

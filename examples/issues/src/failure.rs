@@ -2,7 +2,7 @@
 
 use std::{io, sync::Arc};
 
-use larder::{CommitErrorKind, LoadError, QueryError};
+use larder::{LoadError, QueryError};
 
 /// Why a command ends without its result.
 #[derive(Debug, thiserror::Error)]
@@ -88,10 +88,5 @@ impl From<io::Error> for Failure {
 
 /// Whether a commit was refused because the store has this activity already: the key of `table` said so.
 pub fn is_repeated<E>(error: &larder::CommitError<E>, table: &str) -> bool {
-    match error.kind() {
-        CommitErrorKind::Materialize { source: larder::MaterializeError::Exists { table: found, .. }, .. } => {
-            *found == table
-        }
-        _ => false,
-    }
+    error.existing_row().is_some_and(|row| row.table == table)
 }

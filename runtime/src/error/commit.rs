@@ -41,6 +41,23 @@ impl<E> CommitError<E> {
         }
     }
 
+    /// The row that is there already, if that is why: see [`MaterializeError::existing_row`].
+    ///
+    /// ```
+    /// # use larder::{CommitError, Receipt};
+    /// /// Whether a login is free is found out by taking it.
+    /// fn is_taken<E>(committed: &Result<Receipt, CommitError<E>>) -> bool {
+    ///     let row = committed.as_ref().err().and_then(CommitError::existing_row);
+    ///     row.is_some_and(|row| row.table == "people" && row.columns == ["login"])
+    /// }
+    /// ```
+    pub fn existing_row(&self) -> Option<ExistingRow<'_>> {
+        match &self.inner.kind {
+            CommitErrorKind::Materialize { source, .. } => source.existing_row(),
+            _ => None,
+        }
+    }
+
     /// The events that were to be committed.
     pub fn events(&self) -> &[E] {
         &self.inner.events
@@ -171,15 +188,28 @@ pub enum CommitErrorKind {
     },
 }
 
+/// Which row is there already, from [`CommitError::existing_row`] and [`MaterializeError::existing_row`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ExistingRow<'a> {
+    /// Its table.
+    pub table: &'a str,
+    /// The columns of the primary key, or the unique columns, that it has in common with the row that was to be written; empty
+    /// where SQLite does not tell.
+    pub columns: &'a [String],
+}
+
 /// Why a materializer refused an event.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum MaterializeError {
-    /// A row with the same key exists.
+    /// A row with the same primary key or unique columns exists; [`existing_row`](Self::existing_row) says so without a match.
     #[error("table `{table}` already has such a row: {message}; use `upsert` if that is meant")]
     Exists {
         /// The table.
-        table: &'static str,
+        table: String,
+        /// The columns whose values the row has, in the order of the key or unique index; empty where SQLite does not tell.
+        columns: Vec<String>,
         /// SQLite's words.
         message: String,
     },
@@ -234,6 +264,14 @@ pub enum MaterializeError {
 }
 
 impl MaterializeError {
+    /// The row that is there already, if that is why: a write would have given its primary key or unique columns to another one.
+    pub fn existing_row(&self) -> Option<ExistingRow<'_>> {
+        match self {
+            Self::Exists { table, columns, .. } => Some(ExistingRow { table, columns }),
+            _ => None,
+        }
+    }
+
     /// A refusal with the app's own reason.
     pub fn app(reason: impl Into<BoxError>) -> Self {
         Self::App(reason.into())

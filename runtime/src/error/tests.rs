@@ -229,7 +229,11 @@ fn commit_errors() {
     };
     check(commits, in_store);
     let materialize: [Case<MaterializeError>; 8] = [
-        (MaterializeError::Exists { table: "notes", message: text() }, &["`notes`", "the cause"], "`upsert`"),
+        (
+            MaterializeError::Exists { table: "notes".into(), columns: vec!["number".into()], message: text() },
+            &["`notes`", "the cause"],
+            "`upsert`",
+        ),
         (MaterializeError::NotOne { table: "notes", matched: 2 }, &["`notes`", "2 rows"], "use `run`"),
         (
             MaterializeError::Reference { table: "lines".into(), message: text() },

@@ -8,11 +8,16 @@ use crate::{
 impl SqliteError {
     /// The error of a statement on `table`, or of SQL that the app wrote.
     pub(crate) fn into_materialize_error(self, table: Option<&'static str>) -> MaterializeError {
+        if let SqliteErrorKind::Constraint(Constraint::PrimaryKey | Constraint::Unique) = self.kind {
+            let told = self.existing().map(|(table, columns)| (table.to_owned(), columns));
+            // A cascade may have failed in another table than that of the statement.
+            let existing = told.or_else(|| table.map(|table| (table.to_owned(), Vec::new())));
+            if let Some((table, columns)) = existing {
+                return MaterializeError::Exists { table, columns, message: self.message };
+            }
+        }
         let message = self.message;
         match (self.kind, table) {
-            (SqliteErrorKind::Constraint(Constraint::PrimaryKey | Constraint::Unique), Some(table)) => {
-                MaterializeError::Exists { table, message }
-            }
             (SqliteErrorKind::Constraint(Constraint::Reference), Some(table)) => {
                 MaterializeError::Reference { table: table.to_owned(), message }
             }

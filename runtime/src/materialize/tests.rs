@@ -85,8 +85,13 @@ fn insert_refuses_a_row_that_is_there_and_upsert_changes_it() {
     let mut tables = tables(&mut connection);
     tables.insert(person("ann", 1)).expect("inserts");
     let error = tables.insert(person("ann", 2)).expect_err("refuses");
-    assert!(matches!(error, MaterializeError::Exists { table: "people", .. }), "{error}");
-    assert!(matches!(tables.insert(person("bob", 1)), Err(MaterializeError::Exists { .. })));
+    let existing = |error: &MaterializeError| {
+        error.existing_row().map(|row| format!("{}: {}", row.table, row.columns.join(" "))).unwrap_or_default()
+    };
+    assert_eq!(existing(&error), "people: login", "{error}");
+    assert_eq!(existing(&tables.insert(person("bob", 1)).unwrap_err()), "people: number");
+    let by_sql = tables.execute_sql("INSERT INTO people (login, number) VALUES ('ann', 7)", ()).unwrap_err();
+    assert_eq!(existing(&by_sql), "people: login", "{by_sql}");
     tables.upsert(person("ann", 2)).expect("upserts");
     assert_eq!(tables.query(Person::by_key("ann")), Ok(Some(person("ann", 2))));
     tables.insert(person("bob", 1)).expect("inserts");
@@ -214,7 +219,9 @@ fn sql_of_the_app_writes_the_schema_s_tables_and_no_others() {
     ];
     for sql in refused {
         let error = tables.execute_sql(&sql, ()).expect_err(&sql);
-        assert!(matches!(error, MaterializeError::Sql { .. }), "{sql}: {error}");
+        let exists = sql.starts_with("INSERT OR FAIL");
+        assert_eq!(error.existing_row().is_some(), exists, "{sql}: {error}");
+        assert!(exists || matches!(error, MaterializeError::Sql { .. }), "{sql}: {error}");
     }
     assert_eq!(tables.query(Person::all().count()), Ok(2));
     assert!(tables.into_raw().into_failure().is_none());

@@ -64,6 +64,15 @@ impl SqliteError {
         Self { kind, message: message.into(), code: 0 }
     }
 
+    /// The table and columns of a row that exists already. SQLite tells them in its words alone: `UNIQUE constraint failed: a.b, a.c`,
+    /// or the name of an index on something else than columns.
+    pub(crate) fn existing(&self) -> Option<(&str, Vec<String>)> {
+        let columns = self.message.strip_prefix("UNIQUE constraint failed: ")?;
+        let (table, _) = columns.split_once('.')?;
+        let column = |column: &str| Some(column.strip_prefix(table)?.strip_prefix('.')?.to_owned());
+        Some((table, columns.split(", ").map(column).collect::<Option<_>>()?))
+    }
+
     pub(crate) fn from_io(path: &Path, error: &std::io::Error) -> Self {
         use std::io::ErrorKind;
         let kind = match error.kind() {
@@ -151,6 +160,18 @@ fn is_out_of_files(error: &std::io::Error) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_words_about_an_existing_row_name_its_table_and_columns() {
+        let told = |message: &str| {
+            let error = SqliteError::new(SqliteErrorKind::Constraint(Constraint::Unique), message);
+            error.existing().map(|(table, columns)| format!("{table}: {}", columns.join(" ")))
+        };
+        assert_eq!(told("UNIQUE constraint failed: a.b").as_deref(), Some("a: b"));
+        assert_eq!(told("UNIQUE constraint failed: a.b, a.c d").as_deref(), Some("a: b c d"));
+        assert_eq!(told("UNIQUE constraint failed: index 'lower_name'"), None);
+        assert_eq!(told("UNIQUE constraint failed: a.b, c.d"), None);
+    }
 
     #[test]
     fn result_codes_become_kinds() {
