@@ -49,6 +49,8 @@ pub struct StoreStats {
     pub events: u64,
     /// Bytes of its file; 0 unless it is loaded, and in memory.
     pub bytes: u64,
+    /// Commits that wait for the one in progress; they share the next transaction.
+    pub waiting_commits: usize,
     /// How its sync stands.
     pub sync: StoreSync,
 }
@@ -163,6 +165,7 @@ impl Seen {
             gc_deadline,
             events: engine.map_or(0, |engine| engine.events),
             bytes: engine.map_or(0, |engine| engine.bytes),
+            waiting_commits: core.map_or(0, |core| core.engine.waiting_commits()),
             sync,
             name: self.name,
         }

@@ -198,6 +198,11 @@ impl Engine {
         EngineStats { head, events: self.published.events.load(Ordering::Acquire), bytes: self.bytes(), unsent }
     }
 
+    /// Commits that wait for the one in progress.
+    pub(crate) fn waiting_commits(&self) -> usize {
+        self.queue.waiting()
+    }
+
     /// What the sync backend is told from now on.
     pub(crate) fn update_payload(&self, payload: Payload) {
         *self.payload.lock().unwrap_or_else(PoisonError::into_inner) = payload;

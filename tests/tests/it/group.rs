@@ -1,6 +1,6 @@
 //! Group commit with the moments fixed: the leader stands in its materializer while the others queue, so they share a transaction.
 
-use std::{sync::mpsc, time::Duration};
+use std::sync::mpsc;
 
 use larder::{Change, CommitErrorKind, StoreError, prelude::*};
 use larder_tests::{
@@ -20,7 +20,12 @@ enum Why {
 }
 
 /// Commits `events`, one commit each, as one group: a leader blocks the writer, and `while_blocked` runs when all have queued.
-fn as_group(store: &StoreHandle<Notebook>, commits: Vec<Vec<NoteEvent>>, while_blocked: impl FnOnce()) -> Vec<Outcome> {
+fn as_group(
+    registry: &StoreRegistry,
+    store: &StoreHandle<Notebook>,
+    commits: Vec<Vec<NoteEvent>>,
+    while_blocked: impl FnOnce(),
+) -> Vec<Outcome> {
     let (entered, at_entry) = mpsc::channel();
     let (release, at_release) = mpsc::channel::<()>();
     std::thread::scope(|scope| {
@@ -35,15 +40,12 @@ fn as_group(store: &StoreHandle<Notebook>, commits: Vec<Vec<NoteEvent>>, while_b
         at_entry.recv().unwrap();
         let queued: Vec<_> = commits
             .into_iter()
-            .map(|events| {
-                let (store, (began, at_begin)) = (store.clone(), mpsc::channel());
-                let thread = scope.spawn(move || {
-                    began.send(()).unwrap();
-                    outcome(store.commit(events))
-                });
-                at_begin.recv().unwrap();
-                // From here to its place in the queue are some microseconds; there is nothing to observe them by.
-                std::thread::sleep(Duration::from_millis(20));
+            .enumerate()
+            .map(|(at, events)| {
+                let committer = store.clone();
+                let thread = scope.spawn(move || outcome(committer.commit(events)));
+                // The next one comes behind it in the queue.
+                until_waiting(registry, at + 1);
                 thread
             })
             .collect();
@@ -52,6 +54,13 @@ fn as_group(store: &StoreHandle<Notebook>, commits: Vec<Vec<NoteEvent>>, while_b
         leading.join().unwrap().unwrap();
         queued.into_iter().map(|thread| thread.join().unwrap()).collect()
     })
+}
+
+/// Until so many commits have queued behind the leader.
+fn until_waiting(registry: &StoreRegistry, commits: usize) {
+    while registry.stats().stores[0].waiting_commits < commits {
+        std::thread::yield_now();
+    }
 }
 
 fn outcome(result: Result<larder::Receipt, larder::CommitError<NoteEvent>>) -> Outcome {
@@ -81,7 +90,7 @@ async fn in_a_group_the_failing_and_the_panicking_commit_fail_alone() {
             vec![written(5), NoteEvent::Panicked(6)],
             vec![written(7)],
         ];
-        let outcomes = as_group(&store, commits.clone(), || {});
+        let outcomes = as_group(lab.registry(), &store, commits.clone(), || {});
         assert_eq!(outcomes[0].as_ref().unwrap(), &["e2", "e3"]);
         assert_eq!(outcomes[2].as_ref().unwrap(), &["e3.1"]);
         assert_eq!(outcomes[4].as_ref().unwrap(), &["e4"], "the numbers of failed commits are given again");
@@ -110,7 +119,7 @@ async fn a_commit_that_would_roll_back_everything_takes_no_other_of_its_group_al
             vec![written(4)],
             vec![NoteEvent::RolledBack],
         ];
-        let failed: Vec<_> = as_group(&store, commits, || {}).iter().map(Result::is_err).collect();
+        let failed: Vec<_> = as_group(lab.registry(), &store, commits, || {}).iter().map(Result::is_err).collect();
         assert_eq!(failed, [false, true, true, false, true]);
         assert_eq!(store.query(Note::all()).unwrap(), [note(1), note(4)]);
         assert_eq!(store.head(), "e3".parse().unwrap());
@@ -124,7 +133,7 @@ async fn commits_that_wait_when_the_store_is_evicted_answer_that_and_the_one_in_
         let store = lab.open::<Notebook>().await;
         let registry = lab.registry().clone();
         let mut evicting = None;
-        let outcomes = as_group(&store, vec![vec![written(1)], vec![written(2)]], || {
+        let outcomes = as_group(&registry, &store, vec![vec![written(1)], vec![written(2)]], || {
             evicting = Some(registry.evict::<Notebook>("book:1"));
         });
         assert_eq!(outcomes, [Err((vec![written(1)], Why::Evicted)), Err((vec![written(2)], Why::Evicted))]);

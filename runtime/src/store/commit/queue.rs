@@ -112,7 +112,6 @@ impl CommitQueue {
     }
 
     /// How many wait.
-    #[cfg(test)]
     pub(in crate::store) fn waiting(&self) -> usize {
         self.lock().waiting.len()
     }
