@@ -23,6 +23,9 @@ use crate::{
     storage::sqlite::{Place, SqliteError, SqliteErrorKind},
 };
 
+mod drops;
+mod snapshots;
+
 #[derive(Table, Clone, Debug, PartialEq)]
 #[table(name = "notes")]
 struct Note {

@@ -13,4 +13,5 @@ mod stress;
 mod telemetry;
 mod threads;
 mod time;
+mod unknown_events;
 mod unsent;

@@ -19,13 +19,13 @@ use super::support::*;
 
 type Fields = BTreeMap<String, String>;
 
-/// Every span and event of the test run, as text.
+/// Every span and event of the test run, as text; an event has its level for a name.
 #[derive(Clone, Debug)]
-struct Seen {
+pub(super) struct Seen {
     id: u64,
     parent: Option<String>,
     name: &'static str,
-    fields: Fields,
+    pub(super) fields: Fields,
 }
 
 static SEEN: LazyLock<Mutex<Vec<Seen>>> = LazyLock::new(Mutex::default);
@@ -54,7 +54,8 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Reader {
     fn on_event(&self, event: &TracingEvent<'_>, _: Context<'_, S>) {
         let mut fields = Text::default();
         event.record(&mut fields);
-        SEEN.lock().unwrap().push(Seen { id: 0, parent: None, name: "event", fields: fields.0 });
+        let name = event.metadata().level().as_str();
+        SEEN.lock().unwrap().push(Seen { id: 0, parent: None, name, fields: fields.0 });
     }
 }
 
@@ -68,13 +69,13 @@ impl Visit for Text {
 }
 
 /// Blocking work runs on other threads, so the reader is that of the whole test run.
-fn read() {
+pub(super) fn read() {
     static ONCE: LazyLock<()> =
         LazyLock::new(|| tracing::subscriber::set_global_default(Registry::default().with(Reader)).unwrap());
     LazyLock::force(&ONCE);
 }
 
-fn spans(name: &str, id: &str) -> Vec<Seen> {
+pub(super) fn spans(name: &str, id: &str) -> Vec<Seen> {
     let seen = SEEN.lock().unwrap();
     seen.iter().filter(|span| span.name == name && span.fields.get("id").is_some_and(|of| of == id)).cloned().collect()
 }
