@@ -1,7 +1,7 @@
 //! Reads `#[table(key = value, key(..), key)]`: unknown and repeated keys are errors, and reading goes on after them.
 
 use proc_macro2::{Span, TokenStream, TokenTree};
-use quote::quote;
+use quote::{ToTokens, quote};
 use syn::{
     Attribute, Ident, Lit, LitStr, Meta, Path, Token,
     ext::IdentExt,
@@ -228,6 +228,12 @@ impl Crate {
             path = path.or(syn::parse::Parser::parse2(Path::parse_mod_style, value).ok());
         }
         Self::new(path)
+    }
+}
+
+impl ToTokens for Crate {
+    fn to_tokens(&self, tokens: &mut TokenStream) {
+        self.0.to_tokens(tokens);
     }
 }
 

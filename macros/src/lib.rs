@@ -16,6 +16,8 @@ mod keys;
 mod message;
 mod model;
 mod parse;
+mod relay;
+mod sql;
 mod stub;
 mod suggest;
 mod tokens;
@@ -55,6 +57,18 @@ pub fn derive_store_key(input: TokenStream) -> TokenStream {
 #[proc_macro]
 pub fn define_store(input: TokenStream) -> TokenStream {
     entry::define_store(input.into()).into()
+}
+
+/// What a table's macro answers, on the way to its schema's own; see `relay`.
+#[proc_macro]
+pub fn collect_tables(input: TokenStream) -> TokenStream {
+    relay::collect(input.into()).unwrap_or_else(syn::Error::into_compile_error).into()
+}
+
+/// What a schema's macro answers to `define_store!`: the queries, and the tables that they are checked against.
+#[proc_macro]
+pub fn define_queries(input: TokenStream) -> TokenStream {
+    expand::query::define(input.into()).unwrap_or_else(syn::Error::into_compile_error).into()
 }
 
 #[proc_macro_attribute]

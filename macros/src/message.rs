@@ -1,5 +1,9 @@
 //! Every message of the macros: lower case, no full stop, names in backticks, and what to write instead.
 
+mod sql;
+
+pub(crate) use sql::*;
+
 use std::fmt::Display;
 
 use crate::{keys::Known, suggest};

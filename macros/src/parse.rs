@@ -4,7 +4,7 @@ pub(crate) mod definition;
 pub(crate) mod event;
 pub(crate) mod key;
 pub(crate) mod materializer;
-mod query;
+pub(crate) mod query;
 pub(crate) mod schema;
 mod serde;
 pub(crate) mod table;

@@ -8,6 +8,7 @@ use crate::{
     expand,
     keys::Crate,
     parse::{definition::Draft, table::constant},
+    relay::{Known, relay},
 };
 
 fn hidden(body: &TokenStream) -> TokenStream {
@@ -60,7 +61,7 @@ pub(crate) fn table(input: &DeriveInput) -> TokenStream {
     }
     let row = row_impl(&private, ident);
     let queries = expand::table::queries(&private, ident, &input.vis, &key);
-    hidden(&quote! {
+    let hidden = hidden(&quote! {
         impl #ident { #(#constants)* }
         #queries
         #row
@@ -77,7 +78,9 @@ pub(crate) fn table(input: &DeriveInput) -> TokenStream {
             }
         }
         impl<__S> #private::TableIn<__S> for #ident {}
-    })
+    });
+    let relay = relay(ident, &input.vis, &Known::Broken);
+    quote!(#hidden #relay)
 }
 
 /// A row.
@@ -132,14 +135,16 @@ pub(crate) fn schema(input: &DeriveInput) -> TokenStream {
     let Some((private, ident)) = plain(input, "schema") else { return TokenStream::new() };
     let events = crate::parse::schema::events_as_written(input);
     let Some(events) = events else { return TokenStream::new() };
-    hidden(&quote! {
+    let hidden = hidden(&quote! {
         impl #private::StoreSchema for #ident {
             type Event = #events;
             const VERSION: ::core::primitive::u32 = 0;
             fn tables() -> ::std::vec::Vec<&'static #private::TableSchema> { ::core::unimplemented!() }
         }
         impl<__T> #private::HasTable<__T> for #ident {}
-    })
+    });
+    let relay = relay(ident, &input.vis, &Known::Broken);
+    quote!(#hidden #relay)
 }
 
 /// A typed store id.
@@ -185,6 +190,6 @@ pub(crate) fn definition(draft: &Draft) -> TokenStream {
     });
     let mut queries = draft.queries.clone();
     queries.dedup_by(|later, first| later.ident == first.ident);
-    let queries = expand::query::queries(&Crate::new(draft.krate.clone()), ident, &queries);
+    let queries = expand::query::unchecked(&Crate::new(draft.krate.clone()), ident, &queries);
     quote!(#item #body #queries)
 }

@@ -169,7 +169,7 @@ pub use self::{
     options::{Attributes, Durability, Environment, GcTime, InitialSync, Limits, Payload, StoreOptions, UnknownEvents},
     query::{
         ByKey, Count, ExactlyOne, Exists, First, Fits, FitsSchema, One, OneByKey, Predicate, Query, Row, RowCount,
-        RowRef, Select, SqlQuery, SqlShape,
+        RowRef, Select, SqlQuery, SqlShape, TableReads,
     },
     registry::{
         Clear, DeleteStore, Evict, Get, LoadContext, OpenOptions, Preload, RegistryBuilder, RegistryStats,

@@ -12,8 +12,9 @@ pub use crate::{
     materialize::{TableOf, Which},
     options::StoreOptions,
     query::{
-        ByKey, EachRow, ExactlyOne, Fits, FitsSchema, Origin, Params, Predicate, Query, Reads, Row, RowRef, Select,
-        SqlQuery, SqlShape, Statement, assert_row,
+        ByKey, EachRow, ExactlyOne, Fits, FitsSchema, Origin, Params, Predicate, Query, Reads, ResultColumn, Row,
+        RowRef, Select, SqlQuery, SqlShape, Statement, TableReads, assert_count, assert_parameter, assert_result,
+        assert_row,
     },
     registry::LoadContext,
     schema::{HasTable, Materializer, StoreSchema},
@@ -24,8 +25,9 @@ pub use crate::{
         assert_reference,
     },
     value::{
-        ColumnType, ColumnValue, Encoded, IntoValue, NotNull, Value, ValueError, ValueRef, assert_newtype, bind,
-        not_a_variant, text,
+        ColumnType, ColumnValue, Encoded, IntoValue, NotNull, Storage, Value, ValueError, ValueRef, assert_newtype,
+        bind, not_a_variant, text,
     },
 };
+pub use larder_macros::{collect_tables, define_queries};
 pub use serde;

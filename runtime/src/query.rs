@@ -1,6 +1,7 @@
 //! Typed queries: by key, filter, order, limit, count, first, one; raw SQL for the rest; tuples of queries on one snapshot.
 
 mod by_key;
+mod checked;
 mod fits;
 mod literal;
 mod logic;
@@ -16,6 +17,9 @@ mod tuple;
 
 pub use by_key::{ByKey, OneByKey};
 pub(crate) use by_key::{MAX_KEY, key_params};
+pub use checked::TableReads;
+#[doc(hidden)]
+pub use checked::{ResultColumn, assert_count, assert_parameter, assert_result};
 pub use fits::{Fits, FitsSchema};
 pub(crate) use predicate::Comparison;
 pub use predicate::Predicate;

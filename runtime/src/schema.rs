@@ -3,7 +3,7 @@
 use crate::{
     event::{Event, EventContext},
     materialize::{MaterializeResult, Tables},
-    table::TableSchema,
+    table::{ColumnSchema, TableSchema},
 };
 
 mod fingerprint;
@@ -24,6 +24,10 @@ pub trait StoreSchema: Sized + Send + Sync + 'static {
 
     /// Raised when the tables must be rebuilt for a reason that the schema does not show, such as a changed helper of a materializer.
     const VERSION: u32;
+
+    /// Tables and their columns, where they are needed while compiling.
+    #[doc(hidden)]
+    const __TABLES: &'static [(&'static str, &'static [ColumnSchema])] = &[];
 
     /// The tables, parents before the tables that reference them.
     fn tables() -> Vec<&'static TableSchema>;

@@ -49,6 +49,10 @@ pub trait Table: Row {
     #[doc(hidden)]
     const __KEY: &'static str;
 
+    /// The columns, where they are needed while compiling.
+    #[doc(hidden)]
+    const __COLUMNS: &'static [ColumnSchema] = &[];
+
     /// The table's name, columns, keys, indexes and references.
     fn schema() -> &'static TableSchema;
 

@@ -21,7 +21,7 @@ pub(crate) fn definition(definition: &Definition) -> TokenStream {
     let adapter_trait = definition.krate.private_at(adapter.span());
     let adapter = quote_spanned!(adapter.span()=> fn __adapter() -> impl #adapter_trait::Adapter { #adapter });
     let singleton = singleton(&private, definition);
-    let queries = query::queries(&definition.krate, ident, &definition.queries);
+    let queries = query::relayed(definition);
     let hidden = hidden(&quote! {
         #[automatically_derived]
         #[diagnostic::do_not_recommend]

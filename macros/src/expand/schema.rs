@@ -5,7 +5,7 @@ use quote::{quote, quote_spanned};
 use syn::{Ident, Type, spanned::Spanned};
 
 use super::hidden;
-use crate::model::Schema;
+use crate::{model::Schema, relay};
 
 /// Prints a schema.
 pub(crate) fn schema(schema: &Schema) -> TokenStream {
@@ -28,12 +28,19 @@ pub(crate) fn schema(schema: &Schema) -> TokenStream {
         let (own, here) = (table_in(schema, table), schema.krate.private_at(table.span()));
         quote_spanned!(table.span()=> const _: () = #here::assert_new_table(&[#(#before::__TABLE),*], #own::__TABLE);)
     });
-    hidden(&quote! {
+    let columns = tables.iter().map(|table| {
+        let own = table_in(schema, table);
+        quote_spanned!(table.span()=> (#own::__TABLE, #own::__TABLE_COLUMNS))
+    });
+    let relay = relay::schema(&schema.krate, ident, &schema.vis, tables);
+    let hidden = hidden(&quote! {
         #[automatically_derived]
         #[diagnostic::do_not_recommend]
         impl #private::StoreSchema for #ident {
             type Event = #events;
             const VERSION: ::core::primitive::u32 = #version;
+            const __TABLES: &'static [(&'static ::core::primitive::str, &'static [#private::ColumnSchema])] =
+                &[#(#columns),*];
 
             fn tables() -> ::std::vec::Vec<&'static #private::TableSchema> {
                 ::std::vec![#(#entries),*]
@@ -42,7 +49,8 @@ pub(crate) fn schema(schema: &Schema) -> TokenStream {
 
         #(#has_table)*
         #(#names)*
-    })
+    });
+    quote!(#hidden #relay)
 }
 
 /// The schema's name at the place of a table: rustc blames the tokens of the Self type, and the mistake is in the table.

@@ -8,6 +8,8 @@ use super::hidden;
 use crate::{
     keys::Crate,
     model::{Column, OnDelete, Reference, RowStruct, Table},
+    relay::{Known, relay},
+    sql::TableShape,
 };
 
 /// Prints a table.
@@ -18,7 +20,9 @@ pub(crate) fn table(table: &Table) -> TokenStream {
     let table_impl = table_impl(table);
     let references = references(table);
     let assertions = assertions(table);
-    hidden(&quote!(#constants #queries #row #table_impl #references #assertions))
+    let hidden = hidden(&quote!(#constants #queries #row #table_impl #references #assertions));
+    let relay = relay(&table.ident, &table.vis, &Known::Tables(vec![TableShape::of(table)]));
+    quote!(#hidden #relay)
 }
 
 /// Prints a row.
@@ -77,6 +81,11 @@ fn row_impl(krate: &Crate, ident: &Ident, columns: &[Column]) -> TokenStream {
     let private = krate.private();
     let type_name = ident.to_string();
     let names = columns.iter().map(|column| &column.name);
+    let types = columns.iter().map(|column| {
+        let ty = &column.ty;
+        let here = krate.private_at(ty.span());
+        quote_spanned!(ty.span()=> <#ty as #here::ColumnValue>::TYPE)
+    });
     let fields = columns.iter().enumerate().map(|(index, column)| {
         let (field, ty) = (&column.ident, &column.ty);
         let here = krate.private_at(ty.span());
@@ -89,6 +98,7 @@ fn row_impl(krate: &Crate, ident: &Ident, columns: &[Column]) -> TokenStream {
         impl #private::Row for #ident {
             const NAME: &'static ::core::primitive::str = #type_name;
             const COLUMNS: &'static [&'static ::core::primitive::str] = &[#(#names),*];
+            const __TYPES: &'static [#private::ColumnType] = &[#(#types),*];
 
             fn decode(__row: &#private::RowRef<'_>) -> ::core::result::Result<Self, #private::QueryErrorKind> {
                 ::core::result::Result::Ok(Self { #(#fields),* })
@@ -103,7 +113,7 @@ fn table_impl(table: &Table) -> TokenStream {
     let name = &table.name;
     let key = key_type(table);
     let key_name = table.primary_key().next().map_or("", |(_, column)| column.name.as_str());
-    let schema = schema(table);
+    let (columns, schema) = (columns(table), schema(table));
     let values = table.columns.iter().map(|column| {
         let (field, ty) = (&column.ident, &column.ty);
         let here = table.krate.private_at(ty.span());
@@ -118,6 +128,7 @@ fn table_impl(table: &Table) -> TokenStream {
 
             const __NAME: &'static ::core::primitive::str = #name;
             const __KEY: &'static ::core::primitive::str = #key_name;
+            const __COLUMNS: &'static [#private::ColumnSchema] = &[#(#columns),*];
 
             fn schema() -> &'static #private::TableSchema {
                 static __SCHEMA: #private::TableSchema = #schema;
@@ -144,10 +155,9 @@ fn key_type(table: &Table) -> TokenStream {
     }
 }
 
-fn schema(table: &Table) -> TokenStream {
+fn columns(table: &Table) -> Vec<TokenStream> {
     let private = table.krate.private();
-    let (name, type_name) = (&table.name, table.ident.to_string());
-    let columns = table.columns.iter().map(|column| {
+    let column = |column: &Column| {
         let (name, ty) = (&column.name, &column.ty);
         let default = match &column.default {
             Some(default) => {
@@ -158,7 +168,14 @@ fn schema(table: &Table) -> TokenStream {
         };
         let ty = column_type(table, ty);
         quote!(#private::ColumnSchema { name: #name, ty: #ty, default: #default })
-    });
+    };
+    table.columns.iter().map(column).collect()
+}
+
+fn schema(table: &Table) -> TokenStream {
+    let private = table.krate.private();
+    let (name, type_name) = (&table.name, table.ident.to_string());
+    let ident = &table.ident;
     let primary_key = table.primary_key().map(|(at, _)| at);
     let unique = table.unique.iter().map(|fields| {
         let positions = table.positions(fields);
@@ -178,7 +195,7 @@ fn schema(table: &Table) -> TokenStream {
         #private::TableSchema {
             name: #name,
             type_name: #type_name,
-            columns: &[#(#columns),*],
+            columns: <#ident as #private::Table>::__COLUMNS,
             primary_key: &[#(#primary_key),*],
             unique: &[#(#unique),*],
             indexes: &[#(#indexes),*],

@@ -2,18 +2,14 @@
 
 use proc_macro2::TokenTree;
 use syn::{
-    Attribute, FnArg, GenericArgument, Ident, LitStr, Pat, PathArguments, Token, Type, Visibility, parenthesized,
-    parse::ParseStream, punctuated::Punctuated,
+    Attribute, FnArg, Ident, LitStr, Pat, Token, Type, Visibility, parenthesized, parse::ParseStream,
+    punctuated::Punctuated,
 };
 
-use crate::{
-    errors::Errors,
-    message,
-    model::{QueryFn, Shape},
-};
+use crate::{errors::Errors, message, model::QueryFn};
 
 /// Reads all queries; a wrong one is reported and skipped.
-pub(super) fn queries(content: ParseStream<'_>, errors: &mut Errors) -> Vec<QueryFn> {
+pub(crate) fn queries(content: ParseStream<'_>, errors: &mut Errors) -> Vec<QueryFn> {
     let mut queries = Vec::new();
     while !content.is_empty() {
         match query(content, errors) {
@@ -29,7 +25,10 @@ pub(super) fn queries(content: ParseStream<'_>, errors: &mut Errors) -> Vec<Quer
 
 fn query(content: ParseStream<'_>, errors: &mut Errors) -> syn::Result<QueryFn> {
     let refuse = |error: syn::Error| syn::Error::new(error.span(), message::not_a_query());
-    let attributes = content.call(Attribute::parse_outer)?;
+    let mut attributes = content.call(Attribute::parse_outer)?;
+    let count = attributes.len();
+    attributes.retain(|attribute| !attribute.path().is_ident("indexed"));
+    let indexed = attributes.len() < count;
     let vis: Visibility = content.parse().map_err(refuse)?;
     if content.peek(Token![async]) || content.peek(Token![const]) || content.peek(Token![unsafe]) {
         return Err(syn::Error::new(content.span(), message::query_modifier()));
@@ -53,7 +52,7 @@ fn query(content: ParseStream<'_>, errors: &mut Errors) -> syn::Result<QueryFn> 
     content.parse::<Token![=]>().map_err(refuse)?;
     let sql: LitStr = content.parse().map_err(refuse)?;
     content.parse::<Token![;]>().map_err(refuse)?;
-    Ok(QueryFn { attributes, vis, ident, parameters, shape: shape(result), sql })
+    Ok(QueryFn { attributes, indexed, vis, ident, parameters, result, sql })
 }
 
 fn parameters(arguments: ParseStream<'_>, errors: &mut Errors) -> syn::Result<Vec<(Ident, Type)>> {
@@ -72,23 +71,6 @@ fn parameters(arguments: ParseStream<'_>, errors: &mut Errors) -> syn::Result<Ve
         }
     }
     Ok(parameters)
-}
-
-/// `Vec<T>`, `Option<T>`, or anything else, which is exactly one.
-fn shape(result: Type) -> Shape {
-    if let Type::Path(path) = &result
-        && let Some(last) = path.path.segments.last()
-        && let PathArguments::AngleBracketed(arguments) = &last.arguments
-        && let (1, Some(GenericArgument::Type(row))) = (arguments.args.len(), arguments.args.first())
-    {
-        if last.ident == "Vec" {
-            return Shape::Many(row.clone());
-        }
-        if last.ident == "Option" {
-            return Shape::Optional(row.clone());
-        }
-    }
-    Shape::One(result)
 }
 
 /// Passes over the rest of a query that could not be read.

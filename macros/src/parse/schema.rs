@@ -41,7 +41,14 @@ pub(crate) fn schema(input: &DeriveInput, errors: &mut Errors) -> Option<Schema>
     if !events_were_tried {
         errors.at(&input.ident, message::no_events(&input.ident));
     }
-    Some(Schema { krate: Crate::new(krate), ident: input.ident.clone(), events: events?, tables, version })
+    Some(Schema {
+        krate: Crate::new(krate),
+        vis: input.vis.clone(),
+        ident: input.ident.clone(),
+        events: events?,
+        tables,
+        version,
+    })
 }
 
 /// The events as far as they could be read, for the stub.

@@ -270,12 +270,12 @@ fn a_query_in_a_materializer_sees_what_the_event_wrote_and_is_the_same_for_every
     tables.insert(person("ann", 1)).expect("inserts");
     assert_eq!(tables.query((Person::by_key("ann"), Task::all().count())), Ok((Some(person("ann", 1)), 0)));
     let raw = &mut tables.raw;
-    let random = SqlQuery::<(), Vec<i64>>::__new("SELECT random()", Vec::new()).__run(raw);
+    let random = SqlQuery::<(), Vec<i64>>::__new("SELECT random()", &[], Vec::new()).__run(raw);
     assert!(matches!(random, Err(QueryErrorKind::Sql { .. })), "{random:?}");
     let count = format!("SELECT count(*) FROM {} WHERE number = :number", Person::schema().name);
     let count: &'static str = count.leak();
     let number = vec![("number", Ok(Value::Integer(1)))];
-    assert_eq!(SqlQuery::<(), crate::ExactlyOne<i64>>::__new(count, number).__run(raw), Ok(1));
-    let write = SqlQuery::<(), Vec<i64>>::__new("DELETE FROM people RETURNING number", Vec::new()).__run(raw);
+    assert_eq!(SqlQuery::<(), crate::ExactlyOne<i64>>::__new(count, &[], number).__run(raw), Ok(1));
+    let write = SqlQuery::<(), Vec<i64>>::__new("DELETE FROM people RETURNING number", &[], Vec::new()).__run(raw);
     assert!(write.is_err());
 }

@@ -2,7 +2,7 @@
 
 use crate::{
     error::QueryErrorKind,
-    value::{ColumnValue, Value, ValueError, ValueRef},
+    value::{ColumnType, ColumnValue, Value, ValueError, ValueRef},
 };
 
 mod scalars;
@@ -19,6 +19,10 @@ pub trait Row: Sized + Send + Sync + 'static {
 
     /// The columns by name, in the order in which [`decode`](Self::decode) asks for them; empty when it asks by position.
     const COLUMNS: &'static [&'static str];
+
+    /// What the columns are, in that order; empty where it is not known. Queries in SQL are checked against it while compiling.
+    #[doc(hidden)]
+    const __TYPES: &'static [ColumnType] = &[];
 
     /// Reads the row's columns: the nth is the nth of [`COLUMNS`](Self::COLUMNS), or of the statement.
     ///

@@ -2,7 +2,7 @@
 
 use std::{fmt, marker::PhantomData};
 
-use super::{EachRow, Origin, Params, Query, Reads, Row, Statement, run};
+use super::{EachRow, Origin, Params, Query, Reads, Row, Statement, TableReads, run};
 use crate::{
     error::QueryErrorKind,
     value::{Value, ValueError, ValueRef},
@@ -14,6 +14,7 @@ use crate::{
 #[must_use = "a query does nothing until it is asked of a store"]
 pub struct SqlQuery<D, S> {
     sql: &'static str,
+    reads: &'static [TableReads],
     params: Vec<(&'static str, Result<Value, ValueError>)>,
     types: PhantomData<fn() -> (D, S)>,
 }
@@ -70,8 +71,17 @@ impl<T: Row> SqlShape for ExactlyOne<T> {
 impl<D, S> SqlQuery<D, S> {
     /// A query with named parameters; for generated code.
     #[doc(hidden)]
-    pub fn __new(sql: &'static str, params: Vec<(&'static str, Result<Value, ValueError>)>) -> Self {
-        Self { sql, params, types: PhantomData }
+    pub fn __new(
+        sql: &'static str,
+        reads: &'static [TableReads],
+        params: Vec<(&'static str, Result<Value, ValueError>)>,
+    ) -> Self {
+        Self { sql, reads, params, types: PhantomData }
+    }
+
+    /// The tables and columns that SQLite reads for it, known since the app was compiled.
+    pub fn reads(&self) -> &'static [TableReads] {
+        self.reads
     }
 }
 
@@ -99,7 +109,7 @@ impl<D: 'static, S: SqlShape> Query for SqlQuery<D, S> {
 
 impl<D, S> Clone for SqlQuery<D, S> {
     fn clone(&self) -> Self {
-        Self { sql: self.sql, params: self.params.clone(), types: PhantomData }
+        Self { sql: self.sql, reads: self.reads, params: self.params.clone(), types: PhantomData }
     }
 }
 

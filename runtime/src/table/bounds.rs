@@ -1,6 +1,6 @@
 //! What must hold between the columns of tables, said once per table by generated code so that the compiler can say what is wrong.
 
-use super::{Table, TableSchema};
+use super::{ColumnSchema, Table, TableSchema};
 use crate::value::{ColumnType, Storage};
 
 /// A type that can hold a reference to a row whose primary key is `K`.
@@ -40,6 +40,9 @@ pub trait TableIn<S>: Table {
 
     /// The SQL name.
     const __TABLE: &'static str = Self::__NAME;
+
+    /// [`Table::__COLUMNS`]
+    const __TABLE_COLUMNS: &'static [ColumnSchema] = Self::__COLUMNS;
 }
 
 /// For generated code.

@@ -43,11 +43,6 @@ pub(crate) struct Load {
     pub(crate) cards: i64,
 }
 
-#[derive(Row, Clone, Debug, PartialEq)]
-pub(crate) struct Misnamed {
-    pub(crate) count: i64,
-}
-
 #[derive(Event, Clone, Debug, PartialEq)]
 pub(crate) enum BoardEvent {
     #[event(name = "v1.CardAdded")]
@@ -117,12 +112,6 @@ define_store! {
             pub(crate) fn only() -> Card = "SELECT * FROM cards";
             /// Number and lane.
             pub(crate) fn pairs() -> Vec<(i64, Lane)> = "SELECT number, lane FROM cards ORDER BY number";
-            /// A column that the row type does not know.
-            pub(crate) fn misnamed() -> Vec<Misnamed> = "SELECT count(*) AS cards FROM cards";
-            /// larder's own table.
-            pub(crate) fn hidden() -> Vec<i64> = "SELECT count(*) FROM larder_events";
-            /// A statement that writes.
-            pub(crate) fn writes() -> Vec<i64> = "DELETE FROM cards RETURNING number";
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Typed queries and SQL queries through a store.
 
-use larder::{Predicate, QueryErrorKind, prelude::*};
+use larder::{Predicate, QueryErrorKind, SqlQuery, prelude::*};
 
 use crate::board::{BoardEvent, BoardStore, Card, Lane, Load, Remark, added, board, card};
 
@@ -97,6 +97,16 @@ async fn rows_are_ordered_cut_counted_and_chosen() {
     assert_eq!(all, Ok((5, remarks, 5)));
 }
 
+#[derive(Row, Clone, Debug, PartialEq)]
+struct Misnamed {
+    count: i64,
+}
+
+/// SQL that did not go through `queries { .. }`, where the compiler would have refused it.
+fn unchecked<T: Row>(sql: &'static str) -> SqlQuery<BoardStore, Vec<T>> {
+    SqlQuery::__new(sql, &[], Vec::new())
+}
+
 #[tokio::test]
 async fn sql_becomes_rows_by_name_and_tuples_by_position() {
     let store = filled().await;
@@ -110,16 +120,17 @@ async fn sql_becomes_rows_by_name_and_tuples_by_position() {
     assert_eq!(store.query(BoardStore::pairs()).map(|pairs| pairs[2]), Ok((3, Lane::InWork)));
     let only = store.query(BoardStore::only()).unwrap_err();
     assert!(matches!(only.kind(), QueryErrorKind::NotOne { .. }), "{only}");
-    let misnamed = store.query(BoardStore::misnamed()).expect_err("no such column").to_string();
+    let misnamed: SqlQuery<_, Vec<Misnamed>> = unchecked("SELECT count(*) AS cards FROM cards");
+    let misnamed = store.query(misnamed).expect_err("no such column").to_string();
     assert!(misnamed.contains("`Misnamed` needs a column `count`") && misnamed.contains("has `cards`"), "{misnamed}");
 }
 
 #[tokio::test]
 async fn sql_of_a_query_reads_the_schema_s_tables_only() {
     let store = filled().await;
-    let hidden = store.query(BoardStore::hidden()).expect_err("refused").to_string();
+    let hidden = store.query(unchecked::<i64>("SELECT count(*) FROM larder_events")).expect_err("refused").to_string();
     assert!(hidden.contains("table `larder_events` is not one of the schema's"), "{hidden}");
-    let writes = store.query(BoardStore::writes()).expect_err("refused").to_string();
+    let writes = store.query(unchecked::<i64>("DELETE FROM cards RETURNING number")).expect_err("refused").to_string();
     assert!(writes.contains("cannot change table `cards`"), "{writes}");
     assert_eq!(store.query(Card::all().count()), Ok(5));
 }

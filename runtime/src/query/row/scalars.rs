@@ -6,7 +6,7 @@ use super::{Row, RowRef};
 use crate::{
     Timestamp, Uuid,
     error::QueryErrorKind,
-    value::{Json, NotNull},
+    value::{ColumnType, ColumnValue, Json, NotNull},
 };
 
 macro_rules! scalars {
@@ -14,6 +14,7 @@ macro_rules! scalars {
         impl<$($parameter)*> Row for $type {
             const NAME: &'static str = $name;
             const COLUMNS: &'static [&'static str] = &[];
+            const __TYPES: &'static [ColumnType] = &[<Self as ColumnValue>::TYPE];
 
             fn decode(row: &RowRef<'_>) -> Result<Self, QueryErrorKind> {
                 row.get(Self::NAME, 0)

@@ -1,13 +1,17 @@
 //! A tuple of column values as a row, by position.
 
 use super::{Row, RowRef};
-use crate::{error::QueryErrorKind, value::ColumnValue};
+use crate::{
+    error::QueryErrorKind,
+    value::{ColumnType, ColumnValue},
+};
 
 macro_rules! tuples {
     ($(($($value:ident $index:literal),+)),+ $(,)?) => {$(
         impl<$($value: ColumnValue),+> Row for ($($value,)+) {
             const NAME: &'static str = "a tuple";
             const COLUMNS: &'static [&'static str] = &[];
+            const __TYPES: &'static [ColumnType] = &[$($value::TYPE),+];
 
             fn decode(row: &RowRef<'_>) -> Result<Self, QueryErrorKind> {
                 Ok(($(row.get::<$value>(Self::NAME, $index)?,)+))

@@ -1,0 +1,64 @@
+//! What is said of the SQL of queries.
+
+use std::fmt::Display;
+
+pub(crate) fn sql_is_wrong(
+    query: &impl Display,
+    text: &str,
+    meant: Option<&str>,
+    known: Option<Vec<String>>,
+    place: &impl Display,
+) -> String {
+    let help = match (meant, known) {
+        (Some(meant), _) => format!("; did you mean `{meant}`?"),
+        (None, Some(known)) if !known.is_empty() => format!("; there are {}", known.join(", ")),
+        _ => String::new(),
+    };
+    format!("in the SQL of `{query}`: {text}{help}\nat {place}")
+}
+
+pub(crate) fn sql_is_no_read(query: &impl Display, refused: &str) -> String {
+    format!("query `{query}` must only read the schema's tables, and {refused}; to change tables, commit an event")
+}
+
+pub(crate) fn sql_is_several(query: &impl Display) -> String {
+    format!("query `{query}` is several statements; write one, and a query for each other")
+}
+
+pub(crate) fn sql_without_result(query: &impl Display) -> String {
+    format!("the SQL of `{query}` is no query; write `SELECT ..`")
+}
+
+pub(crate) fn sql_scans(query: &impl Display, table: &str) -> String {
+    format!(
+        "query `{query}` is `#[indexed]`, and SQLite reads all rows of `{table}` for it; add an index on what it filters by \
+         with `#[table(index(..))]`, filter by a key, or remove `#[indexed]`"
+    )
+}
+
+pub(crate) fn sql_parameter_without_name(query: &impl Display, place: &impl Display) -> String {
+    format!("in the SQL of `{query}`: a parameter is written `:name`, after the function's parameter\nat {place}")
+}
+
+pub(crate) fn sql_parameter_undeclared(
+    query: &impl Display,
+    name: &str,
+    meant: Option<&str>,
+    place: &impl Display,
+) -> String {
+    let help = match meant {
+        Some(meant) => format!("did you mean `:{meant}`?"),
+        None => format!("add it: `fn {query}({name}: ..)`"),
+    };
+    format!("in the SQL of `{query}`: `:{name}` is not a parameter of the function; {help}\nat {place}")
+}
+
+pub(crate) fn sql_parameter_unused(name: &impl Display) -> String {
+    format!("parameter `{name}` is not in the SQL; use `:{name}` there, or remove it")
+}
+
+pub(crate) fn sql_schema_has_no_path() -> String {
+    "queries are checked against the schema's tables, which are found by its name; name the schema by a path, such as \
+     `schema: WorkspaceSchema`"
+        .to_owned()
+}

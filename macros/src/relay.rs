@@ -1,0 +1,162 @@
+//! How a schema's tables come to `define_store!`: a derive leaves a macro under its type's own name, and that passes on what it knows.
+//!
+//! A macro has a namespace of its own, so whoever imports the type has the macro, too. `Issue! { (then) rest }` becomes
+//! `then! { { issues' tokens } rest }`. `#[derive(StoreSchema)]` calls the macros of its tables one after the other, where their paths are
+//! known, and leaves a macro with all of them; `define_store!` calls that one with its queries.
+
+use proc_macro2::{Ident, TokenStream};
+use quote::{format_ident, quote};
+use syn::{
+    Path, Token, Type, Visibility, braced, parenthesized,
+    parse::{Parse, ParseStream},
+    punctuated::Punctuated,
+};
+
+use crate::{keys::Crate, sql::TableShape, tokens};
+
+/// What is known of a table or a schema.
+#[derive(Clone)]
+pub(crate) enum Known {
+    /// Its tables.
+    Tables(Vec<TableShape>),
+    /// Nothing: it has errors, which are reported where it stands.
+    Broken,
+}
+
+/// Prints the macro of a type.
+pub(crate) fn relay(ident: &Ident, vis: &Visibility, known: &Known) -> TokenStream {
+    let known = print(known);
+    let name = format_ident!("__larder_{}_{:016x}", ident, place(ident));
+    // Only an exported macro may be imported from outside the crate, and only a public type needs that.
+    let export = matches!(vis, Visibility::Public(_)).then(|| quote!(#[macro_export]));
+    quote! {
+        #[doc(hidden)]
+        #[allow(unused_macros, non_local_definitions)]
+        #export
+        macro_rules! #name {
+            (($($then:tt)*) $($rest:tt)*) => { $($then)* ! { { #known } $($rest)* } };
+        }
+        #[doc(hidden)]
+        #[allow(unused_imports, unreachable_pub)]
+        #vis use #name as #ident;
+    }
+}
+
+fn print(known: &Known) -> TokenStream {
+    match known {
+        Known::Tables(tables) => quote!(tables { #(#tables),* }),
+        Known::Broken => quote!(broken),
+    }
+}
+
+/// Where the type stands: types of one name in one crate differ in it.
+fn place(ident: &Ident) -> u64 {
+    let mut text = ident.to_string();
+    if proc_macro::is_available() {
+        let span = ident.span().unwrap();
+        text = format!("{text} {:?} {} {}", span.file(), span.line(), span.column());
+    }
+    tokens::hash(quote!(#text))
+}
+
+/// Prints a schema's way to its tables.
+pub(crate) fn schema(krate: &Crate, ident: &Ident, vis: &Visibility, tables: &[Type]) -> TokenStream {
+    let paths: Option<Vec<&Path>> = tables.iter().map(path).collect();
+    match paths {
+        Some(paths) => Collect {
+            found: Vec::new(),
+            next: paths.into_iter().cloned().collect(),
+            krate: krate.clone(),
+            ident: ident.clone(),
+            vis: vis.clone(),
+        }
+        .step(),
+        // Not the name of a struct, which the compiler says.
+        None => relay(ident, vis, &Known::Broken),
+    }
+}
+
+/// The path of a type that can have a macro of its name.
+pub(crate) fn path(ty: &Type) -> Option<&Path> {
+    match ty {
+        Type::Path(path) if path.qself.is_none() && path.path.segments.iter().all(|part| part.arguments.is_empty()) => {
+            Some(&path.path)
+        }
+        Type::Group(group) => self::path(&group.elem),
+        _ => None,
+    }
+}
+
+/// A schema on its way from table to table.
+struct Collect {
+    found: Vec<TableShape>,
+    next: Vec<Path>,
+    krate: Crate,
+    ident: Ident,
+    vis: Visibility,
+}
+
+impl Collect {
+    /// Asks the next table, or leaves the schema's own macro.
+    fn step(mut self) -> TokenStream {
+        if self.next.is_empty() {
+            return relay(&self.ident, &self.vis, &Known::Tables(self.found));
+        }
+        let asked = self.next.remove(0);
+        let Self { found, next, krate, ident, vis } = &self;
+        let private = krate.private();
+        quote!(#asked! { (#private::collect_tables) { #(#found),* } (#(#next),*) (#krate) (#ident) (#vis) })
+    }
+}
+
+/// `collect_tables!`: what a table answered, and the rest of the way.
+pub(crate) fn collect(input: TokenStream) -> syn::Result<TokenStream> {
+    let Answer { known, collect } = syn::parse2(input)?;
+    Ok(match known {
+        Known::Broken => relay(&collect.ident, &collect.vis, &Known::Broken),
+        Known::Tables(tables) => Collect { found: [collect.found, tables].concat(), ..collect }.step(),
+    })
+}
+
+struct Answer {
+    known: Known,
+    collect: Collect,
+}
+
+impl Parse for Answer {
+    fn parse(input: ParseStream<'_>) -> syn::Result<Self> {
+        let known = input.parse()?;
+        let (found, next, krate, ident, vis);
+        braced!(found in input);
+        parenthesized!(next in input);
+        parenthesized!(krate in input);
+        parenthesized!(ident in input);
+        parenthesized!(vis in input);
+        let collect = Collect {
+            found: tables(&found)?,
+            next: Punctuated::<Path, Token![,]>::parse_terminated(&next)?.into_iter().collect(),
+            krate: Crate::new(Some(krate.parse()?)),
+            ident: ident.parse()?,
+            vis: vis.parse()?,
+        };
+        Ok(Self { known, collect })
+    }
+}
+
+impl Parse for Known {
+    fn parse(input: ParseStream<'_>) -> syn::Result<Self> {
+        let content;
+        braced!(content in input);
+        let word: Ident = content.parse()?;
+        if word != "tables" {
+            return Ok(Self::Broken);
+        }
+        let list;
+        braced!(list in content);
+        tables(&list).map(Self::Tables)
+    }
+}
+
+fn tables(input: ParseStream<'_>) -> syn::Result<Vec<TableShape>> {
+    Ok(Punctuated::<TableShape, Token![,]>::parse_terminated(input)?.into_iter().collect())
+}

@@ -1,0 +1,14 @@
+//! SQL of `queries { .. }`, checked while the app is compiled: by real SQLite, on the tables of the schema.
+
+mod check;
+mod database;
+mod observe;
+mod parameters;
+mod place;
+mod shape;
+mod words;
+
+pub(crate) use check::{Checked, Complaint, ResultColumn};
+pub(crate) use database::Database;
+pub(crate) use parameters::{Bound, Parameter};
+pub(crate) use shape::{Storage, TableShape};

@@ -1,0 +1,128 @@
+//! An empty database with the tables of a schema.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use rusqlite::{
+    Connection,
+    hooks::{AuthAction, AuthContext, Authorization},
+};
+
+use super::TableShape;
+
+/// What a statement reads: table and column, in the order of the first reading.
+pub(crate) type Reads = Vec<(String, String)>;
+
+/// A database in memory, and the tables in it.
+pub(crate) struct Database {
+    pub(crate) sqlite: Connection,
+    pub(crate) tables: Vec<TableShape>,
+}
+
+/// Virtual machine steps after which a statement is given up: it may never end.
+const STEPS: i32 = 1_000_000;
+
+const DDL: &str = "it changes what tables there are";
+
+/// What SQLite asked leave for while it prepared a statement.
+#[derive(Default)]
+pub(crate) struct Asked {
+    pub(crate) reads: Reads,
+    /// What a query may not do, in words.
+    pub(crate) refused: Option<String>,
+}
+
+impl Database {
+    /// Makes the tables.
+    ///
+    /// A column's declared type ends in a mark that tells which column it is: SQLite gives it back for a column of a result that is
+    /// one of a table's, through subqueries and views. All tables are `WITHOUT ROWID`, so that `rowid` is no name.
+    pub(crate) fn new(tables: Vec<TableShape>) -> rusqlite::Result<Self> {
+        let mut sqlite = Connection::open_in_memory()?;
+        for (at, table) in tables.iter().enumerate() {
+            sqlite.execute_batch(&ddl(at, table))?;
+        }
+        sqlite.progress_handler(STEPS, Some(|| true))?;
+        Ok(Self { sqlite, tables })
+    }
+
+    /// Prepares a statement and gives what SQLite asked for.
+    pub(crate) fn prepare(&mut self, sql: &str) -> (Asked, rusqlite::Result<()>) {
+        let asked = Arc::new(Mutex::new(Asked::default()));
+        let noted = Arc::clone(&asked);
+        let ask = move |context: AuthContext<'_>| {
+            let mut asked = noted.lock().unwrap_or_else(PoisonError::into_inner);
+            asked.note(context.action);
+            // Refusing would give SQLite's words "not authorized" instead of a reason.
+            Authorization::Allow
+        };
+        let hooked = self.sqlite.authorizer(Some(ask));
+        let prepared = hooked.and_then(|()| self.sqlite.prepare(sql).map(drop));
+        let unhooked = self.sqlite.authorizer(None::<fn(AuthContext<'_>) -> Authorization>);
+        let asked = std::mem::take(&mut *asked.lock().unwrap_or_else(PoisonError::into_inner));
+        (asked, prepared.and(unhooked))
+    }
+
+    /// The column that a declared type is the mark of.
+    pub(crate) fn marked(&self, declared: &str) -> Option<(usize, usize)> {
+        let (_, mark) = declared.rsplit_once("larder_")?;
+        let (table, column) = mark.split_once('_')?;
+        let found: (usize, usize) = (table.parse().ok()?, column.parse().ok()?);
+        self.tables.get(found.0)?.columns.get(found.1).map(|_| found)
+    }
+}
+
+impl Asked {
+    fn note(&mut self, action: AuthAction<'_>) {
+        let refused = match action {
+            AuthAction::Select | AuthAction::Recursive | AuthAction::Function { .. } => return,
+            AuthAction::Read { table_name, .. } if table_name.starts_with("sqlite_") => {
+                format!("it reads `{table_name}`, which is no table of the schema")
+            }
+            AuthAction::Read { table_name, column_name } => {
+                let read = (table_name.to_owned(), column_name.to_owned());
+                if !self.reads.contains(&read) {
+                    self.reads.push(read);
+                }
+                return;
+            }
+            // How DDL begins.
+            AuthAction::Insert { table_name } if table_name.starts_with("sqlite_") => DDL.to_owned(),
+            AuthAction::Insert { table_name } => format!("it inserts into `{table_name}`"),
+            AuthAction::Update { table_name, .. } => format!("it updates `{table_name}`"),
+            AuthAction::Delete { table_name } => format!("it deletes from `{table_name}`"),
+            AuthAction::Pragma { pragma_name, .. } => format!("it runs `PRAGMA {pragma_name}`"),
+            AuthAction::Attach { .. } | AuthAction::Detach { .. } => "it attaches or detaches a database".to_owned(),
+            AuthAction::Transaction { .. } | AuthAction::Savepoint { .. } => {
+                "it begins or ends a transaction".to_owned()
+            }
+            _ => DDL.to_owned(),
+        };
+        self.refused.get_or_insert(refused);
+    }
+}
+
+fn ddl(at: usize, table: &TableShape) -> String {
+    let mut parts: Vec<String> = Vec::new();
+    for (place, column) in table.columns.iter().enumerate() {
+        let null = if column.nullable { "" } else { " NOT NULL" };
+        parts.push(format!("{} {} larder_{at}_{place}{null}", quote(&column.name), column.storage.sql()));
+    }
+    let names = |places: &[usize]| {
+        let names: Vec<_> =
+            places.iter().filter_map(|at| table.columns.get(*at)).map(|column| quote(&column.name)).collect();
+        names.join(", ")
+    };
+    parts.push(format!("PRIMARY KEY ({})", names(&table.key)));
+    parts.extend(table.unique.iter().map(|places| format!("UNIQUE ({})", names(places))));
+    let name = quote(&table.name);
+    let mut sql = format!("CREATE TABLE {name} ({}) WITHOUT ROWID;", parts.join(", "));
+    for (number, places) in table.indexes.iter().enumerate() {
+        sql.push_str(&format!("CREATE INDEX larder_index_{at}_{number} ON {name} ({});", names(places)));
+    }
+    sql
+}
+
+/// An SQL name in quotes.
+pub(super) fn quote(name: &str) -> String {
+    format!("\"{}\"", name.replace('"', "\"\""))
+}
