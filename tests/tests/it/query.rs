@@ -103,7 +103,7 @@ struct Misnamed {
 }
 
 /// SQL that did not go through `queries { .. }`, where the compiler would have refused it.
-fn unchecked<T: Row>(sql: &'static str) -> SqlQuery<BoardStore, Vec<T>> {
+fn unchecked<T: larder::Row>(sql: &'static str) -> SqlQuery<BoardStore, Vec<T>> {
     SqlQuery::__new(sql, &[], Vec::new())
 }
 
