@@ -4,10 +4,17 @@
 //! `then! { { issues' tokens } rest }`. `#[derive(StoreSchema)]` calls the macros of its tables one after the other, where their paths are
 //! known, and leaves a macro with all of them; `define_store!` calls that one with its queries.
 
+use std::{
+    collections::BTreeMap,
+    sync::{Mutex, PoisonError},
+};
+
 use proc_macro2::{Ident, TokenStream};
 use quote::{format_ident, quote};
 use syn::{
-    Path, Token, Type, Visibility, braced, parenthesized,
+    Path, Token, Type, Visibility, braced,
+    ext::IdentExt,
+    parenthesized,
     parse::{Parse, ParseStream},
     punctuated::Punctuated,
 };
@@ -26,7 +33,7 @@ pub(crate) enum Known {
 /// Prints the macro of a type.
 pub(crate) fn relay(ident: &Ident, vis: &Visibility, known: &Known) -> TokenStream {
     let known = print(known);
-    let name = format_ident!("__larder_{}_{:016x}", ident, place(ident));
+    let name = format_ident!("__larder_{}", unique(ident));
     // Only an exported macro may be imported from outside the crate, and only a public type needs that.
     let export = matches!(vis, Visibility::Public(_)).then(|| quote!(#[macro_export]));
     quote! {
@@ -49,14 +56,19 @@ fn print(known: &Known) -> TokenStream {
     }
 }
 
-/// Where the type stands: types of one name in one crate differ in it.
-fn place(ident: &Ident) -> u64 {
-    let mut text = ident.to_string();
+/// The type's name, made unique in its crate by where it stands, and numbered when a macro of the app makes several there.
+fn unique(ident: &Ident) -> String {
+    static SEEN: Mutex<BTreeMap<u64, usize>> = Mutex::new(BTreeMap::new());
+    let mut place = ident.to_string();
     if proc_macro::is_available() {
         let span = ident.span().unwrap();
-        text = format!("{text} {:?} {} {}", span.file(), span.line(), span.column());
+        place = format!("{place} {:?} {} {}", span.file(), span.line(), span.column());
     }
-    tokens::hash(quote!(#text))
+    let hash = tokens::hash(quote!(#place));
+    let mut seen = SEEN.lock().unwrap_or_else(PoisonError::into_inner);
+    let number = seen.entry(hash).or_default();
+    *number += 1;
+    format!("{}_{hash:016x}_{number}", ident.unraw())
 }
 
 /// Prints a schema's way to its tables.

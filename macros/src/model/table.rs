@@ -8,7 +8,6 @@ use crate::keys::Crate;
 /// A `#[derive(Table)]` struct.
 pub(crate) struct Table {
     pub(crate) krate: Crate,
-    pub(crate) vis: Visibility,
     pub(crate) ident: Ident,
     pub(crate) vis: Visibility,
     pub(crate) name: String,

@@ -52,7 +52,6 @@ pub(crate) fn table(input: &DeriveInput, errors: &mut Errors) -> Option<Table> {
     let (name, name_span) = name_or(name, || snake_case(&bare(&input.ident)), &input.ident);
     Some(Table {
         krate: Crate::new(krate),
-        vis: input.vis.clone(),
         ident: input.ident.clone(),
         vis: input.vis.clone(),
         name,
