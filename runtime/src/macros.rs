@@ -322,4 +322,13 @@ pub use larder_macros::materializer;
 /// A query is a function whose body is SQL. It becomes an associated function of the type that makes a [`SqlQuery`](crate::SqlQuery) to
 /// ask a store of this definition with. Parameters are column types, `&str`, or references to column types; the SQL names them with a
 /// colon. The result is `Vec<T>`, `Option<T>`, or `T` for exactly one row, where `T` is a [`Row`](trait@crate::Row).
+///
+/// The SQL is checked while the app is compiled, by SQLite, on the schema's own tables: one statement that reads, with names that are
+/// there; every parameter declared and used, and of a type with that of the column it is compared with; every column that the row type
+/// asks for, of a type that it takes, and in an `Option` where it can be `NULL`. What cannot be known before there are rows (the type of
+/// an expression that no trial has shown, whether a number fits an `i32`) shows when the query runs, as a
+/// [`QueryError`](crate::QueryError). `#[indexed]` above a query refuses one that reads a table from its first row to its last.
+/// Where the SQL says `column IS NOT NULL`, that column needs no `Option`. All tables are seen without a `rowid`; name the key.
+///
+/// For this the schema and its tables are named by paths, not through a `type` alias: each type brings a hidden macro of its own name.
 pub use larder_macros::define_store;

@@ -19,7 +19,7 @@ pub use by_key::{ByKey, OneByKey};
 pub(crate) use by_key::{MAX_KEY, key_params};
 pub use checked::TableReads;
 #[doc(hidden)]
-pub use checked::{ResultColumn, assert_count, assert_parameter, assert_result};
+pub use checked::{ResultColumn, RowShape, assert_count, assert_parameter, assert_result};
 pub use fits::{Fits, FitsSchema};
 pub(crate) use predicate::Comparison;
 pub use predicate::Predicate;

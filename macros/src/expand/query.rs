@@ -108,7 +108,8 @@ fn function(krate: &Crate, store: &Ident, query: &QueryFn, checked: Option<&Chec
         Shape::One(row) => (quote!(#private::ExactlyOne<#row>), row),
     };
     let here = krate.private_at(row.span());
-    let row_fits = quote_spanned!(row.span()=> #here::assert_row::<#row>(););
+    // Beside a query that was checked, this would be said twice.
+    let row_fits = checked.is_none().then(|| quote_spanned!(row.span()=> #here::assert_row::<#row>();));
     let reads = checked.map(|checked| reads(&private, checked));
     quote! {
         #(#attributes)*
@@ -142,8 +143,17 @@ fn assert(krate: &Crate, schema: &Type, query: &QueryFn, checked: &Checked) -> T
     let columns = checked.columns.iter().map(|column| result_column(&krate.private(), column));
     let parameters = checked.parameters.iter().map(|parameter| assert_parameter(krate, schema, parameter));
     let schema = crate::tokens::at(quote!(#schema), row.span());
-    let result =
-        quote_spanned!(row.span()=> const _: () = #here::assert_result::<#schema, #row>(#name, &[#(#columns),*]););
+    let result = quote_spanned! {row.span()=>
+        const _: () = #here::assert_result::<#schema>(
+            #name,
+            &[#(#columns),*],
+            &#here::RowShape {
+                name: <#row as #here::Row>::NAME,
+                columns: <#row as #here::Row>::COLUMNS,
+                types: <#row as #here::Row>::__TYPES,
+            },
+        );
+    };
     quote!(#result #(#parameters)*)
 }
 
@@ -176,12 +186,13 @@ fn assert_parameter(krate: &Crate, schema: &Type, parameter: &Parameter) -> Toke
     };
     let column = if is_str(ty) { quote!(::std::string::String) } else { quote!(#ty) };
     let (span, here) = (ty.span(), krate.private_at(ty.span()));
+    let given = quote_spanned!(span=> <#column as #here::ColumnValue>::TYPE);
     let schema = crate::tokens::at(quote!(#schema), span);
     let bound = parameter.bound.iter().map(|bound| match bound {
         Bound::Column(table, of) => {
-            quote_spanned!(span=> const _: () = #here::assert_parameter::<#schema, #column>(#name, #table, #of);)
+            quote_spanned!(span=> const _: () = #here::assert_parameter::<#schema>(#name, &#given, #table, #of);)
         }
-        Bound::Count => quote_spanned!(span=> const _: () = #here::assert_count::<#column>(#name);),
+        Bound::Count => quote_spanned!(span=> const _: () = #here::assert_count(#name, &#given);),
     });
     quote!(#(#bound)*)
 }

@@ -2,10 +2,9 @@
 //!
 //! The macro has asked SQLite which column each is; here that column's type is looked up in the schema.
 
-use super::Row;
 use crate::{
     schema::StoreSchema,
-    value::{ColumnType, ColumnValue, Storage},
+    value::{ColumnType, Storage},
 };
 
 /// What a query reads of one table.
@@ -31,14 +30,23 @@ pub struct ResultColumn {
     pub storages: &'static [Storage],
 }
 
+/// What a row type says of itself. Generated code fills it in, so that a type that is none is reported where it is written, once.
+pub struct RowShape {
+    /// `Row::NAME`
+    pub name: &'static str,
+    /// `Row::COLUMNS`
+    pub columns: &'static [&'static str],
+    /// `Row::__TYPES`
+    pub types: &'static [ColumnType],
+}
+
 /// For generated code; runs while compiling.
 #[track_caller]
-pub const fn assert_result<S: StoreSchema, R: Row>(query: &str, columns: &[ResultColumn]) {
-    let types = R::__TYPES;
+pub const fn assert_result<S: StoreSchema>(query: &str, columns: &[ResultColumn], row: &RowShape) {
+    let RowShape { name: _, columns: names, types } = *row;
     if types.is_empty() {
         return;
     }
-    let names = R::COLUMNS;
     if names.is_empty() && types.len() != columns.len() {
         Text::new()
             .add("query `")
@@ -51,14 +59,14 @@ pub const fn assert_result<S: StoreSchema, R: Row>(query: &str, columns: &[Resul
     }
     let mut at = 0;
     while at < types.len() {
-        let column = if names.is_empty() { &columns[at] } else { named::<R>(query, columns, names[at]) };
+        let column = if names.is_empty() { &columns[at] } else { named(query, columns, row.name, names[at]) };
         assert_column::<S>(query, column, &types[at]);
         at += 1;
     }
 }
 
 #[track_caller]
-const fn named<'a, R: Row>(query: &str, columns: &'a [ResultColumn], name: &str) -> &'a ResultColumn {
+const fn named<'a>(query: &str, columns: &'a [ResultColumn], row: &str, name: &str) -> &'a ResultColumn {
     let mut found = None;
     let mut at = 0;
     while at < columns.len() {
@@ -75,7 +83,7 @@ const fn named<'a, R: Row>(query: &str, columns: &'a [ResultColumn], name: &str)
         Some(column) => column,
         None => {
             let mut text = Text::new().add("query `").add(query).add("` has no column `").add(name).add("` for `");
-            text = text.add(R::NAME).add("`; it has ");
+            text = text.add(row).add("`; it has ");
             let mut at = 0;
             while at < columns.len() {
                 text = text.add(if at == 0 { "`" } else { ", `" }).add(columns[at].name).add("`");
@@ -112,21 +120,20 @@ const fn assert_column<S: StoreSchema>(query: &str, column: &ResultColumn, wante
 
 /// For generated code; runs while compiling.
 #[track_caller]
-pub const fn assert_parameter<S: StoreSchema, V: ColumnValue>(name: &str, table: &str, column: &str) {
+pub const fn assert_parameter<S: StoreSchema>(name: &str, given: &ColumnType, table: &str, column: &str) {
     let Some(found) = column_type::<S>(table, column) else { return };
-    let given = V::TYPE;
     if same(given.storage.sql(), found.storage.sql()) || (number(given.storage) && number(found.storage)) {
         return;
     }
-    let text = Text::new().add("parameter `").add(name).add("` is ").kind(&given).add(", and column `").add(column);
+    let text = Text::new().add("parameter `").add(name).add("` is ").kind(given).add(", and column `").add(column);
     text.add("` of `").add(table).add("`, with which it is compared, is ").kind(found).fail();
 }
 
 /// For generated code; runs while compiling.
 #[track_caller]
-pub const fn assert_count<V: ColumnValue>(name: &str) {
-    if !matches!(V::TYPE.storage, Storage::Integer) {
-        let text = Text::new().add("parameter `").add(name).add("` counts rows and is ").kind(&V::TYPE);
+pub const fn assert_count(name: &str, given: &ColumnType) {
+    if !matches!(given.storage, Storage::Integer) {
+        let text = Text::new().add("parameter `").add(name).add("` counts rows and is ").kind(given);
         text.add("; make it an `i64`").fail();
     }
 }

@@ -35,6 +35,7 @@ mod rebuild;
 mod registry;
 mod serialize_panics;
 mod shapes;
+mod sql;
 mod streams;
 mod tidy;
 mod verify;
