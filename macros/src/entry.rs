@@ -3,7 +3,7 @@
 use proc_macro2::TokenStream;
 use syn::DeriveInput;
 
-use crate::{check, errors::Errors, expand, parse, stub};
+use crate::{check, errors::Errors, expand, parse, relay, stub};
 
 /// `#[derive(Table)]`
 pub(crate) fn table(input: TokenStream) -> TokenStream {
@@ -56,6 +56,16 @@ pub(crate) fn materializer(arguments: &TokenStream, source: TokenStream) -> Toke
     };
     let errors = errors.into_tokens();
     quote::quote!(#errors #printed)
+}
+
+/// `collect_tables!`, which a table's macro calls.
+pub(crate) fn collect_tables(input: TokenStream) -> TokenStream {
+    relay::collect(input).unwrap_or_else(syn::Error::into_compile_error)
+}
+
+/// `define_queries!`, which a schema's macro calls.
+pub(crate) fn define_queries(input: TokenStream) -> TokenStream {
+    expand::query::define(input).unwrap_or_else(syn::Error::into_compile_error)
 }
 
 fn derive<M>(

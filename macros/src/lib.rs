@@ -62,13 +62,13 @@ pub fn define_store(input: TokenStream) -> TokenStream {
 /// What a table's macro answers, on the way to its schema's own; see `relay`.
 #[proc_macro]
 pub fn collect_tables(input: TokenStream) -> TokenStream {
-    relay::collect(input.into()).unwrap_or_else(syn::Error::into_compile_error).into()
+    entry::collect_tables(input.into()).into()
 }
 
 /// What a schema's macro answers to `define_store!`: the queries, and the tables that they are checked against.
 #[proc_macro]
 pub fn define_queries(input: TokenStream) -> TokenStream {
-    expand::query::define(input.into()).unwrap_or_else(syn::Error::into_compile_error).into()
+    entry::define_queries(input.into()).into()
 }
 
 #[proc_macro_attribute]

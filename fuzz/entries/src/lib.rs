@@ -1,6 +1,8 @@
 //! What is fuzzed, as functions of bytes: the fuzz targets call them with bytes of libFuzzer's, and a test with mutations of the corpus.
 //! A function panics when larder does, or when what it answers cannot be.
 
+extern crate proc_macro;
+
 pub mod events;
 pub mod macros;
 pub mod mutations;
@@ -17,8 +19,10 @@ mod larder_macros {
     pub(crate) mod message;
     pub(crate) mod model;
     pub(crate) mod parse;
+    pub(crate) mod relay;
+    pub(crate) mod sql;
     pub(crate) mod stub;
     pub(crate) mod suggest;
     pub(crate) mod tokens;
 }
-use larder_macros::{check, entry, errors, expand, keys, message, model, parse, stub, suggest, tokens};
+use larder_macros::{check, entry, errors, expand, keys, message, model, parse, relay, sql, stub, suggest, tokens};
