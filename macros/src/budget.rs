@@ -20,24 +20,24 @@ const SOURCES: &[&str] = &[
 const LINES: &str = "\
 ColumnValue State: 60
 StoreKey IssueId: 57
-Table Issue: 120
-Table Activity: 191
+Table Issue: 155
+Table Activity: 230
 ColumnValue Kind: 64
 Event IssueEvent: 183
-StoreSchema IssueSchema: 25
+StoreSchema IssueSchema: 41
 define_store!: 22
-Table Setting: 95
+Table Setting: 129
 Event SettingEvent: 67
-StoreSchema SettingsSchema: 17
+StoreSchema SettingsSchema: 31
 define_store!: 27
 StoreKey WorkspaceId: 42
-Table Headline: 170
-Table Applied: 74
+Table Headline: 208
+Table Applied: 107
 Event WorkspaceEvent: 171
-StoreSchema WorkspaceSchema: 26
-Row Counts: 52
-define_store!: 50
-all: 1513
+StoreSchema WorkspaceSchema: 46
+Row Counts: 58
+define_store!: 33
+all: 1731
 ";
 
 #[test]

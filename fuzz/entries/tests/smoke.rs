@@ -36,6 +36,11 @@ fn any_source_text_expands_or_is_refused() {
 }
 
 #[test]
+fn any_sql_is_checked_or_refused() {
+    run("queries", 2_000, macros::run);
+}
+
+#[test]
 fn any_file_opens_or_is_refused() {
     run("stores", 300, stores::run);
 }

@@ -57,6 +57,12 @@ pub(crate) fn sql_parameter_unused(name: &impl Display) -> String {
     format!("parameter `{name}` is not in the SQL; use `:{name}` there, or remove it")
 }
 
+pub(crate) fn not_a_table_path(written: &str) -> String {
+    format!(
+        "`{written}` is not a table's name; write the path of a struct with `#[derive(Table)]`, such as `notes::Comment`"
+    )
+}
+
 pub(crate) fn sql_schema_has_no_path() -> String {
     "queries are checked against the schema's tables, which are found by its name; name the schema by a path, such as \
      `schema: WorkspaceSchema`"
