@@ -191,6 +191,15 @@ pub(crate) fn pause(duration: Duration) {
     std::thread::sleep(duration);
 }
 
+/// Does `work` while `aside` runs on a thread of its own; both have ended when this returns. Where no thread can be had `aside` is dropped.
+pub(crate) fn beside<R>(aside: impl FnOnce() + Send, work: impl FnOnce() -> R) -> R {
+    std::thread::scope(|scope| {
+        let started = std::thread::Builder::new().name("larder-aside".to_owned()).spawn_scoped(scope, aside);
+        drop(started);
+        work()
+    })
+}
+
 /// The result of work on the blocking pool.
 pub(crate) struct Blocking<R> {
     receiver: oneshot::Receiver<Result<R, Panicked>>,

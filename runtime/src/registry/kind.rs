@@ -2,7 +2,8 @@
 
 use std::{
     any::{Any, TypeId},
-    sync::Arc,
+    collections::HashMap,
+    sync::{Arc, PoisonError},
 };
 
 use super::{
@@ -14,6 +15,7 @@ use crate::{
     definition::{BoxFuture, StoreDefinition},
     error::{BoxError, LoadError},
     options::StoreOptions,
+    primitives::Mutex,
     schema::SchemaModel,
 };
 
@@ -57,6 +59,22 @@ impl<D: StoreDefinition> Of<D> {
             })
         },
     };
+}
+
+/// The schemas of the definitions that a registry has loaded: each is checked once, and all its stores share it.
+#[derive(Default)]
+pub(super) struct Models(Mutex<HashMap<TypeId, Arc<SchemaModel>>>);
+
+impl Models {
+    /// The schema of a definition.
+    pub(super) fn of(&self, kind: &Kind) -> Result<Arc<SchemaModel>, LoadError> {
+        if let Some(known) = self.0.lock().unwrap_or_else(PoisonError::into_inner).get(&kind.type_id) {
+            return Ok(Arc::clone(known));
+        }
+        let model = (kind.model)()?;
+        let mut models = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        Ok(Arc::clone(models.entry(kind.type_id).or_insert(model)))
+    }
 }
 
 /// A loaded store without its type.

@@ -50,7 +50,7 @@ pub(super) fn load(shared: &Arc<Shared>, started: LoadRef) {
         let mut state = shared.lock();
         state.slots.of(started).map(|slot| {
             let cell = Arc::clone(slot.cell.get_or_insert_default());
-            (slot.kind, slot.name.clone(), Arc::clone(&slot.plan), cell, slot.cancel.clone())
+            (slot.kind, slot.name.clone(), Arc::clone(&slot.plan), cell, slot.cancel.get_or_insert_default().clone())
         })
     };
     let Some((kind, name, plan, cell, cancel)) = known else { return };
@@ -181,7 +181,7 @@ struct Opening {
 impl Opening {
     fn run(self) -> Result<(Arc<Engine>, MigrationsReport), LoadError> {
         let Self { shared, kind, name, plan, cell, cancel, load } = self;
-        let model = (kind.model)()?;
+        let model = shared.models.of(kind)?;
         if plan.existing && !plan.in_memory && existing::has_no_file(&shared, &name) {
             return Err(existing::not_found(&shared, name));
         }

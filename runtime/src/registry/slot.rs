@@ -76,7 +76,8 @@ pub(super) struct Slot {
     /// What waiters wait for, if there are any.
     pub(super) cell: Option<Arc<LoadCell>>,
     pub(super) loaded: Option<Arc<dyn AnyLoaded>>,
-    pub(super) cancel: CancellationToken,
+    /// Of the load that runs.
+    pub(super) cancel: Option<CancellationToken>,
     /// While the entry is closing.
     pub(super) closing: Option<Arc<CloseCell>>,
     /// It takes one of the places that `capacity` allows while its file is open.

@@ -151,7 +151,7 @@ impl State {
             plan: Arc::new(plan),
             cell: Some(Arc::clone(&cell)),
             loaded: None,
-            cancel: CancellationToken::new(),
+            cancel: None,
             closing: None,
             counts,
             maintain_at: None,
@@ -179,7 +179,7 @@ impl State {
         self.counters.loads += 1;
         self.occupied += usize::from(slot.counts);
         slot.generation = self.last_generation;
-        slot.cancel = CancellationToken::new();
+        slot.cancel = None;
         slot.entry.started();
         actions.push(Action::Start(LoadRef { slot: at, generation: slot.generation }));
     }
@@ -232,7 +232,7 @@ impl State {
         slot.cell = None;
         slot.closing = Some(Arc::default());
         self.closing += usize::from(slot.counts);
-        actions.push(Action::Cancel(slot.cancel.clone()));
+        actions.push(Action::Cancel(slot.cancel.get_or_insert_default().clone()));
     }
 
     /// The store leaves now. What to wait for until its file is closed, if it is open.
@@ -269,6 +269,7 @@ impl State {
         let Some(observers) = slot.entry.loaded() else { return false };
         loaded.core().set_observers(observers);
         slot.loaded = Some(Arc::clone(loaded));
+        slot.cancel = None;
         if let Some(cell) = slot.cell.take() {
             cell.outcome.set(Ok(Arc::clone(loaded)));
             actions.push(Action::Loaded(cell));

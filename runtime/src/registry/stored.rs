@@ -228,7 +228,7 @@ fn count_unsent(shared: &Arc<Shared>, kind: &'static Kind, name: &StoreName) -> 
     }
     let open = || -> Result<u64, LoadError> {
         let (engine, _) = Engine::open(OpenRequest {
-            model: (kind.model)()?,
+            model: shared.models.of(kind)?,
             name: name.clone(),
             place: prepare(shared, name, &plan)?,
             create: true,

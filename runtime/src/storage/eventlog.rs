@@ -11,7 +11,7 @@ mod cursor;
 mod place;
 
 pub(crate) use chain::{AuthorDigest, ChainKey, Checksum, Link, author_digest};
-pub(crate) use cursor::{LogCursor, LogError, LogRow};
+pub(crate) use cursor::{LogCursor, LogError, LogPage, LogRow};
 pub(crate) use place::{following, number_at, place_of};
 
 /// The tables of the eventlog.

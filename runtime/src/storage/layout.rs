@@ -74,7 +74,10 @@ impl Layout {
     }
 
     pub(crate) fn store(&self, definition: &str, id: &StoreId) -> PathBuf {
-        self.stores().join(folder_name(definition)).join(format!("{}.db", file_stem(id)))
+        let mut path = self.stores().join(folder_name(definition)).join(format!("{}.db", file_stem(id)));
+        // It is kept as long as the store is loaded.
+        path.shrink_to_fit();
+        path
     }
 
     /// Makes the folder of a definition's stores.

@@ -59,6 +59,8 @@ pub(crate) struct Connection {
     sqlite: rusqlite::Connection,
     guard: guard::GuardState,
     capture: Option<capture::Capture>,
+    /// Keeps no statement prepared.
+    passing: bool,
     wal_pages: Option<std::sync::Arc<std::sync::atomic::AtomicU32>>,
 }
 
@@ -81,7 +83,15 @@ impl Connection {
         set_up(&sqlite, place, access)?;
         let guard = guard::GuardState::install(&mut sqlite)?;
         sqlite.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, false)?;
-        Ok(Self { sqlite, guard, capture: None, wal_pages: None })
+        Ok(Self { sqlite, guard, capture: None, passing: false, wal_pages: None })
+    }
+
+    /// Runs `work`, and keeps none of its statements prepared: for what is done once.
+    pub(crate) fn once<R>(&mut self, work: impl FnOnce(&mut Self) -> R) -> R {
+        self.passing = true;
+        let result = work(self);
+        self.passing = false;
+        result
     }
 
     /// Runs one statement, which is kept prepared; the number of rows that it changed itself.
@@ -132,10 +142,11 @@ impl Connection {
         Interrupter(self.sqlite.get_interrupt_handle())
     }
 
-    /// Gives back what an idle connection does not need: prepared statements and cached pages.
+    /// Gives back what an idle connection does not need: prepared statements, cached pages, and what it has read of the tables' SQL.
     pub(crate) fn release_memory(&mut self) {
         self.sqlite.flush_prepared_statement_cache();
         // A connection that cannot release is only larger than it could be.
+        let _ = self.sqlite.execute_batch("PRAGMA writable_schema = RESET");
         let _ = self.sqlite.release_memory();
         self.guard.release_memory();
     }

@@ -2,10 +2,13 @@
 
 use std::sync::{Arc, Weak};
 
-use super::{Engine, Writer, seal::Seal};
+use super::{Engine, Writer, open::set_up_writer, seal::Seal};
 use crate::{
     error::StoreError,
-    storage::sqlite::{Access, Checkpoint, Connection, Place, SqliteError, SqliteErrorKind},
+    storage::{
+        eventlog::LogHead,
+        sqlite::{Access, Checkpoint, Connection, Place, SqliteError, SqliteErrorKind},
+    },
 };
 
 /// After so many pages of `-wal` (4 MiB) a passive checkpoint runs in the background.
@@ -94,9 +97,38 @@ impl Engine {
                 let done = writer.checkpoint();
                 self.look_at(done.err());
             }
-            writer.connection.release_memory();
+            self.slim(writer);
         }
         Maintained::Idle
+    }
+
+    /// Gives memory back. Some of what SQLite takes to write it keeps until the connection is closed, so a file gets another one, which
+    /// has written nothing yet.
+    fn slim(&self, writer: &mut Writer) {
+        if !writer.connection.is_capturing()
+            && let Place::File(_) = &self.shared.place
+            && let Some(fresh) = self.fresh_connection(writer)
+        {
+            let mut used = std::mem::replace(&mut writer.connection, fresh);
+            // The other one has the file open, so there is nothing to move into it now and nothing to fail.
+            let _ = used.keep_wal_at_close(true);
+            let _ = used.close();
+        }
+        writer.release_memory();
+    }
+
+    /// A connection to the same file, which has the same log. None when it cannot be had now: the old one does.
+    fn fresh_connection(&self, writer: &Writer) -> Option<Connection> {
+        let access = Access::Writer { create: false, durability: self.shared.options.durability };
+        let mut connection = Connection::open(&self.shared.place, access).ok()?;
+        // Somebody may have put another file in the place of this one: that stays as it is.
+        connection.keep_wal_at_close(true).ok()?;
+        let head = connection.once(|connection| LogHead::load(connection, &writer.key)).ok()?;
+        if head != writer.tip.head {
+            return None;
+        }
+        set_up_writer(&mut connection).and_then(|()| connection.keep_wal_at_close(false)).ok()?;
+        Some(connection)
     }
 
     /// A passive checkpoint on a connection of its own, so that commits go on.

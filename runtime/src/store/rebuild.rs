@@ -3,7 +3,7 @@
 use super::{
     LoadProgress, OpenRequest,
     open::{Stop, create_tables, log_error, schema_error, sqlite_error},
-    replay::{ReplayError, Replayed, replay},
+    replay::{Log, ReplayError, Replayed, replay},
     seal::Seal,
     timed::Timed,
 };
@@ -13,14 +13,17 @@ use crate::{
     options::UnknownEvents,
     seeded,
     storage::{
-        eventlog::{ChainKey, LogCursor, LogHead, number_at},
+        eventlog::{ChainKey, LogCursor, LogHead, LogPage, number_at},
         meta,
-        sqlite::{Connection, SqliteError, SqliteErrorKind},
+        sqlite::{Access, Connection, Place, SqliteError, SqliteErrorKind},
     },
     table::quote,
     telemetry,
     value::ValueRef,
 };
+
+/// Logs of so many events are read on a thread of their own.
+const READ_APART: u64 = 2_000;
 
 /// How many events the tables were rebuilt of.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -46,9 +49,12 @@ pub(super) fn in_place(
     drop_tables(connection).map_err(tables)?;
     create_tables(connection, &request.model).map_err(|error| schema_error(request, error))?;
     let cursor = LogCursor::at(key.clone(), LogHead::EMPTY);
-    let observe = |done: &Replayed, _: &LogCursor, _: &mut Connection| observe(request, done, head.ordinal);
-    let done =
-        replay(&request.model, &mut *connection, cursor, observe).map_err(|error| replay_error(request, error))?;
+    let observe = |done: &Replayed, _: &LogPage, _: &mut Connection| observe(request, done, head.ordinal);
+    let mut reader = reader(request, key, head);
+    let log = reader.as_mut().map_or(Log::Same, Log::Apart);
+    let replayed = replay(&request.model, connection, log, cursor, observe);
+    drop(reader);
+    let done = replayed.map_err(|error| replay_error(request, error))?;
     finish(request, connection, &done)?;
     connection.batch("COMMIT").map_err(tables)?;
     seal.ended(true);
@@ -56,6 +62,17 @@ pub(super) fn in_place(
     span.record("failed", done.failed);
     call_back(request, connection, key, &done)?;
     Ok(Rebuilt { applied: done.applied, failed: done.failed, unknown: done.unknown_events() })
+}
+
+/// A connection of its own for reading the log ahead, where that pays. None where there cannot be a second one, or not now.
+fn reader(request: &OpenRequest, key: &ChainKey, head: &LogHead) -> Option<Connection> {
+    let Place::File(_) = &request.place else { return None };
+    if head.ordinal < READ_APART {
+        return None;
+    }
+    let mut reader = Connection::open(&request.place, Access::Reader).ok()?;
+    let found = LogHead::load(&mut reader, key).ok()?;
+    (found == *head).then_some(reader)
 }
 
 /// Between two batches: progress, cancellation, and an unknown event that is not allowed.

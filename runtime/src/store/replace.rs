@@ -7,13 +7,13 @@ use super::{
     Migration, MigrationsReport, OpenRequest, RebuildReason,
     open::{Opened, Stop, create_with, identify, log_error, set_up_writer, sqlite_error},
     rebuild::{call_back, finish as finish_rebuild, observe, replay_error},
-    replay::{Apart, Replayed, replay},
+    replay::{Log, Replayed, replay},
     seal::Seal,
 };
 use crate::{
     error::LoadError,
     storage::{
-        eventlog::{self, ChainKey, LogCursor, LogHead},
+        eventlog::{self, ChainKey, LogCursor, LogHead, LogPage},
         folder,
         lock::{Lock, Marker, MarkerState, beside},
         meta::{self, Meta},
@@ -99,12 +99,12 @@ fn copy(
     let failed = |error| Stop::Load(sqlite_error(request, error));
     tables.batch("BEGIN IMMEDIATE").map_err(failed)?;
     eventlog::copy_authors(log, tables).map_err(failed)?;
-    let watch = |done: &Replayed, cursor: &LogCursor, tables: &mut Connection| {
-        cursor.copy_rows(tables).map_err(|error| log_error(request, error))?;
+    let watch = |done: &Replayed, page: &LogPage, tables: &mut Connection| {
+        page.copy_to(tables).map_err(|error| log_error(request, error))?;
         observe(request, done, head.ordinal)
     };
     let cursor = LogCursor::at(key.clone(), LogHead::EMPTY);
-    let replayed = replay(&request.model, Apart { log, tables: &mut *tables }, cursor, watch);
+    let replayed = replay(&request.model, tables, Log::Apart(log), cursor, watch);
     let done = replayed.map_err(|error| replay_error(request, error))?;
     finish_rebuild(request, tables, &done)?;
     meta::put_confirmed(tables, meta.confirmed).map_err(failed)?;

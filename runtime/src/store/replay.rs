@@ -3,18 +3,19 @@
 use std::{
     collections::BTreeMap,
     panic::{AssertUnwindSafe, catch_unwind},
+    sync::mpsc::{self, SyncSender},
 };
 
 use crate::{
-    clock::Panicked,
+    clock::{self, Panicked},
     error::MaterializeError,
     event::{Event, EventContext, EventDecodeError},
     materialize::{MaterializeResult, RawTables, Tables},
     schema::{Materializer, SchemaModel, StoreSchema},
     seeded,
     storage::{
-        eventlog::{LogCursor, LogError, LogRow, place_of},
-        sqlite::{Connection, SqliteError},
+        eventlog::{LogCursor, LogError, LogPage, LogRow, place_of},
+        sqlite::{Connection, SqliteError, SqliteErrorKind},
     },
     value::ValueRef,
 };
@@ -84,38 +85,16 @@ pub(crate) fn materialize<S>(
     }
 }
 
-/// Where the log is read, and where the tables are: one connection, or two.
-pub(super) trait Connections {
-    fn log(&mut self) -> &mut Connection;
-    fn tables(&mut self) -> &mut Connection;
+/// Where the log is read.
+pub(super) enum Log<'a> {
+    /// On the connection that the tables are written on.
+    Same,
+    /// On another one: then it is read and checked on another thread, some pages ahead.
+    Apart(&'a mut Connection),
 }
 
-/// Log and tables in one file.
-impl Connections for &mut Connection {
-    fn log(&mut self) -> &mut Connection {
-        self
-    }
-
-    fn tables(&mut self) -> &mut Connection {
-        self
-    }
-}
-
-/// The log of one file, the tables of another.
-pub(super) struct Apart<'a> {
-    pub(super) log: &'a mut Connection,
-    pub(super) tables: &'a mut Connection,
-}
-
-impl Connections for Apart<'_> {
-    fn log(&mut self) -> &mut Connection {
-        self.log
-    }
-
-    fn tables(&mut self) -> &mut Connection {
-        self.tables
-    }
-}
+/// Pages of the log that are read before they are needed.
+const PAGES_AHEAD: usize = 4;
 
 /// What a replay did.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -159,24 +138,60 @@ pub(super) enum ReplayError<E> {
 }
 
 /// Reads the log from `cursor` on and applies every event to the tables, inside a transaction on them. Events that fail are
-/// rolled back to their savepoints and listed in `larder_failed`. `observe` is called before each batch.
+/// rolled back to their savepoints and listed in `larder_failed`. `observe` is called before each page, and at the end.
 pub(super) fn replay<E>(
     model: &SchemaModel,
-    mut connections: impl Connections,
+    tables: &mut Connection,
+    log: Log<'_>,
     mut cursor: LogCursor,
-    mut observe: impl FnMut(&Replayed, &LogCursor, &mut Connection) -> Result<(), E>,
+    observe: impl FnMut(&Replayed, &LogPage, &mut Connection) -> Result<(), E>,
+) -> Result<Replayed, ReplayError<E>> {
+    let log = match log {
+        Log::Same => {
+            return apply_pages(model, tables, |tables| cursor.read_page(tables, BATCH_EVENTS), observe);
+        }
+        Log::Apart(log) => log,
+    };
+    let (sender, pages) = mpsc::sync_channel(PAGES_AHEAD);
+    let next = move |_: &mut Connection| pages.recv().unwrap_or_else(|_| Err(not_read()));
+    clock::beside(
+        move || read_ahead(log, cursor, &sender),
+        // Takes the pages along: once it ends, for whatever reason, nobody reads on.
+        move || apply_pages(model, tables, next, observe),
+    )
+}
+
+/// Reads pages up to the end of the log, or until nobody takes them.
+fn read_ahead(log: &mut Connection, mut cursor: LogCursor, pages: &SyncSender<Result<LogPage, LogError>>) {
+    loop {
+        let page = cursor.read_page(log, BATCH_EVENTS);
+        let is_last = page.as_ref().map_or(true, LogPage::is_empty);
+        if pages.send(page).is_err() || is_last {
+            return;
+        }
+    }
+}
+
+fn not_read() -> LogError {
+    SqliteError::new(SqliteErrorKind::Io, "there is no thread to read the eventlog on; try again when fewer run").into()
+}
+
+fn apply_pages<E>(
+    model: &SchemaModel,
+    tables: &mut Connection,
+    mut next: impl FnMut(&mut Connection) -> Result<LogPage, LogError>,
+    mut observe: impl FnMut(&Replayed, &LogPage, &mut Connection) -> Result<(), E>,
 ) -> Result<Replayed, ReplayError<E>> {
     let mut done = Replayed::default();
     loop {
-        let read = cursor.read(connections.log(), BATCH_EVENTS).map_err(ReplayError::Log)?;
-        observe(&done, &cursor, connections.tables()).map_err(ReplayError::Observer)?;
-        if read == 0 {
+        let page = next(tables).map_err(ReplayError::Log)?;
+        observe(&done, &page, tables).map_err(ReplayError::Observer)?;
+        if page.is_empty() {
             return Ok(done);
         }
-        let tables = connections.tables();
-        done = match apply_batch(model, tables, &cursor, &done).map_err(ReplayError::Tables)? {
+        done = match apply_batch(model, tables, &page, &done).map_err(ReplayError::Tables)? {
             Some(done) => done,
-            None => apply_each(model, tables, &cursor, done).map_err(ReplayError::Tables)?,
+            None => apply_each(model, tables, &page, done).map_err(ReplayError::Tables)?,
         };
     }
 }
@@ -185,12 +200,12 @@ pub(super) fn replay<E>(
 fn apply_batch(
     model: &SchemaModel,
     tables: &mut Connection,
-    cursor: &LogCursor,
+    page: &LogPage,
     before: &Replayed,
 ) -> Result<Option<Replayed>, SqliteError> {
     let mut done = before.clone();
     tables.execute("SAVEPOINT larder_batch", &[])?;
-    for row in cursor.rows() {
+    for row in page.rows() {
         match model.apply(row.name, row.args, &row.context(), tables) {
             Ok(applied) => done.add(&row, applied),
             Err(Unapplied::Sqlite(error)) => return Err(error),
@@ -209,10 +224,10 @@ fn apply_batch(
 fn apply_each(
     model: &SchemaModel,
     tables: &mut Connection,
-    cursor: &LogCursor,
+    page: &LogPage,
     mut done: Replayed,
 ) -> Result<Replayed, SqliteError> {
-    for row in cursor.rows() {
+    for row in page.rows() {
         tables.execute("SAVEPOINT larder_event", &[])?;
         let reason = match model.apply(row.name, row.args, &row.context(), tables) {
             Ok(applied) => {

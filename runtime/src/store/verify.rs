@@ -3,7 +3,7 @@
 use super::{
     Engine,
     read::Span,
-    replay::{Apart, ReplayError, replay},
+    replay::{Log, ReplayError, replay},
 };
 use crate::{
     error::{QueryError, QueryErrorKind},
@@ -65,8 +65,8 @@ impl Engine {
         self.read(Span::Snapshot, &mut |connection| {
             let mut fresh = self.fresh_tables()?;
             let cursor = LogCursor::at(self.shared.key.clone(), LogHead::EMPTY);
-            let apart = Apart { log: &mut *connection, tables: &mut fresh };
-            let replayed = replay(&self.shared.model, apart, cursor, |done, _, _| {
+            let log = Log::Apart(&mut *connection);
+            let replayed = replay(&self.shared.model, &mut fresh, log, cursor, |done, _, _| {
                 report.events = done.events();
                 self.gate.check_read()
             });

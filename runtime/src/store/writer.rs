@@ -82,6 +82,12 @@ impl Writer {
         self.seal.iter_mut().for_each(|seal| seal.ended(false));
     }
 
+    /// Gives back what an idle writer does not need.
+    pub(super) fn release_memory(&mut self) {
+        self.connection.release_memory();
+        self.scratch = Vec::new();
+    }
+
     /// Checkpoints without waiting for anybody.
     pub(super) fn checkpoint(&mut self) -> Result<(), SqliteError> {
         self.seal.iter_mut().for_each(Seal::wal_may_begin_anew);

@@ -112,6 +112,26 @@ async fn a_cancelled_rebuild_leaves_the_tables_as_they_were_and_the_file_closed(
 }
 
 #[tokio::test]
+async fn a_long_log_which_is_read_ahead_is_rebuilt_in_order_and_refused_when_damaged() {
+    let mut lab = Lab::on_disk();
+    with_events(&mut lab, 5_000).await;
+    as_by_another_version(&lab);
+    let store = lab.open::<Notebook>().await;
+    assert_eq!((store.migrations_report().applied, store.migrations_report().failed), (5_000, 0));
+    assert_eq!(store.query(Note::by_key(5_000)).unwrap().unwrap().text, "note 5000");
+    assert!(store.verify().unwrap().is_sound());
+    drop(store);
+    lab.close().await;
+    as_by_another_version(&lab);
+    let sqlite = lab.sqlite("notebook");
+    let damage = "UPDATE larder_events SET args = replace(args, 'note 3000', 'note 3001') WHERE place = 3000 << 24";
+    assert_eq!(sqlite.execute(damage, []).unwrap(), 1);
+    sqlite.close().unwrap();
+    let error = lab.try_open::<Notebook>().await.unwrap_err();
+    assert!(matches!(error, LoadError::Corrupt { .. }) && error.to_string().contains("e3000"), "{error}");
+}
+
+#[tokio::test]
 async fn a_file_of_a_newer_format_is_left_alone() {
     let mut lab = Lab::on_disk();
     with_events(&mut lab, 3).await;

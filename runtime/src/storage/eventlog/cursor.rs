@@ -1,6 +1,6 @@
 //! Reading the log in order, every row checked against the one before.
 
-use std::{collections::HashMap, ops::Range};
+use std::{collections::HashMap, ops::Range, sync::Arc};
 
 use super::{
     Appended, AuthorDigest, ChainKey, Checksum, LogHead, author_digest,
@@ -62,8 +62,8 @@ impl std::fmt::Display for LogError {
 pub(crate) struct LogCursor {
     key: ChainKey,
     head: LogHead,
-    authors: HashMap<i64, Author>,
-    batch: LogBatch,
+    authors: HashMap<i64, Arc<Author>>,
+    page: LogPage,
     scratch: Vec<u8>,
 }
 
@@ -73,9 +73,9 @@ struct Author {
     digest: AuthorDigest,
 }
 
-/// Rows in order; their text stands in one buffer, so that a batch makes no allocation per row.
+/// Checked rows in order; their text stands in one buffer, so that a page makes no allocation per row.
 #[derive(Default)]
-struct LogBatch {
+pub(crate) struct LogPage {
     text: String,
     rows: Vec<Raw>,
 }
@@ -86,6 +86,8 @@ struct Raw {
     name: Range<usize>,
     args: Option<Range<usize>>,
     author: i64,
+    /// Who that is, once it was looked up.
+    by: Option<Arc<Author>>,
     id: Option<EventId>,
     checksum: Checksum,
 }
@@ -134,14 +136,13 @@ impl LogCursor {
                 return Err(damaged(number_at(place, 0).unwrap_or(EventNumber::ZERO), "it has no valid place"));
             }
         };
-        let (authors, batch, scratch) = Default::default();
-        Ok(Self { key, head, authors, batch, scratch })
+        Ok(Self::at(key, head))
     }
 
     /// A cursor that continues after a known row.
     pub(crate) fn at(key: ChainKey, head: LogHead) -> Self {
-        let (authors, batch, scratch) = Default::default();
-        Self { key, head, authors, batch, scratch }
+        let (authors, page, scratch) = Default::default();
+        Self { key, head, authors, page, scratch }
     }
 
     /// The last row that was read and checked.
@@ -149,43 +150,29 @@ impl LogCursor {
         self.head
     }
 
-    /// Reads and checks at most `rows` further rows; how many there are now in the batch, 0 at the end of the log.
+    /// Reads and checks at most `rows` further rows; how many there are now, 0 at the end of the log.
     pub(crate) fn read(&mut self, connection: &mut Connection, rows: usize) -> Result<usize, LogError> {
-        self.batch.fill(connection, place_of(self.head.number), rows)?;
+        self.page.fill(connection, place_of(self.head.number), rows)?;
         self.load_authors(connection)?;
         self.check()?;
-        Ok(self.batch.rows.len())
+        Ok(self.page.rows.len())
+    }
+
+    /// The same, and the rows are the caller's; none at the end of the log.
+    pub(crate) fn read_page(&mut self, connection: &mut Connection, rows: usize) -> Result<LogPage, LogError> {
+        self.read(connection, rows)?;
+        Ok(std::mem::take(&mut self.page))
     }
 
     /// The rows of the last [`read`](Self::read).
     pub(crate) fn rows(&self) -> impl Iterator<Item = LogRow<'_>> + Clone {
-        self.batch.rows.iter().filter_map(|row| {
-            let author = self.authors.get(&row.author)?;
-            Some(LogRow {
-                number: row.number,
-                name: &self.batch.text[row.name.clone()],
-                args: row.args.clone().map(|args| &self.batch.text[args]),
-                client: &author.client,
-                session: &author.session,
-                id: row.id,
-            })
-        })
-    }
-
-    /// Writes the rows of the last [`read`](Self::read), as they are, into the log of another file.
-    pub(crate) fn copy_rows(&self, to: &mut Connection) -> Result<(), LogError> {
-        for row in &self.batch.rows {
-            let head = LogHead { number: row.number, ordinal: row.ordinal, checksum: row.checksum };
-            let name = &self.batch.text[row.name.clone()];
-            let args = row.args.clone().map(|args| &self.batch.text[args]);
-            insert(to, &head, row.author, Appended { number: row.number, name, args, id: row.id })?;
-        }
-        Ok(())
+        self.page.rows()
     }
 
     fn load_authors(&mut self, connection: &mut Connection) -> Result<(), LogError> {
-        for row in &self.batch.rows {
-            if self.authors.contains_key(&row.author) {
+        for row in &mut self.page.rows {
+            if let Some(author) = self.authors.get(&row.author) {
+                row.by = Some(Arc::clone(author));
                 continue;
             }
             let sql = "SELECT client_id, session_id FROM larder_authors WHERE author = ?";
@@ -196,23 +183,25 @@ impl LogCursor {
                 return Err(damaged(row.number, "its author is missing"));
             };
             let digest = author_digest(&client, &session);
-            self.authors.insert(row.author, Author { client, session, digest });
+            let author = Arc::new(Author { client, session, digest });
+            self.authors.insert(row.author, Arc::clone(&author));
+            row.by = Some(author);
         }
         Ok(())
     }
 
     fn check(&mut self) -> Result<(), LogError> {
-        for row in &self.batch.rows {
+        for row in &self.page.rows {
             if row.ordinal != self.head.ordinal + 1 {
                 let reason = format!("it is row {} of the log, after row {}", row.ordinal, self.head.ordinal);
                 return Err(damaged(row.number, &reason));
             }
-            let digest = self.authors.get(&row.author).map_or([0; 16], |author| author.digest);
+            let digest = row.by.as_ref().map_or([0; 16], |author| author.digest);
             let link = Link {
                 number: row.number,
                 ordinal: row.ordinal,
-                name: &self.batch.text[row.name.clone()],
-                args: row.args.clone().map(|args| &self.batch.text[args]),
+                name: &self.page.text[row.name.clone()],
+                args: row.args.clone().map(|args| &self.page.text[args]),
                 author: &digest,
                 id: row.id,
             };
@@ -226,7 +215,38 @@ impl LogCursor {
     }
 }
 
-impl LogBatch {
+impl LogPage {
+    /// Whether the log was at its end.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.rows.is_empty()
+    }
+
+    /// The rows.
+    pub(crate) fn rows(&self) -> impl Iterator<Item = LogRow<'_>> + Clone {
+        self.rows.iter().filter_map(|row| {
+            let author = row.by.as_ref()?;
+            Some(LogRow {
+                number: row.number,
+                name: &self.text[row.name.clone()],
+                args: row.args.clone().map(|args| &self.text[args]),
+                client: &author.client,
+                session: &author.session,
+                id: row.id,
+            })
+        })
+    }
+
+    /// Writes the rows, as they are, into the log of another file.
+    pub(crate) fn copy_to(&self, to: &mut Connection) -> Result<(), LogError> {
+        for row in &self.rows {
+            let head = LogHead { number: row.number, ordinal: row.ordinal, checksum: row.checksum };
+            let name = &self.text[row.name.clone()];
+            let args = row.args.clone().map(|args| &self.text[args]);
+            insert(to, &head, row.author, Appended { number: row.number, name, args, id: row.id })?;
+        }
+        Ok(())
+    }
+
     fn fill(&mut self, connection: &mut Connection, after: i64, rows: usize) -> Result<(), LogError> {
         self.text.clear();
         self.rows.clear();
@@ -261,6 +281,7 @@ impl LogBatch {
             name,
             args,
             author: integer(row.value(5)).ok_or_else(|| wrong("author"))?,
+            by: None,
             id,
             checksum: sixteen(row.value(7)).ok_or_else(|| wrong("checksum"))?,
         });

@@ -127,7 +127,7 @@ pub(super) fn with_prepared<R, E: From<SqliteError>>(
     work: impl FnOnce(&mut rusqlite::Statement<'_>) -> Result<R, E>,
 ) -> Result<R, E> {
     let key = connection.guard.key(sql);
-    if key.len() > LONGEST_KEPT {
+    if connection.passing || key.len() > LONGEST_KEPT {
         let prepared = connection.sqlite.prepare(&key).map_err(|error| connection.guard.explain(error));
         return work(&mut prepared?);
     }

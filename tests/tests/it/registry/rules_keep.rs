@@ -224,6 +224,9 @@ async fn rule_10_an_idle_store_has_one_connection() {
     assert_eq!(connections(), 2);
     bench.advance(3).await;
     assert_eq!(connections(), 1);
+    // The connection that has written is not the one that is left; commits go on with that.
+    handle.commit(written(2)).unwrap();
+    assert_eq!(handle.query(Note::all()).unwrap().len(), 2);
 }
 
 #[tokio::test]
