@@ -12,7 +12,16 @@
 //! cargo test -p larder-crash                                     what every run of the tests does
 //! cargo run --release -p larder-crash -- --stops 5000000         the long count
 //! cargo run --release -p larder-crash -- --only import --seed 7  one workload, another seed
+//! cargo run --release -p larder-crash -- --faults 1              a fault at every call, once and for ever
 //! ```
+//!
+//! **Faults** use the same scripts: a call about the watched folder gets the operating system's own error (disk full, an error of reading, writing
+//! or syncing, no descriptors, a read-only file system or folder), once or from then on. The step must fail with an error that says that
+//! storage failed, never that a store is damaged; loaded stores are read; without the fault the same step works, after a failed sync
+//! when the store is opened again; and at the end everything is checked as after a stop.
+//!
+//! **It proves itself** in `tests/it/proof.rs`: without syncs, with an acknowledgement before the commit, and with two transactions for
+//! one it finds the loss. What was recorded must make the files that are really there, byte for byte, so no call is missed.
 //!
 //! Where two stops of a recording leave the same bytes and promise the same, one of them is opened; both figures are printed. The
 //! machine needs Linux; elsewhere the crate is empty.

@@ -25,6 +25,7 @@ fn source_folder(test: &str) -> Option<&'static str> {
     match test.split("::").next()? {
         "it" => Some("tests/tests/it"),
         "larder" => Some("runtime/src"),
+        "crash" => Some("crash/tests/it"),
         _ => None,
     }
 }
