@@ -37,8 +37,11 @@ pub(crate) fn relayed(definition: &Definition) -> TokenStream {
 
 /// Prints functions whose SQL nobody has looked at, beside an error.
 pub(crate) fn unchecked(krate: &Crate, store: &Ident, queries: &[QueryFn]) -> TokenStream {
+    if queries.is_empty() {
+        return TokenStream::new();
+    }
     let functions = queries.iter().map(|query| function(krate, store, query, None));
-    (!queries.is_empty()).then(|| quote!(impl #store { #(#functions)* })).unwrap_or_default()
+    quote!(impl #store { #(#functions)* })
 }
 
 /// `define_queries!`: checks the queries of a store against the tables of its schema, and prints them.
