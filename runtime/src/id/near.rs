@@ -37,7 +37,7 @@ mod tests {
         let known = || ["issue:12", "issue:112", "Issue:1", "isue:21", "workspace:1", "issue:1"].map(id);
         let found = |wanted: &str| nearest(&id(wanted), known(), 2).iter().map(ToString::to_string).collect::<Vec<_>>();
         assert_eq!(found("issue:2"), ["Issue:1", "issue:1"]);
-        assert_eq!(found("issue:1"), ["Issue:1", "issue:112"], "never itself");
+        assert_eq!(found("issue:1"), ["Issue:1", "issue:12"], "never itself");
         assert_eq!(found("worksapce:1"), ["workspace:1"]);
         assert!(found("settings").is_empty());
         assert_eq!(nearest(&id("a"), ["b", "bc", "ab"].map(id), 9), ["ab", "b"].map(id));

@@ -31,18 +31,28 @@ const WRONG_CLASSES: &[(&str, &[&str])] = &[
 /// Changes a closed vault's row of `numbers`, or of `things`, and opens it again.
 async fn misfit(lab: &mut Lab, strict: bool, change: &str) -> StoreHandle<Vault> {
     closed(lab).await;
-    let sqlite = lab.sqlite("vault");
+    let ddl: String = lab
+        .sqlite("vault")
+        .query_row("SELECT sql FROM sqlite_schema WHERE name = 'numbers'", [], |row| row.get(0))
+        .unwrap();
     if !strict {
-        let loosen = "PRAGMA writable_schema = ON; \
-                      UPDATE sqlite_schema SET sql = replace(replace(sql, 'STRICT', ''), ' NOT NULL', '') WHERE name = 'numbers'; \
-                      PRAGMA writable_schema = RESET;";
-        sqlite.execute_batch(loosen).unwrap();
+        declare(lab, &ddl.replace("STRICT", "").replace(" NOT NULL", ""));
     }
-    sqlite.close().unwrap();
-    let sqlite = lab.sqlite("vault");
-    sqlite.execute_batch(change).unwrap();
-    sqlite.close().unwrap();
+    lab.sqlite("vault").execute_batch(change).unwrap();
+    if !strict {
+        // A table that is declared in other words is made anew by the load.
+        declare(lab, &ddl);
+    }
     lab.open::<Vault>().await
+}
+
+/// Changes what the file says of the table `numbers`, and none of its rows.
+fn declare(lab: &Lab, ddl: &str) {
+    let sqlite = lab.sqlite("vault");
+    sqlite.execute_batch("PRAGMA writable_schema = ON").unwrap();
+    sqlite.execute("UPDATE sqlite_schema SET sql = ? WHERE name = 'numbers'", [ddl]).unwrap();
+    sqlite.execute_batch("PRAGMA writable_schema = RESET").unwrap();
+    sqlite.close().unwrap();
 }
 
 /// A row that does not decode is an error of the query alone: the store goes on, `verify` tells, and a rebuild mends it.
