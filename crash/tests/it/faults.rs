@@ -35,3 +35,10 @@ fn a_load_that_fails_leaves_the_wal_and_the_next_one_works() {
 fn a_file_that_can_only_be_read_is_not_loaded_and_the_next_load_works() {
     faults(&[FaultKind::NoDescriptors], Some("close and reopen"), 1);
 }
+
+/// An idle store gets a connection that has written nothing yet: one that could only read would stay so when the fault is gone.
+#[test]
+fn a_store_that_was_idle_during_a_fault_takes_commits_when_it_is_gone() {
+    let found = faults(&[FaultKind::ReadOnlyFiles, FaultKind::NoDescriptors], Some("checkpoint"), 3);
+    assert!(found.failed > 100, "only {} steps failed", found.failed);
+}

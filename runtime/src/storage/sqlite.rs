@@ -131,6 +131,12 @@ impl Connection {
         !self.sqlite.is_autocommit()
     }
 
+    /// Whether a transaction that writes can begin. SQLite opens a `-wal` that it cannot open for writing, for whatever reason, for
+    /// reading, and a connection keeps what it opened.
+    pub(crate) fn check_writes(&mut self) -> Result<(), SqliteError> {
+        self.batch("BEGIN IMMEDIATE; ROLLBACK")
+    }
+
     /// Turns the checks of references on or off, also inside a transaction.
     pub(crate) fn set_foreign_keys(&mut self, on: bool) -> Result<(), SqliteError> {
         self.sqlite.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_FKEY, on)?;

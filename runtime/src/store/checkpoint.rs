@@ -127,6 +127,7 @@ impl Engine {
         if head != writer.tip.head {
             return None;
         }
+        connection.check_writes().ok()?;
         set_up_writer(&mut connection).and_then(|()| connection.keep_wal_at_close(false)).ok()?;
         Some(connection)
     }
