@@ -28,8 +28,16 @@ pub enum EventEncodeError {
     /// serde refused.
     #[error("{0}; change the value, or how its type is serialized")]
     Serde(#[from] serde_json::Error),
-    /// A `Serialize` of the app panicked.
-    #[error("encoding it panicked: {0}; mend its `Serialize`")]
+    /// Its text does not decode, so no rebuild and no other client could read it.
+    #[error(
+        "its text cannot be read again: {0}; give what is skipped `#[serde(default)]`, and let `Deserialize` take all that `Serialize` writes"
+    )]
+    NotReadable(#[source] EventDecodeError),
+    /// An `Event` that somebody wrote by hand does not know the name that it gave.
+    #[error("its own type has no event of this name; let `decode` know every name of `EVENTS`")]
+    Unnamed,
+    /// A `Serialize` or `Deserialize` of the app panicked.
+    #[error("encoding it, or reading its text again, panicked: {0}; mend its `Serialize` or `Deserialize`")]
     Panicked(String),
 }
 

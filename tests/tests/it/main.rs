@@ -29,6 +29,7 @@ mod notation;
 mod power_loss;
 mod promises;
 mod query;
+mod read_back;
 mod readme;
 mod reads;
 mod rebuild;

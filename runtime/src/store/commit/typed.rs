@@ -30,7 +30,11 @@ use crate::{
 
 /// The events of one commit.
 struct TypedWork<S: StoreSchema> {
+    /// As they were given; a commit that fails gives them back.
     events: Vec<S::Event>,
+    /// As their texts say, which is what every rebuild and every other client reads: what these build is the fold of the log, whatever
+    /// an app's `Serialize` leaves out.
+    read_back: Vec<S::Event>,
     encoded: Vec<EncodedEvent>,
 }
 
@@ -40,7 +44,7 @@ impl<S: Materializer> CommitWork for TypedWork<S> {
     }
 
     fn materialize(&self, index: usize, about: &EventContext, connection: &mut Connection) -> Result<(), Unapplied> {
-        replay::materialize::<S>(connection, |tables| S::materialize(&self.events[index], about, tables))
+        replay::materialize::<S>(connection, |tables| S::materialize(&self.read_back[index], about, tables))
     }
 }
 
@@ -74,15 +78,15 @@ pub(crate) fn commit<D: StoreDefinition>(
 ) -> Result<Receipt, CommitError<EventOf<D>>> {
     let span = engine.timed(telemetry::commit(engine.name(), events.len()));
     let _entered = span.enter();
-    let encoded = match ready(engine, &events) {
-        Ok(encoded) => encoded,
+    let (encoded, read_back) = match ready(engine, &events) {
+        Ok(ready) => ready,
         Err(kind) => return Err(CommitError::new(*kind, events)),
     };
     if encoded.is_empty() {
         return Ok(Receipt::new(engine, Vec::new()));
     }
     telemetry::ended("encode");
-    let work = TypedWork::<D::Schema> { events, encoded };
+    let work = TypedWork::<D::Schema> { events, read_back, encoded };
     let (outcome, mut events) = run(engine, work);
     if seeded::bug("events-given-back-reversed") {
         events.reverse();
@@ -96,8 +100,8 @@ pub(crate) fn commit<D: StoreDefinition>(
     }
 }
 
-/// Checks and encodes; nothing is touched yet.
-fn ready<E: Event>(engine: &Arc<Engine>, events: &[E]) -> Result<Vec<EncodedEvent>, Box<CommitErrorKind>> {
+/// Checks, encodes and reads back; nothing is touched yet.
+fn ready<E: Event>(engine: &Arc<Engine>, events: &[E]) -> Result<(Vec<EncodedEvent>, Vec<E>), Box<CommitErrorKind>> {
     engine.check_write()?;
     if inside::inside(engine.address()).is_some() {
         return Err(Box::new(CommitErrorKind::Reentrant { store: engine.store() }));
@@ -107,16 +111,19 @@ fn ready<E: Event>(engine: &Arc<Engine>, events: &[E]) -> Result<Vec<EncodedEven
     if count > limit {
         return Err(Box::new(CommitErrorKind::TooManyEvents { store: engine.store(), count, limit }));
     }
-    events.iter().map(|event| encode(engine, event)).collect()
+    let (mut encoded, mut read_back) = (Vec::with_capacity(count), Vec::with_capacity(count));
+    for event in events {
+        let (text, read) = encode(engine, event)?;
+        encoded.push(text);
+        read_back.push(read);
+    }
+    Ok((encoded, read_back))
 }
 
-fn encode<E: Event>(engine: &Engine, event: &E) -> Result<EncodedEvent, Box<CommitErrorKind>> {
+fn encode<E: Event>(engine: &Engine, event: &E) -> Result<(EncodedEvent, E), Box<CommitErrorKind>> {
     let info: &'static EventInfo = &E::EVENTS[event.index()];
     let failed = |source| Box::new(CommitErrorKind::Encode { store: engine.store(), event: info.name, source });
-    // A `Serialize` of the app may panic as a materializer may, and the events are not lost with it.
-    let args = catch_unwind(AssertUnwindSafe(|| event.encode()))
-        .unwrap_or_else(|panic| Err(EventEncodeError::Panicked(Panicked::new(panic.as_ref()).into_message())))
-        .map_err(failed)?;
+    let args = unless_it_panics(|| event.encode()).map_err(failed)?;
     let (bytes, limit) = (args.as_ref().map_or(0, String::len), engine.shared.options.limits.max_event_bytes);
     if bytes > limit {
         let (store, event) = (engine.store(), info.name);
@@ -125,7 +132,15 @@ fn encode<E: Event>(engine: &Engine, event: &E) -> Result<EncodedEvent, Box<Comm
     if let Some(reason) = info.deprecated {
         deprecated::warn_once(engine.name(), info.name, reason);
     }
-    Ok(EncodedEvent { info, args })
+    let read = || E::decode(info.name, args.as_deref()).map_err(EventEncodeError::NotReadable);
+    let read_back = unless_it_panics(read).and_then(|event| event.ok_or(EventEncodeError::Unnamed)).map_err(failed)?;
+    Ok((EncodedEvent { info, args }, read_back))
+}
+
+/// A `Serialize` or `Deserialize` of the app may panic as a materializer may, and the events are not lost with it.
+fn unless_it_panics<R>(work: impl FnOnce() -> Result<R, EventEncodeError>) -> Result<R, EventEncodeError> {
+    catch_unwind(AssertUnwindSafe(work))
+        .unwrap_or_else(|panic| Err(EventEncodeError::Panicked(Panicked::new(panic.as_ref()).into_message())))
 }
 
 fn run<S: Materializer>(engine: &Arc<Engine>, work: TypedWork<S>) -> (Outcome, Vec<S::Event>) {
