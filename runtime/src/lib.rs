@@ -125,6 +125,7 @@ pub mod doctor;
 pub mod error;
 mod event;
 mod id;
+mod live;
 mod macros;
 mod materialize;
 mod options;
@@ -164,6 +165,7 @@ pub use self::{
         ParseEventNumberError, ParseLogNumbersError, SessionId, StoredEvent,
     },
     id::{IntoStoreId, Only, StoreId, StoreKey},
+    live::{Computed, Live, LiveStats, Signal, Source, Sources, Subscription, Updates},
     macros::{ColumnValue, Event, Row, StoreKey, StoreSchema, Table, define_store, materializer},
     materialize::{Delete, MaterializeResult, SqlParam, SqlParams, Tables, Target, Update},
     options::{Attributes, Durability, Environment, GcTime, InitialSync, Limits, Payload, StoreOptions, UnknownEvents},
@@ -184,7 +186,7 @@ pub use self::{
     },
     sync::{PushRequest, SyncBackend},
     table::{
-        Column, ColumnSchema, Computed, IndexSchema, IntoKey, IntoOperand, IntoOrder, KeyColumns, Number, Order,
+        Column, ColumnSchema, ComputedColumn, IndexSchema, IntoKey, IntoOperand, IntoOrder, KeyColumns, Number, Order,
         ReferenceAction, ReferenceSchema, SetTo, Table, TableSchema,
     },
     value::{ColumnType, ColumnValue, Encoded, IntoValue, Json, NotNull, Storage, Value, ValueError, ValueRef},

@@ -10,6 +10,7 @@ use crate::{
     error::{CommitError, QueryError},
     event::EventNumber,
     id::StoreId,
+    live::{LiveStats, Subscription},
     query::{Fits, Query},
 };
 
@@ -29,6 +30,7 @@ mod gate;
 mod host;
 mod inside;
 mod into_events;
+mod live;
 mod name;
 mod observer;
 mod open;
@@ -57,6 +59,7 @@ pub(crate) use files::{KEPT_WAL, fits, index_bytes, scan_wal};
 pub(crate) use host::{EngineHost, NoHost, ProgressSink};
 pub use into_events::IntoEvents;
 pub use name::StoreName;
+pub(crate) use observer::Observer;
 pub use read::Snapshot;
 pub(crate) use readers::ReaderPool;
 pub use receipt::Receipt;
@@ -132,6 +135,29 @@ impl<D: StoreDefinition> Store<D> {
     /// What each commit from now on changes in the tables, as a stream.
     pub fn changes(&self) -> ChangeStream<D> {
         ChangeStream::new(self.engine.listen())
+    }
+
+    /// Subscribes to a query, or to a tuple of queries on one consistent state: its result now, then each different one.
+    ///
+    /// ```no_run
+    /// # use larder::prelude::*;
+    /// # #[derive(Table)]
+    /// # struct Issue { #[table(primary_key)] number: i64, open: bool }
+    /// # async fn example<D: StoreDefinition>(store: &Store<D>) -> Result<(), larder::QueryError> where D::Schema: HasTable<Issue> {
+    /// let mut open = store.subscribe(Issue::filter(Issue::OPEN.eq(true)).limit(20));
+    /// while let Some(issues) = open.next().await {
+    ///     println!("{} open issues", issues?.len());
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn subscribe<Q: Query + Fits<D> + Send + Sync + 'static>(&self, query: Q) -> Subscription<Q::Output> {
+        crate::live::subscribe(&self.engine, query)
+    }
+
+    /// How many live queries there are, and how often they ran: for inspectors and tests.
+    pub fn live_stats(&self) -> LiveStats {
+        self.engine.live().stats()
     }
 
     /// The date and time to put into an event, in whole microseconds: `Timestamp::now()` has finer digits, which a column refuses. It is

@@ -12,7 +12,7 @@ impl Engine {
         if !seeded::bug("reads-not-interrupted") {
             self.reads.interrupt();
         }
-        self.watchers.wake_all();
+        self.wake_everybody();
     }
 
     /// Closes the file, after the commit and the reads in progress: everything is in the store's file, and the lock is
@@ -26,7 +26,7 @@ impl Engine {
         let Some(writer) = self.lock_writer().take() else { return Ok(()) };
         self.reads.wait();
         self.shared.pool.close_idle(self.shared.pool_key);
-        self.watchers.wake_all();
+        self.wake_everybody();
         self.close_writer(writer).map_err(|error| {
             let name = self.name();
             tracing::warn!(store = name.definition(), id = name.id().as_str(), %error, "closing a store failed");

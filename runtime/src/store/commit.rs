@@ -75,6 +75,7 @@ impl Engine {
         drop(lead);
         if !seeded::bug("wake-up-lost") {
             self.watchers.wake_all();
+            self.live.wake_marked();
         }
         outcome
     }
@@ -96,8 +97,9 @@ impl Engine {
         match committed {
             Ok(tip) => {
                 writer.tip = tip;
-                self.published.set(&tip.head);
+                // Who sees the new head has heard of the changes.
                 self.publish_changes(writer, std::iter::once((numbers.as_slice(), usize::MAX)));
+                self.published.set(&tip.head);
                 Ok(numbers)
             }
             Err(failure) => {

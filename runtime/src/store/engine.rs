@@ -21,6 +21,7 @@ use crate::{
     clock::Runtime,
     error::StoreError,
     event::{ClientId, EventNumber, SessionId},
+    live::LiveQueries,
     options::{Payload, ResolvedOptions},
     primitives::{
         Mutex, MutexGuard,
@@ -70,6 +71,7 @@ pub(crate) struct Engine {
     pub(super) reads: ActiveReads,
     pub(super) watchers: Watchers,
     pub(super) changes: super::changes::Listeners,
+    pub(super) live: LiveQueries,
     pub(super) published: Published,
     pub(super) report: MigrationsReport,
     pub(super) gate: Gate,
@@ -162,6 +164,7 @@ impl Engine {
             reads: ActiveReads::default(),
             watchers: Watchers::default(),
             changes: super::changes::Listeners::default(),
+            live: LiveQueries::default(),
             report,
             gate: Gate::default(),
             maintenance: Mutex::default(),
@@ -254,7 +257,7 @@ impl Engine {
         let error = StoreError::Stopped { store: self.store(), reason };
         if self.gate.stop(error.clone()) {
             self.mark_suspect();
-            self.watchers.wake_all();
+            self.wake_everybody();
             self.shared.host.stopped(error);
         }
     }

@@ -37,7 +37,7 @@ impl Engine {
         let whole = if Q::__ONE_STATEMENT { Span::Statement } else { Span::Snapshot };
         let mut output = None;
         self.read(whole, &mut |connection| {
-            let mut session = Session { engine: self, connection, rows: 0 };
+            let mut session = Session::new(self, connection);
             output = Some(query.__run(&mut session)?);
             span.record("rows", session.rows);
             Ok(())
@@ -206,10 +206,21 @@ impl Drop for Transaction<'_> {
 }
 
 /// Queries of the app on one connection.
-struct Session<'a> {
+pub(super) struct Session<'a> {
     engine: &'a Engine,
     connection: &'a mut Connection,
     rows: u64,
+}
+
+impl<'a> Session<'a> {
+    pub(super) fn new(engine: &'a Engine, connection: &'a mut Connection) -> Self {
+        Self { engine, connection, rows: 0 }
+    }
+
+    /// Rows read so far.
+    pub(super) fn rows(&self) -> u64 {
+        self.rows
+    }
 }
 
 impl Reads for Session<'_> {
@@ -225,6 +236,20 @@ impl Reads for Session<'_> {
             None => error.into_query_error(statement.sql),
         })
     }
+}
+
+/// The number of the last event of the state that the connection reads.
+pub(super) fn head(engine: &Engine, connection: &mut Connection) -> Result<EventNumber, QueryErrorKind> {
+    let sql = "SELECT place, generation FROM larder_events ORDER BY place DESC LIMIT 1";
+    let head = connection.row(sql, &[], |row| {
+        Ok::<_, SqliteError>(match (row.value(0), row.value(1)) {
+            (ValueRef::Integer(place), ValueRef::Integer(generation)) => {
+                number_at(place, u32::try_from(generation).unwrap_or(0))
+            }
+            _ => None,
+        })
+    });
+    Ok(head.map_err(|error| engine.refused(sql, error))?.flatten().unwrap_or(EventNumber::ZERO))
 }
 
 /// One consistent state of a store, inside [`Store::read`](crate::Store::read).
@@ -251,17 +276,7 @@ impl<D> Snapshot<'_, D> {
     pub fn head(&self) -> Result<EventNumber, QueryError> {
         let Ok(mut session) = self.session.try_borrow_mut() else { return Err(self.reentrant()) };
         let Session { engine, connection, .. } = &mut *session;
-        let sql = "SELECT place, generation FROM larder_events ORDER BY place DESC LIMIT 1";
-        let head = connection.row(sql, &[], |row| {
-            Ok::<_, SqliteError>(match (row.value(0), row.value(1)) {
-                (ValueRef::Integer(place), ValueRef::Integer(generation)) => {
-                    number_at(place, u32::try_from(generation).unwrap_or(0))
-                }
-                _ => None,
-            })
-        });
-        let head = head.map_err(|error| engine.query_error(engine.refused(sql, error)))?;
-        Ok(head.flatten().unwrap_or(EventNumber::ZERO))
+        head(engine, connection).map_err(|kind| engine.query_error(kind))
     }
 
     fn reentrant(&self) -> QueryError {
@@ -284,7 +299,7 @@ pub(crate) fn read<D, R>(
     let (mut work, mut output) = (Some(work), None);
     engine.read(Span::Snapshot, &mut |connection| {
         if let Some(work) = work.take() {
-            let session = RefCell::new(Session { engine, connection, rows: 0 });
+            let session = RefCell::new(Session::new(engine, connection));
             // An error of `work` says already which store it is about.
             output = Some(work(&Snapshot { engine, session, types: PhantomData }));
         }

@@ -20,6 +20,7 @@ mod hostile_rows;
 mod hostile_sql;
 mod ids;
 mod killed;
+mod live;
 mod lock;
 mod log;
 mod lost_commits;

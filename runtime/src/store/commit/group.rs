@@ -91,9 +91,9 @@ impl Engine {
             return;
         }
         writer.tip = tip;
-        self.published.set(&tip.head);
         let applied = members.iter().zip(group.fates()).filter(|(_, fate)| **fate == Fate::Applied);
         self.publish_changes(writer, applied.map(|(member, _)| (member.numbers.as_slice(), member.changes_end)));
+        self.published.set(&tip.head);
     }
 
     /// One commit in its savepoint.
