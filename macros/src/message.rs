@@ -115,6 +115,28 @@ pub(crate) fn same_index(kind: &str) -> String {
     format!("this `{kind}` is already declared; keep one of them")
 }
 
+pub(crate) fn same_index_name(index: &str) -> String {
+    format!(
+        "this index and another one of the table would both be called `{index}`, after the table and its columns; give a column \
+         another name with `#[table(name = \"..\")]`"
+    )
+}
+
+pub(crate) fn foreign_index_name(index: &str, of: &str, taken: &str) -> String {
+    format!(
+        "an index of table `{of}` is called `{index}`, after the table and its columns, and {taken} has that name, too; give a table \
+         or a column another name with `#[table(name = \"..\")]`"
+    )
+}
+
+pub(crate) fn taken_by_table() -> String {
+    "another table".to_owned()
+}
+
+pub(crate) fn taken_by_index(of: &str) -> String {
+    format!("an index of table `{of}`")
+}
+
 pub(crate) fn unique_is_key() -> String {
     "these columns are the primary key, which is unique already; remove this `unique`".to_owned()
 }

@@ -5,7 +5,11 @@ mod database;
 mod observe;
 mod parameters;
 mod place;
+mod samples;
+mod scan;
 mod shape;
+#[cfg(test)]
+mod tests;
 mod words;
 
 pub(crate) use check::{Checked, Complaint, ResultColumn};

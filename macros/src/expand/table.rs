@@ -181,12 +181,12 @@ fn schema(table: &Table) -> TokenStream {
         let positions = table.positions(fields);
         quote!(&[#(#positions),*])
     });
-    let indexes = table.indexes.iter().map(|fields| {
-        let positions = table.positions(fields);
-        let words: Vec<&str> = positions.iter().map(|at| table.columns[*at].name.as_str()).collect();
-        let name = format!("{name}_{}_index", words.join("_"));
-        quote!(#private::IndexSchema { name: #name, columns: &[#(#positions),*] })
-    });
+    let shape = TableShape::of(table);
+    let indexes = shape
+        .indexes
+        .iter()
+        .zip(shape.index_names())
+        .map(|(positions, name)| quote!(#private::IndexSchema { name: #name, columns: &[#(#positions),*] }));
     let references =
         table.columns.iter().enumerate().filter_map(|(at, column)| {
             column.reference.as_ref().map(|reference| reference_schema(table, at, reference))
