@@ -13,6 +13,6 @@ mod tests;
 mod words;
 
 pub(crate) use check::{Checked, Complaint, ResultColumn};
-pub(crate) use database::Database;
+pub(crate) use database::{Database, is_json};
 pub(crate) use parameters::{Bound, Parameter};
 pub(crate) use shape::{Storage, TableShape};

@@ -134,6 +134,12 @@ fn ddl(at: usize, table: &TableShape) -> String {
     sql
 }
 
+/// Whether a text is JSON, as SQLite reads it.
+pub(crate) fn is_json(text: &str) -> bool {
+    let valid = |sqlite: Connection| sqlite.query_row("SELECT json_valid(?)", [text], |row| row.get(0));
+    Connection::open_in_memory().and_then(valid).unwrap_or(false)
+}
+
 /// An SQL name in quotes.
 pub(super) fn quote(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
