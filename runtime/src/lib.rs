@@ -166,7 +166,10 @@ pub use self::{
     id::{IntoStoreId, Only, StoreId, StoreKey},
     macros::{ColumnValue, Event, Row, StoreKey, StoreSchema, Table, define_store, materializer},
     materialize::{Delete, MaterializeResult, SqlParam, SqlParams, Tables, Target, Update},
-    options::{Attributes, Durability, Environment, GcTime, InitialSync, Limits, Payload, StoreOptions, UnknownEvents},
+    options::{
+        Attributes, Durability, Environment, GcTime, InitialSync, IntoGcTime, Limits, Payload, StoreOptions,
+        UnknownEvents,
+    },
     query::{
         ByKey, Count, ExactlyOne, Exists, First, Fits, FitsSchema, One, OneByKey, Predicate, Query, Row, RowCount,
         RowRef, Select, SqlQuery, SqlShape, TableReads,
