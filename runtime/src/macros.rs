@@ -154,7 +154,7 @@ pub use larder_macros::ColumnValue;
 ///
 /// Fields have any type with serde's `Serialize` and `Deserialize` (both at [`larder::serde`](crate::serde)) and may have these
 /// attributes of serde: `rename`, `alias`, `default`, `flatten`, `skip`, `skip_serializing`, `skip_deserializing`, `skip_serializing_if`,
-/// `with`, `serialize_with`, `deserialize_with`. A new field needs `#[serde(default)]`, or old events no longer decode. A float that is
+/// `with`, `serialize_with`, `deserialize_with`; a single unnamed field only the last three. A new field needs `#[serde(default)]`, or old events no longer decode. A float that is
 /// NaN or infinite is refused when the event is committed.
 pub use larder_macros::Event;
 
