@@ -168,7 +168,10 @@ pub use self::{
     live::{Computed, Live, LiveStats, Signal, Source, Sources, Subscription, Updates},
     macros::{ColumnValue, Event, Row, StoreKey, StoreSchema, Table, define_store, materializer},
     materialize::{Delete, MaterializeResult, SqlParam, SqlParams, Tables, Target, Update},
-    options::{Attributes, Durability, Environment, GcTime, InitialSync, Limits, Payload, StoreOptions, UnknownEvents},
+    options::{
+        Attributes, Durability, Environment, GcTime, InitialSync, IntoGcTime, Limits, Payload, StoreOptions,
+        UnknownEvents,
+    },
     query::{
         ByKey, Count, ExactlyOne, Exists, First, Fits, FitsSchema, One, OneByKey, Predicate, Query, Row, RowCount,
         RowRef, Select, SqlQuery, SqlShape, TableReads,
