@@ -253,7 +253,7 @@ fn keep_up(
     // A run may have seen commits before it was told of them.
     let later = || records.iter().filter(|record| record.numbers.last() > Some(&of));
     let applied = window.apply(later().flat_map(|record| &record.rows));
-    let last = later().last().and_then(|record| record.numbers.last().copied());
+    let last = later().next_back().and_then(|record| record.numbers.last().copied());
     let head = last.map_or(now, |last| last.max(now)).max(of);
     (applied != Applied::Short).then_some(((window, head), applied))
 }

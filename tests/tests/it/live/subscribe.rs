@@ -51,7 +51,7 @@ async fn a_thousand_commits_without_a_poll_run_no_query_and_are_one_run_then() {
     let mut cards = store.subscribe(Card::all());
     let mut lanes = store.subscribe(BoardStore::load(1));
     let mut newest = store.subscribe(Card::all().order_by(Card::NUMBER.desc()).limit(3));
-    (news(&mut cards), news(&mut lanes), news(&mut newest));
+    drop((news(&mut cards), news(&mut lanes), news(&mut newest)));
     let before = store.live_stats().runs;
     for number in 1..=1_000 {
         store.commit(added(number)).unwrap();
@@ -84,7 +84,7 @@ async fn of_ten_thousand_live_queries_only_those_run_that_the_changed_row_can_af
     points.iter_mut().for_each(|query| drop(news(query)));
     ranges.iter_mut().for_each(|query| drop(news(query)));
     counts.iter_mut().for_each(|query| drop(news(query)));
-    (news(&mut titles), news(&mut remarks));
+    drop((news(&mut titles), news(&mut remarks)));
     let before = store.live_stats();
     assert_eq!(before.queries, 8_000 + 1_900 + 100 + 2);
     store.commit(BoardEvent::Moved { number: 7, done: false }).unwrap();
@@ -125,7 +125,7 @@ async fn every_kind_of_change_counts() {
     store.commit(BoardEvent::Remarked { card: 1, at: vec!["a".into(), "b".into()] }).unwrap();
     let mut cards = store.subscribe(Card::all().order_by(Card::NUMBER.asc()).limit(10));
     let mut remarks = store.subscribe(Remark::all().count());
-    (news(&mut cards), news(&mut remarks));
+    drop((news(&mut cards), news(&mut remarks)));
     let sql = |sql: &str| BoardEvent::SqlRun(sql.to_owned());
     store.commit(BoardEvent::Moved { number: 1, done: true }).unwrap();
     assert_eq!(news(&mut cards)[0].lane, Lane::Done);
