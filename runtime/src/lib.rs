@@ -87,6 +87,7 @@
 //! | open only what exists, list what is stored | [`Get::existing`], [`StoreRegistry::exists`], [`StoreRegistry::stored`] |
 //! | open, preload, evict, count and shut down stores | [`StoreRegistry`], [`StoreHandle`] |
 //! | read | [`Store::query`], [`Store::read`], [`Table::filter`], [`Select`] |
+//! | stay up to date | [`Store::subscribe`], [`Subscription`], [`Signal`], [`Computed`] |
 //! | write | [`Store::commit`], [`Receipt`] |
 //! | say in an event when it happened | [`Store::now`] |
 //! | follow what happens | [`Store::events`], [`Store::changes`] |
@@ -108,8 +109,8 @@
 //!
 //! # What is not there yet
 //!
-//! Live queries, joins, aggregates and checks of SQL while compiling; sync with other clients (its options are typed and can be
-//! set, there is no backend to set them to); a build for `wasm32-unknown-unknown`.
+//! Joins and aggregates in the typed builder (SQL in `queries { .. }` has them); queries over many stores; sync with other clients (its options
+//! are typed and can be set, there is no backend to set them to); a build for `wasm32-unknown-unknown`.
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
