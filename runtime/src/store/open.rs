@@ -22,6 +22,7 @@ use crate::{
         eventlog::{self, ChainKey, LogError, LogHead},
         lock::{MarkerState, beside},
         meta::{self, Kind, Meta},
+        same_file::FileId,
         sqlite::{Access, Checkpoint, Connection, Place, SqliteError, SqliteErrorKind},
     },
 };
@@ -51,6 +52,10 @@ impl Engine {
         let Opened { connection, meta, key, head, report } = opened;
         let OpenRequest { model, name, place, options, client_id, session_id, readers, runtime, host, .. } = request;
         let pool_key = readers.register();
+        let file_id = match &place {
+            Place::File(path) => FileId::of(path).ok(),
+            Place::Memory => None,
+        };
         let shared = Shared {
             name,
             model,
@@ -61,6 +66,7 @@ impl Engine {
             pool: readers,
             pool_key,
             key: key.clone(),
+            file_id,
             runtime,
             host,
         };
@@ -166,7 +172,7 @@ fn prepare(
         // The marker stays as it is until the tables are there: a process killed before that leaves an empty file, and the next one
         // begins anew.
         let meta = create(request, connection, seal.next())?;
-        seal.made().map_err(io)?;
+        seal.made().map_err(failed)?;
         let (meta, key, head, report) = new_store(request, meta);
         return Ok((meta, key, head, MigrationsReport { lost, ..report }));
     }
@@ -175,7 +181,7 @@ fn prepare(
     fits.map_err(|misfit| misfit_error(request, path, misfit))?;
     let lost = note_loss(request, path, seal, left, meta.epoch);
     connection.keep_wal_at_close(false).map_err(failed)?;
-    seal.fits(meta.epoch, left.wal_bytes(), connection).map_err(io)?;
+    seal.fits(meta.epoch, left.wal_bytes(), connection).map_err(failed)?;
     if seal.marker().suspect {
         return Err(Stop::TablesDamaged);
     }
@@ -212,7 +218,16 @@ fn misfit_error(request: &OpenRequest, path: &Path, misfit: Misfit) -> LoadError
 }
 
 /// Checkpoints are larder's own, and a busy writer has a page cache; [`Engine::maintain`] takes it away when the store is idle.
+///
+/// # Errors
+/// Also when the `-wal` could only be opened for reading, which would stay so as long as the store is loaded.
 pub(super) fn set_up_writer(connection: &mut Connection) -> Result<(), SqliteError> {
+    if let Err(error) = connection.check_writes()
+        // Who is busy ends.
+        && error.kind != SqliteErrorKind::Busy
+    {
+        return Err(error);
+    }
     connection.watch_wal()?;
     connection.batch("PRAGMA cache_size = -2048")
 }
@@ -237,9 +252,15 @@ fn ensure_tables(
         return Ok(MigrationsReport::new(Migration::Unchanged, fingerprint));
     }
     let migration = Migration::Rebuilt(RebuildReason::SchemaChanged { from: meta.fingerprint });
-    seal.open().map_err(|error| files::io(request, &file(request), &error))?;
-    let Rebuilt { applied, failed, unknown } = rebuild::in_place(request, seal, connection, key, head)?;
-    Ok(MigrationsReport { applied, failed, unknown, ..MigrationsReport::new(migration, fingerprint) })
+    let failed = |error| sqlite_error(request, error);
+    seal.open().map_err(failed)?;
+    let Rebuilt { applied, failed: not_applied, unknown } = rebuild::in_place(request, seal, connection, key, head)?;
+    match seal.checkpoint(connection) {
+        Err(error) if error.kind == SqliteErrorKind::SyncFailed => return Err(failed(error).into()),
+        // All of the tables went through the `-wal`, and no commit is to move them. What cannot be moved now a later one will.
+        _ => {}
+    }
+    Ok(MigrationsReport { applied, failed: not_applied, unknown, ..MigrationsReport::new(migration, fingerprint) })
 }
 
 /// What the file says of itself, and the end of its log, checked.

@@ -3,6 +3,7 @@
 mod backup;
 mod board;
 mod change_record;
+mod circles;
 mod commit;
 mod corruption;
 mod crash;

@@ -147,8 +147,10 @@ fn a_backup_is_the_whole_database_in_a_new_file() {
     let mut connection = memory();
     connection.execute("INSERT INTO parent VALUES (1, 'a')", &[]).expect("inserts");
     let path = folder.path().join("backup.db");
-    connection.backup_to(&path).expect("backs up");
-    assert!(connection.backup_to(&path).is_err(), "an existing file is not written over");
+    connection.backup_to(&path, &|| true).expect("backs up");
+    assert!(connection.backup_to(&path, &|| true).is_err(), "an existing file is not written over");
+    let interrupted = connection.backup_to(&path.with_extension("half"), &|| false).expect_err("is ended");
+    assert_eq!((interrupted.kind, path.with_extension("half").exists()), (SqliteErrorKind::Interrupted, false));
     assert!(!connection.in_transaction());
     let mut copy = Connection::open(&Place::File(path), WRITER).expect("opens");
     assert_eq!(copy.integer("SELECT count(*) FROM parent", &[]).expect("reads"), Some(1));
