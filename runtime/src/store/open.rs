@@ -98,11 +98,12 @@ fn open_file(request: &OpenRequest, path: &Path) -> Result<(Seal, Opened), LoadE
         files::sync_new(request, path).map_err(|error| files::io(request, path, &error))?;
     }
     let mut seal = Seal::new(lock, path.to_owned());
-    let opened = match open_found(request, path, &mut seal, &left) {
+    let mut opened = match open_found(request, path, &mut seal, &left) {
         Err(Stop::TablesDamaged) => replace::replace_tables(request, path, &mut seal)?,
         Err(Stop::Load(error)) => return Err(error),
         Ok(opened) => opened,
     };
+    opened.report.lost = seal.take_lost();
     Ok((seal, opened))
 }
 
@@ -165,7 +166,7 @@ fn prepare(
     }
     if kind == Kind::Empty {
         check_unmade(request, seal, left)?;
-        let lost = note_loss(request, path, seal, left, 0);
+        note_loss(request, path, seal, left, 0);
         connection.keep_wal_at_close(false).map_err(failed)?;
         connection.checkpoint(Checkpoint::Truncate).map_err(failed)?;
         seal.fits_nothing();
@@ -173,31 +174,31 @@ fn prepare(
         // begins anew.
         let meta = create(request, connection, seal.next())?;
         seal.made().map_err(failed)?;
-        let (meta, key, head, report) = new_store(request, meta);
-        return Ok((meta, key, head, MigrationsReport { lost, ..report }));
+        return Ok(new_store(request, meta));
     }
     let (meta, key, head) = identify(request, path, connection)?;
     let fits = files::fits(path, seal.marker(), meta.epoch, left.wal.as_ref()).map_err(io)?;
     fits.map_err(|misfit| misfit_error(request, path, misfit))?;
-    let lost = note_loss(request, path, seal, left, meta.epoch);
+    note_loss(request, path, seal, left, meta.epoch);
     connection.keep_wal_at_close(false).map_err(failed)?;
     seal.fits(meta.epoch, left.wal_bytes(), connection).map_err(failed)?;
     if seal.marker().suspect {
         return Err(Stop::TablesDamaged);
     }
     let report = ensure_tables(request, seal, connection, &meta, &key, &head)?;
-    Ok((meta, key, head, MigrationsReport { lost, ..report }))
+    rebuild::call_back(request, connection, &key)?;
+    Ok((meta, key, head, report))
 }
 
-/// Looks whether commits are lost, says so, and keeps what is left of them.
-fn note_loss(request: &OpenRequest, path: &Path, seal: &Seal, left: &Left, epoch: u64) -> Option<LostCommits> {
-    let known = seal::lost(seal.marker(), epoch, left.wal.as_ref())?;
+/// Looks whether commits are lost, says so, and keeps what is left of them. The report says it whatever becomes of the tables.
+fn note_loss(request: &OpenRequest, path: &Path, seal: &mut Seal, left: &Left, epoch: u64) {
+    let Some(known) = seal::lost(seal.marker(), epoch, left.wal.as_ref()) else { return };
     // The warning says it where no copy can be made.
     let kept = (known > 0).then(|| files::keep_wal(path).ok()).flatten();
     let lost = LostCommits { known, kept };
     let (store, id) = (request.name.definition(), request.name.id().as_str());
     tracing::warn!(store, id, "{lost}");
-    Some(lost)
+    seal.note_lost(lost);
 }
 
 /// A file without tables is one that was never made, or one whose making a loss of power undid, and all that came after.

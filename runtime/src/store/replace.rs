@@ -44,6 +44,7 @@ pub(super) fn replace_tables(request: &OpenRequest, path: &Path, seal: &mut Seal
     set_up_writer(&mut connection).map_err(failed)?;
     let (meta, key, head) = identify(request, path, &mut connection)?;
     seal.fits(meta.epoch, 0, &mut connection).map_err(failed)?;
+    call_back(request, &mut connection, &key)?;
     Ok(Opened { connection, meta, key, head, report })
 }
 
@@ -82,7 +83,6 @@ fn build(request: &OpenRequest, path: &Path, new: &Path, epoch: u64) -> Result<M
     })?;
     target.checkpoint(Checkpoint::Truncate).map_err(failed)?;
     target.close().map_err(failed)?;
-    call_back(request, &mut old, &key, &done)?;
     old.close().map_err(failed)?;
     span.record("events", done.events());
     span.record("failed", done.failed);

@@ -19,6 +19,7 @@
 
 use std::{fs, io, path::PathBuf};
 
+use super::LostCommits;
 use crate::{
     seeded,
     storage::{
@@ -43,6 +44,8 @@ pub(crate) struct Seal {
     signing: bool,
     /// A sync of what the last opener left failed: the files stay as they are.
     sync_failed: bool,
+    /// What was found to be lost.
+    lost: Option<LostCommits>,
 }
 
 /// Why a file is not opened with the `-wal` that it has.
@@ -106,11 +109,19 @@ fn is_open(epoch: u64) -> bool {
 
 impl Seal {
     pub(super) fn new(lock: Lock, path: PathBuf) -> Self {
-        Self { lock, path, found: None, ours: None, signed: false, signing: false, sync_failed: false }
+        Self { lock, path, found: None, ours: None, signed: false, signing: false, sync_failed: false, lost: None }
     }
 
     pub(super) fn lock(&mut self) -> &mut Lock {
         &mut self.lock
+    }
+
+    pub(super) fn note_lost(&mut self, lost: LostCommits) {
+        self.lost = Some(lost);
+    }
+
+    pub(super) fn take_lost(&mut self) -> Option<LostCommits> {
+        self.lost.take()
     }
 
     pub(super) fn marker(&self) -> Marker {

@@ -220,6 +220,18 @@ fn integers(connection: &mut Connection, sql: &str, guard: Guard) -> Result<Vec<
 }
 
 #[test]
+fn recording_that_cannot_start_leaves_nothing_behind() {
+    let mut connection = memory();
+    connection.batch("DROP TABLE child").expect("drops");
+    connection.start_capture(&[&PARENT, &CHILD]).expect_err("there is no such table");
+    assert!(!connection.is_capturing());
+    assert_eq!(connection.integer("SELECT count(*) FROM temp.sqlite_schema", &[]), Ok(Some(0)));
+    connection.start_capture(&[&PARENT]).expect("starts");
+    connection.execute("INSERT INTO parent VALUES (1, 'a')", &[]).expect("inserts");
+    assert_eq!(connection.take_changes(), [change("parent", None, Some(parent(1, "a")))]);
+}
+
+#[test]
 fn sql_of_an_app_reads_the_schema_s_tables_only() {
     let mut connection = memory();
     connection.start_capture(&[&PARENT]).expect("starts");
