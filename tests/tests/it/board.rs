@@ -131,8 +131,29 @@ pub(crate) fn card(number: i64) -> Card {
     }
 }
 
-pub(crate) async fn board() -> larder::StoreHandle<BoardStore> {
-    Store::<BoardStore>::open("board:1", OpenOptions::in_memory()).await.expect("it opens")
+/// A board of one shape of storage, and the folder that it is in.
+pub(crate) struct Board {
+    store: StoreHandle<BoardStore>,
+    _folder: Option<tempfile::TempDir>,
+}
+
+impl std::ops::Deref for Board {
+    type Target = StoreHandle<BoardStore>;
+
+    fn deref(&self) -> &StoreHandle<BoardStore> {
+        &self.store
+    }
+}
+
+/// An empty board in a file, and one in memory.
+pub(crate) async fn boards() -> [Board; 2] {
+    let folder = tempfile::tempdir().expect("a folder for the test");
+    let open = |options| async { Store::<BoardStore>::open("board:1", options).await.expect("it opens") };
+    let on_disk = open(OpenOptions::file(folder.path().join("board.db"))).await;
+    [
+        Board { store: on_disk, _folder: Some(folder) },
+        Board { store: open(OpenOptions::in_memory()).await, _folder: None },
+    ]
 }
 
 pub(crate) fn added(number: i64) -> BoardEvent {

@@ -2,10 +2,15 @@
 
 use larder::{Predicate, QueryErrorKind, SqlQuery, prelude::*};
 
-use crate::board::{BoardEvent, BoardStore, Card, Lane, Load, Remark, added, board, card};
+use crate::board::{Board, BoardEvent, BoardStore, Card, Lane, Load, Remark, added, boards, card};
 
-async fn filled() -> StoreHandle<BoardStore> {
-    let store = board().await;
+async fn filled() -> [Board; 2] {
+    let stores = boards().await;
+    stores.iter().for_each(|store| fill(store));
+    stores
+}
+
+fn fill(store: &StoreHandle<BoardStore>) {
     let weights = [None, Some(1.5), Some(f64::MAX), None, Some(-0.5)];
     let events = (1..).zip(weights).map(|(number, weight)| BoardEvent::Added { number, weight });
     store.commit(events.collect::<Vec<_>>()).expect("it commits");
@@ -13,7 +18,6 @@ async fn filled() -> StoreHandle<BoardStore> {
         .commit([BoardEvent::Moved { number: 2, done: true }, BoardEvent::Moved { number: 3, done: false }])
         .expect("it commits");
     store.commit(BoardEvent::Remarked { card: 1, at: vec!["b".into(), "a".into()] }).expect("it commits");
-    store
 }
 
 fn numbers(store: &StoreHandle<BoardStore>, predicate: Predicate<Card>) -> Vec<i64> {
@@ -22,7 +26,7 @@ fn numbers(store: &StoreHandle<BoardStore>, predicate: Predicate<Card>) -> Vec<i
 
 #[tokio::test]
 async fn every_column_type_compares_and_comes_back() {
-    let store = filled().await;
+    for store in filled().await {
     assert_eq!(store.query(Card::by_key(1)), Ok(Some(card(1))));
     assert_eq!(store.query(Card::by_key(9)), Ok(None));
     let four = card(4);
@@ -39,22 +43,24 @@ async fn every_column_type_compares_and_comes_back() {
     }
     assert_eq!(numbers(&store, Card::LANE.in_([Lane::InWork, Lane::Done])), [2, 3]);
     assert_eq!(store.query(Remark::by_key((1, "a"))), Ok(Some(Remark { card: 1, at: "a".to_owned() })));
+    }
 }
 
 #[tokio::test]
 async fn null_equals_null_and_a_negation_takes_all_other_rows() {
-    let store = filled().await;
+    for store in filled().await {
     assert_eq!(numbers(&store, Card::WEIGHT.eq(None)), [1, 4]);
     assert_eq!(numbers(&store, Card::WEIGHT.is_null()), [1, 4]);
     assert_eq!(numbers(&store, Card::WEIGHT.ne(1.5)), [1, 3, 4, 5]);
     assert_eq!(numbers(&store, Card::WEIGHT.lt(2.0)), [2, 5]);
     assert_eq!(numbers(&store, !Card::WEIGHT.lt(2.0)), [1, 3, 4]);
     assert_eq!(numbers(&store, Card::WEIGHT.in_([None, Some(1.5)]).not()), [3, 5]);
+    }
 }
 
 #[tokio::test]
 async fn a_limit_is_any_integer_and_a_negative_one_is_an_error() {
-    let store = filled().await;
+    for store in filled().await {
     let (page, per_page) = (vec![0; 1].len(), 2_usize);
     let found = store.query(Card::all().limit(per_page).offset(page * per_page)).expect("rows");
     assert_eq!(found.iter().map(|card| card.number).collect::<Vec<_>>(), [3, 4]);
@@ -71,11 +77,12 @@ async fn a_limit_is_any_integer_and_a_negative_one_is_an_error() {
         assert!(error.to_string().contains("does not fit `a number of rows`"), "{error}");
         assert_eq!(store.query(query.count()), Err(error));
     }
+    }
 }
 
 #[tokio::test]
 async fn rows_are_ordered_cut_counted_and_chosen() {
-    let store = filled().await;
+    for store in filled().await {
     let mut query = Card::all().order_by((Card::LANE.asc(), Card::WEIGHT.desc())).limit(3);
     let found: Vec<i64> = store.query(query.clone()).expect("rows").iter().map(|card| card.number).collect();
     assert_eq!(found, [2, 5, 4], "`Done`, then `Open` by weight, then by number in the last direction");
@@ -95,6 +102,7 @@ async fn rows_are_ordered_cut_counted_and_chosen() {
     let all = store.query((Card::all().count(), Remark::all(), BoardStore::total()));
     let remarks = ["a", "b"].map(|at| Remark { card: 1, at: at.to_owned() }).to_vec();
     assert_eq!(all, Ok((5, remarks, 5)));
+    }
 }
 
 #[derive(Row, Clone, Debug, PartialEq)]
@@ -109,7 +117,7 @@ fn unchecked<T: larder::Row>(sql: &'static str) -> SqlQuery<BoardStore, Vec<T>> 
 
 #[tokio::test]
 async fn sql_becomes_rows_by_name_and_tuples_by_position() {
-    let store = filled().await;
+    for store in filled().await {
     let load = |lane, cards| Load { lane, cards };
     assert_eq!(store.query(BoardStore::load(2)), Ok(vec![load(Lane::Open, 3)]));
     assert_eq!(store.query(BoardStore::load(0)).map(|rows| rows.len()), Ok(3));
@@ -123,25 +131,28 @@ async fn sql_becomes_rows_by_name_and_tuples_by_position() {
     let misnamed: SqlQuery<_, Vec<Misnamed>> = unchecked("SELECT count(*) AS cards FROM cards");
     let misnamed = store.query(misnamed).expect_err("no such column").to_string();
     assert!(misnamed.contains("`Misnamed` needs a column `count`") && misnamed.contains("has `cards`"), "{misnamed}");
+    }
 }
 
 #[tokio::test]
 async fn sql_of_a_query_reads_the_schema_s_tables_only() {
-    let store = filled().await;
+    for store in filled().await {
     let hidden = store.query(unchecked::<i64>("SELECT count(*) FROM larder_events")).expect_err("refused").to_string();
     assert!(hidden.contains("table `larder_events` is not one of the schema's"), "{hidden}");
     let writes = store.query(unchecked::<i64>("DELETE FROM cards RETURNING number")).expect_err("refused").to_string();
     assert!(writes.contains("cannot change table `cards`"), "{writes}");
     assert_eq!(store.query(Card::all().count()), Ok(5));
+    }
 }
 
 #[tokio::test]
 async fn a_filter_of_ten_thousand_values_or_terms_is_one_query() {
-    let store = filled().await;
+    for store in filled().await {
     assert_eq!(numbers(&store, Card::NUMBER.in_(3..10_003)), [3, 4, 5]);
     assert_eq!(numbers(&store, Card::NUMBER.in_(Vec::<i64>::new())), [] as [i64; 0]);
     let chain = (6..5_006).fold(Card::NUMBER.ne(0), |chain, number| chain.and(Card::NUMBER.ne(number)));
     assert_eq!(numbers(&store, chain), [1, 2, 3, 4, 5]);
     store.commit(added(6)).expect("it commits");
     assert_eq!(numbers(&store, Card::NUMBER.gt(i64::MIN).and(Card::NUMBER.ge(6))), [6]);
+    }
 }
