@@ -140,6 +140,8 @@ mod tests {
         value::{ColumnType, Storage},
     };
 
+    type Change<T> = fn(&mut T);
+
     const NUMBER: ColumnSchema =
         ColumnSchema { name: "number", ty: ColumnType::new(Storage::Integer, "i64"), default: None };
     const STATUS: ColumnSchema =
@@ -149,18 +151,20 @@ mod tests {
     const COLUMNS: &[ColumnSchema] = &[NUMBER, STATUS, PARENT];
     const REFERENCE: ReferenceSchema =
         ReferenceSchema { column: 2, table: "issues", target: "number", on_delete: ReferenceAction::SetNull };
-    const TABLE: TableSchema = TableSchema {
-        name: "issues",
-        type_name: "Issue",
-        columns: COLUMNS,
-        primary_key: &[0],
-        unique: &[&[1, 2]],
-        indexes: &[IndexSchema { name: "issues_status_index", columns: &[1] }],
-        references: &[REFERENCE],
-        statements: TableStatements::new(),
-    };
+    const fn table() -> TableSchema {
+        TableSchema {
+            name: "issues",
+            type_name: "Issue",
+            columns: COLUMNS,
+            primary_key: &[0],
+            unique: &[&[1, 2]],
+            indexes: &[IndexSchema { name: "issues_status_index", columns: &[1] }],
+            references: &[REFERENCE],
+            statements: TableStatements::new(),
+        }
+    }
 
-    static ISSUES: TableSchema = TABLE;
+    static ISSUES: TableSchema = table();
 
     const EVENT: EventInfo = EventInfo {
         name: "v2.IssueOpened",
@@ -201,24 +205,29 @@ event "v2.IssueOpened" synced "number: i64, title: \"String\""
         assert_ne!(whole, of(&[], EVENTS));
         assert_ne!(whole, of(&[&ISSUES], &[]));
         let table = |change: fn(&mut TableSchema)| {
-            let mut table = TABLE;
+            let mut table = self::table();
             change(&mut table);
             of(&[&table], EVENTS)
         };
         assert_eq!(whole, table(|_| {}));
-        let changed: [(&str, fn(&mut TableSchema)); 14] = [
+        let changed: [(&str, Change<TableSchema>); 14] = [
             ("name", |table| table.name = "tickets"),
             ("a column less", |table| table.columns = &[NUMBER, STATUS]),
             ("a column's name", |table| table.columns = &[NUMBER, ColumnSchema { name: "state", ..STATUS }, PARENT]),
             ("a column's type", |table| {
-                table.columns = &[ColumnSchema { ty: ColumnType::new(Storage::Integer, "u32"), ..NUMBER }, STATUS, PARENT];
+                table.columns = const {
+                    &[ColumnSchema { ty: ColumnType::new(Storage::Integer, "u32"), ..NUMBER }, STATUS, PARENT]
+                };
             }),
             ("a column's variants", |table| {
-                table.columns = &[NUMBER, ColumnSchema { ty: ColumnType::unit_enum(&["Open", "Shut"]), ..STATUS }, PARENT];
+                table.columns = const {
+                    &[NUMBER, ColumnSchema { ty: ColumnType::unit_enum(&["Open", "Shut"]), ..STATUS }, PARENT]
+                };
             }),
             ("null", |table| {
-                table.columns =
-                    &[NUMBER, STATUS, ColumnSchema { ty: ColumnType::new(Storage::Integer, "i64"), ..PARENT }];
+                table.columns = const {
+                    &[NUMBER, STATUS, ColumnSchema { ty: ColumnType::new(Storage::Integer, "i64"), ..PARENT }]
+                };
             }),
             ("default", |table| table.columns = &[NUMBER, ColumnSchema { default: None, ..STATUS }, PARENT]),
             ("key", |table| table.primary_key = &[0, 1]),
@@ -239,14 +248,14 @@ event "v2.IssueOpened" synced "number: i64, title: \"String\""
             change(&mut event);
             of(&[&ISSUES], &[event])
         };
-        let changed: [(&str, fn(&mut EventInfo)); 4] = [
+        let changed: [(&str, Change<EventInfo>); 4] = [
             ("wire name", |event| event.name = "v3.IssueOpened"),
             ("payload", |event| event.payload = "number: i64"),
             ("client_only", |event| event.client_only = true),
             ("from", |event| event.from = &["v0.IssueOpened"]),
         ];
         changed.into_iter().for_each(|(what, change)| assert_ne!(whole, event(change), "{what}"));
-        let same: [(&str, fn(&mut EventInfo)); 2] =
+        let same: [(&str, Change<EventInfo>); 2] =
             [("variant", |event| event.variant = "Begun"), ("deprecated", |event| event.deprecated = None)];
         same.into_iter().for_each(|(what, change)| assert_eq!(whole, event(change), "{what}"));
     }

@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{Engine, EngineHost, Maintained, OpenRequest, ReaderPool, Store, StoreName};
 use crate::{
-    CommitErrorKind, QueryErrorKind, SqliteAdapter, StoreError,
+    CommitErrorKind, Durability, QueryErrorKind, SqliteAdapter, StoreError,
     clock::Runtime,
     define_store,
     definition::StoreDefinition,
@@ -260,5 +260,24 @@ fn a_store_on_a_network_file_system_is_refused_each_time_and_nothing_is_made() {
         let refused = Engine::open(request(&place, &Arc::default(), &readers)).unwrap_err();
         assert!(refused.to_string().contains("network file system (nfs4)"), "{refused}");
         assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0);
+    }
+}
+
+#[test]
+fn by_default_commits_survive_the_process_and_power_syncs_each_also_after_idleness() {
+    let synchronous = |store: &Store<NoteStore>| {
+        let mut slot = store.engine.lock_writer();
+        slot.as_mut().unwrap().connection.integer("PRAGMA synchronous", &[]).unwrap()
+    };
+    for (durability, value) in [(None, 1), (Some(Durability::Power), 2)] {
+        let (place, _dir) = on_disk();
+        let mut request = request(&place, &Arc::default(), &Arc::new(ReaderPool::new(4)));
+        assert_eq!(request.options.durability, Durability::Process);
+        request.options.durability = durability.unwrap_or(request.options.durability);
+        let store = Store::<NoteStore>::new(Engine::open(request).unwrap().0);
+        store.commit(note(1, 1)).unwrap();
+        assert_eq!(synchronous(&store), Some(value));
+        while store.engine.maintain() != Maintained::Idle {}
+        assert_eq!(synchronous(&store), Some(value), "an idle store has another connection");
     }
 }

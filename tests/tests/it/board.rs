@@ -149,7 +149,7 @@ impl std::ops::Deref for Board {
 pub(crate) async fn boards() -> [Board; 2] {
     let folder = tempfile::tempdir().expect("a folder for the test");
     let open = |options| async { Store::<BoardStore>::open("board:1", options).await.expect("it opens") };
-    let on_disk = open(OpenOptions::file(folder.path().join("board.db"))).await;
+    let on_disk = open(OpenOptions::data_dir(folder.path())).await;
     [
         Board { store: on_disk, _folder: Some(folder) },
         Board { store: open(OpenOptions::in_memory()).await, _folder: None },

@@ -21,11 +21,6 @@ async fn both_durabilities_commit_and_reopen() {
 }
 
 #[tokio::test]
-async fn by_default_a_commit_survives_a_crash_of_the_process() {
-    assert_eq!(Durability::default(), Durability::Process);
-}
-
-#[tokio::test]
 async fn the_wal_stays_bounded_under_a_steady_flow_of_commits() {
     let mut lab = Lab::on_disk();
     let store = lab.open::<Notebook>().await;

@@ -1,5 +1,6 @@
 //! Behaviour of larder through its public API, one module per topic.
 
+mod added_field;
 mod backup;
 mod board;
 mod change_record;
@@ -11,6 +12,7 @@ mod deps;
 mod doctor;
 mod durability;
 mod encoding;
+mod event_context;
 mod evolution;
 mod executors;
 mod golden;
