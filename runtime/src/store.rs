@@ -83,7 +83,7 @@ impl<D: StoreDefinition> Store<D> {
         Self { engine, types: PhantomData }
     }
 
-    #[cfg(all(test, larder_shuttle))]
+    #[cfg(test)]
     pub(crate) fn engine(&self) -> &Arc<Engine> {
         &self.engine
     }
@@ -107,10 +107,13 @@ impl<D: StoreDefinition> Store<D> {
     }
 
     /// Asks a query, or a tuple of queries on one consistent state. It sees every commit that has returned, and never waits for
-    /// one that has not (in memory, where there is one connection, it does).
+    /// one that has not. In memory, where there is one connection, it does; and so does one for which no reader can be opened because the
+    /// process has no file descriptors left. When all readers of the registry are in use it waits a moment for one, and opens one more then.
     ///
     /// # Errors
-    /// When the store is gone, SQLite refuses the query, or a row does not decode.
+    /// When the store is gone, SQLite refuses the query, or a row does not decode. [`QueryErrorKind::Reentrant`](crate::QueryErrorKind) when
+    /// it would wait for itself: inside the store's own materializer, and for a store in memory inside its own [`read`](Self::read), or inside
+    /// another store while a thread that is inside of this one waits for that.
     pub fn query<Q: Query + Fits<D>>(&self, query: Q) -> Result<Q::Output, QueryError> {
         self.engine.query(&query)
     }
@@ -118,8 +121,9 @@ impl<D: StoreDefinition> Store<D> {
     /// Asks several queries of one consistent state.
     ///
     /// # Errors
-    /// Those of [`query`](Self::query), and what `work` returns. In memory, where there is one connection, a query of the store
-    /// itself from inside `work` is [`QueryErrorKind::Reentrant`](crate::QueryErrorKind::Reentrant).
+    /// Those of [`query`](Self::query), and what `work` returns. Inside `work` the store itself may be asked, which may show a later state;
+    /// in memory, where there is one connection, that is [`QueryErrorKind::Reentrant`](crate::QueryErrorKind::Reentrant). A commit to the store
+    /// from inside `work` is an error.
     pub fn read<R>(&self, work: impl FnOnce(&Snapshot<'_, D>) -> Result<R, QueryError>) -> Result<R, QueryError> {
         read::read(&self.engine, work)
     }

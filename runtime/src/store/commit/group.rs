@@ -55,8 +55,10 @@ impl Engine {
     fn run_group(&self, writer: &mut Writer, members: &mut [Member<'_>]) -> Group {
         let mut group = Group::new(members.len());
         let mut tip = writer.tip;
-        if writer.begin().is_err() {
-            // Each hears of it by itself, when it begins alone.
+        if let Err(error) = writer.begin() {
+            writer.roll_back();
+            // A failed sync poisons the store, and is not tried again. Of all else each hears by itself, when it begins alone.
+            self.explain(failed(&self.shared, error));
             group.rolled_back();
             return group;
         }
