@@ -1,4 +1,4 @@
-//! From the model to tokens. Nothing here can fail: `check` has seen to it. What is printed is data and one-line calls.
+//! From the model to tokens. Nothing here can fail: `check` has seen to it, and `sql` to the text of queries. What is printed is data and one-line calls.
 
 pub(crate) mod definition;
 pub(crate) mod event;

@@ -2,6 +2,7 @@
 //!
 //! Each macro goes the same way: `parse` reads tokens into a `model`, `check` looks at what no single token can tell, `expand` prints.
 //! Errors are collected on the way. If there are any, `stub` prints implementations that keep the rest of the user's code compiling.
+//! `relay` brings a schema's tables to `define_store!`, where `sql` has SQLite check the queries. Every message stands in `message`.
 
 // Documented where `larder` exports them: docs here would be printed behind those.
 #![allow(missing_docs)]

@@ -10,7 +10,7 @@ use crate::{
     store::Store,
 };
 
-/// A future that is boxed so that a trait method can return it; `Send` where the platform has threads.
+/// A future that is boxed so that a trait method can return it; `Send`, so that an executor may move it to another thread.
 pub type BoxFuture<'a, T> = std::pin::Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
 /// The events of a definition's schema.

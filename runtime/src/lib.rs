@@ -18,7 +18,7 @@
 //! # A first store
 //!
 //! ```
-//! use larder::{define_store, prelude::*};
+//! use larder::prelude::*;
 //!
 //! #[derive(Table, Clone, Debug, PartialEq)]
 //! #[table(name = "todos")]
@@ -80,6 +80,7 @@
 //! | you want to | look at |
 //! |---|---|
 //! | describe tables and columns | [`derive(Table)`](derive@Table), [`ColumnValue`], [`Json`] |
+//! | write a query in SQL that is checked while compiling | [`define_store!`], [`SqlQuery`] |
 //! | describe events, rename them, upgrade old ones | [`derive(Event)`](derive@Event) |
 //! | say how events change tables | [`Materializer`], [`Tables`] |
 //! | define a kind of store and its policies | [`define_store!`], [`StoreOptions`], [`GcTime`] |
@@ -89,11 +90,13 @@
 //! | read | [`Store::query`], [`Store::read`], [`Table::filter`], [`Select`] |
 //! | stay up to date | [`Store::subscribe`], [`Subscription`], [`Signal`], [`Computed`] |
 //! | write | [`Store::commit`], [`Receipt`] |
+//! | choose what a commit survives | [`Durability`] |
 //! | say in an event when it happened | [`Store::now`] |
 //! | follow what happens | [`Store::events`], [`Store::changes`] |
 //! | check, back up and rescue data | [`Store::verify`], [`Store::backup`], [`doctor`] |
 //! | understand an error | [`error`] |
-//! | test your own stores | the `testing` feature: a manual clock, given/when/then |
+//! | trace what happens, with OpenTelemetry by the feature `otel` | [`Attributes`], [`Get::parent_span`] |
+//! | test your own stores | the feature `testing`: its module `testing` has a manual clock, a registry on it, given/when/then |
 //!
 //! # What is promised
 //!
@@ -109,8 +112,12 @@
 //!
 //! # What is not there yet
 //!
-//! Joins and aggregates in the typed builder (SQL in `queries { .. }` has them); queries over many stores; sync with other clients (its options
-//! are typed and can be set, there is no backend to set them to); a build for `wasm32-unknown-unknown`.
+//! * joins and aggregates in the typed builder (SQL in `queries { .. }` has them)
+//! * queries over many stores
+//! * sync with other clients: an app's [`SyncBackend`] is handed the events that are unsent, nothing is pulled, and no backend comes
+//!   with larder
+//! * bindings to UI frameworks
+//! * wasm
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 

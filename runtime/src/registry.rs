@@ -129,16 +129,23 @@ impl StoreRegistry {
     /// ```
     ///
     /// A store that is not there is made; [`existing`](Get::existing) opens only what is there.
+    ///
+    /// # Errors
+    /// [`LoadError`], when it is awaited: why the store cannot be opened. All who wait for one load get the same error, and the next
+    /// `get` tries again.
     pub fn get<D: StoreDefinition>(&self, id: impl IntoStoreId<D, D::Id>) -> Get<D> {
         Get::new(&self.shared, self.parent, id.into_store_id())
     }
 
     /// The one store of a definition that is marked `singleton: ".."`.
+    ///
+    /// # Errors
+    /// As of [`get`](Self::get).
     pub fn get_singleton<D: SingletonDefinition>(&self) -> Get<D> {
         Get::new(&self.shared, self.parent, D::STORE_ID.parse())
     }
 
-    /// A handle if the store is loaded; nothing changes if it is not.
+    /// A handle if the store is loaded; nothing changes if it is not. What is no id is `None`.
     pub fn try_get<D: StoreDefinition>(&self, id: impl IntoStoreId<D, D::Id>) -> Option<StoreHandle<D>> {
         let loaded = self.shared.observe(kind::<D>(), &id.into_store_id().ok()?)?;
         if let Some(parent) = self.parent {
@@ -163,7 +170,7 @@ impl StoreRegistry {
         })
     }
 
-    /// Whether the store is loaded or loading. Changes nothing.
+    /// Whether the store is loaded or loading. Changes nothing. What is no id is `false`.
     pub fn has<D: StoreDefinition>(&self, id: impl IntoStoreId<D, D::Id>) -> bool {
         id.into_store_id().is_ok_and(|id| self.shared.has(kind::<D>(), &id))
     }
@@ -176,6 +183,9 @@ impl StoreRegistry {
     /// registry.preload::<IssueStore>("issue:7").gc_time(GcTime::seconds(10)).detach();
     /// # }
     /// ```
+    ///
+    /// # Errors
+    /// As of [`get`](Self::get), when it is awaited. A detached one says nothing: the next `get` tries again, and answers.
     pub fn preload<D: StoreDefinition>(&self, id: impl IntoStoreId<D, D::Id>) -> Preload<D> {
         Preload::new(&self.shared, self.parent, id.into_store_id())
     }
@@ -183,6 +193,9 @@ impl StoreRegistry {
     /// Takes the store out of the registry now, observed or not: its handles answer
     /// [`StoreError::Evicted`](crate::StoreError::Evicted), a load is cancelled. It takes effect at the call; the future waits until the
     /// file is closed. Nothing happens when there is no such store.
+    ///
+    /// # Errors
+    /// [`StoreError`](crate::StoreError), when it is awaited: the file could not be closed cleanly. Nothing that was committed is lost.
     #[doc(alias = "drop")]
     pub fn evict<D: StoreDefinition>(&self, id: impl IntoStoreId<D, D::Id>) -> Evict {
         let closing = id.into_store_id().ok().and_then(|id| {
@@ -195,6 +208,9 @@ impl StoreRegistry {
     }
 
     /// [`evict`](Self::evict) for all stores; the registry goes on.
+    ///
+    /// # Errors
+    /// When it is awaited: the error of each store whose file could not be closed cleanly.
     pub fn clear(&self) -> Clear {
         let evictions = self.shared.with(|state, actions| {
             let all = state.slots.all();
@@ -260,6 +276,10 @@ impl StoreRegistry {
 
     /// Deletes a store's files, for good. Refused while it is observed, and while it has events that its backend does not have unless
     /// [`forced`](DeleteStore::forced).
+    ///
+    /// # Errors
+    /// [`DeleteError`](crate::DeleteError), when it is awaited: why nothing was deleted. A store that is not there is no error but
+    /// `false`.
     pub fn delete<D: StoreDefinition>(&self, id: impl IntoStoreId<D, D::Id>) -> DeleteStore<D> {
         DeleteStore::new(&self.shared, id.into_store_id())
     }

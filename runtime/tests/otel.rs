@@ -1,6 +1,6 @@
 //! With the feature `otel`, a load is a child of a context of OpenTelemetry, and its attributes arrive as they are.
 
-use larder::{Attributes, define_store, prelude::*};
+use larder::{Attributes, prelude::*};
 use opentelemetry::{
     Context,
     trace::{SpanContext, SpanId, TraceContextExt as _, TraceFlags, TraceId, TraceState, TracerProvider as _},

@@ -1,4 +1,5 @@
 //! Compares every message with the one on file. After a change, run with `TRYBUILD=overwrite` and read what changed as a user would.
+//! A new case has a heading in `docs/compile-errors.md`, too; the test in `tests/tests/it/compile_errors.rs` prints what to add.
 
 #[test]
 fn mistakes_get_a_message_that_says_what_to_write() {

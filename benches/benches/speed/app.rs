@@ -1,6 +1,6 @@
 //! The app that is measured: issues, one event, one row for each.
 
-use larder::{define_store, prelude::*};
+use larder::prelude::*;
 
 /// One issue.
 #[derive(Table, Clone, Debug, PartialEq)]

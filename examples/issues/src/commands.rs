@@ -6,7 +6,7 @@ mod list;
 mod show;
 mod stats;
 
-use larder::prelude::*;
+use larder::{ShutdownReport, StoreEnd, prelude::*};
 
 use crate::{
     cli::{Cli, Command},
@@ -25,9 +25,20 @@ pub async fn run(cli: Cli) -> Result<(), Failure> {
     let registry = StoreRegistry::builder().data_dir(&cli.data).capacity(CAPACITY).build()?;
     let mut output = Output::stdout(cli.json);
     let result = run_command(&registry, cli.command, &mut output).await;
-    registry.shutdown(std::time::Duration::from_secs(10)).await;
+    report(&registry.shutdown(std::time::Duration::from_secs(10)).await);
     result?;
     Ok(output.flush()?)
+}
+
+/// Says which stores could not be closed cleanly. The command's result stands: nothing that was committed is lost.
+fn report(shutdown: &ShutdownReport) {
+    for store in &shutdown.stores {
+        match &store.ended {
+            StoreEnd::Failed(error) => eprintln!("issues: {} was not closed cleanly: {error}", store.name),
+            StoreEnd::Unfinished => eprintln!("issues: {} was not closed in time", store.name),
+            _ => {}
+        }
+    }
 }
 
 async fn run_command(registry: &StoreRegistry, command: Command, output: &mut Output) -> Result<(), Failure> {

@@ -1,6 +1,6 @@
 //! Why a command ends without its result.
 
-use std::{io, sync::Arc};
+use std::io;
 
 use larder::{LoadError, QueryError};
 
@@ -24,7 +24,7 @@ pub enum Failure {
     },
     /// The data dir, or a store in it, cannot be opened.
     #[error(transparent)]
-    Load(#[from] Arc<LoadError>),
+    Load(#[from] LoadError),
     /// A stored id is not one of this program's.
     #[error(transparent)]
     Id(#[from] larder::StoreIdError),
@@ -68,12 +68,6 @@ impl Failure {
             Self::BrokenPipe => 0,
             _ => 1,
         }
-    }
-}
-
-impl From<LoadError> for Failure {
-    fn from(error: LoadError) -> Self {
-        Self::Load(Arc::new(error))
     }
 }
 

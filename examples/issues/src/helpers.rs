@@ -1,6 +1,6 @@
-//! The proposal's four "user-space helpers": what an app writes around `registry.get` so that the rest of it never spells a store id.
+//! Four helpers an app writes around `registry.get`, so that the rest of it never spells a store id.
 
-use std::{str::FromStr, sync::Arc};
+use std::str::FromStr;
 
 use larder::{Get, LoadError, prelude::*};
 
@@ -45,7 +45,7 @@ impl Workspace {
     ///
     /// # Errors
     /// When its store cannot be opened, or the name cannot be a store id.
-    pub async fn enter_or_begin(registry: &StoreRegistry, name: &str) -> Result<Self, Arc<LoadError>> {
+    pub async fn enter_or_begin(registry: &StoreRegistry, name: &str) -> Result<Self, LoadError> {
         let store = registry.get::<WorkspaceStore>(&WorkspaceId { name: name.to_owned() }).await?;
         Ok(Self { registry: registry.clone(), name: name.to_owned(), store })
     }

@@ -18,9 +18,9 @@
 //! - inside 1 or 2: a commit is one transaction, so this is one of the cases above.
 //! - while a store is made, before its first commit: the file has no events, the next run opens it like any other.
 //!
-//! A workspace never has a line that the issue lacks, so skipping by the workspace alone loses nothing. A line refused for another reason
-//! (opened twice, not opened) is judged by the lines before it alone, and so is refused again alike. This holds for a killed process. Where
-//! power may fail too, both stores need `Durability::Power`, or the issue's last commits may be lost after the workspace's were kept.
+//! A workspace never has a line that the issue lacks, so skipping by the workspace alone loses nothing. A line that is refused for another
+//! reason (opened twice, never opened) depends on the lines before it alone, so every run refuses it. This holds for a killed process.
+//! Where power may fail too, both stores need `Durability::Power`, or the issue's last commits may be lost and the workspace's kept.
 
 use std::{
     collections::{HashMap, HashSet, VecDeque},

@@ -1,7 +1,7 @@
 //! The smallest app: one store, two events, one query. `README.md` shows this file.
 
 // readme: begin
-use larder::{define_store, prelude::*};
+use larder::prelude::*;
 
 #[derive(Table, Clone, Debug, PartialEq)]
 #[table(name = "issues")]

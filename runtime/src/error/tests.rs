@@ -63,9 +63,15 @@ fn check<const VARIANTS: usize, K, E: Display + Debug>(cases: [Case<K>; VARIANTS
 
 #[test]
 fn load_errors() {
-    let (store, reason, message, file) = (store, text, text, || "/data/note.db".into());
+    let all: Vec<_> = load_errors_of_stores().into_iter().chain(other_load_errors()).collect();
+    let all: [Case<LoadError>; 22] = all.try_into().unwrap();
+    check(all, identity);
+}
+
+fn load_errors_of_stores() -> [Case<LoadError>; 11] {
+    let (reason, file) = (text, || "/data/note.db".into());
     let id = StoreIdError::Dots { id: "a..b".into() };
-    let all: [Case<LoadError>; 22] = [
+    [
         (LoadError::Id { definition: "note", source: id }, &["`note`", "`a..b`"], "write one dot"),
         (
             LoadError::DefinitionConflict { name: "note".into(), owner: "`a::Note`".into(), other: "b::Note".into() },
@@ -105,6 +111,12 @@ fn load_errors() {
         ),
         (LoadError::Cancelled { store: store() }, &["cancelled"], "get it again"),
         (LoadError::ShutDown { store: store() }, &["shut down"], "build a new one"),
+    ]
+}
+
+fn other_load_errors() -> [Case<LoadError>; 11] {
+    let (message, file) = (text, || "/data/note.db".into());
+    [
         (
             LoadError::OnLoad { store: store(), source: Arc::from(super::BoxError::from("the cause")) },
             &["`on_load`", "note/n:1", "the cause"],
@@ -136,8 +148,7 @@ fn load_errors() {
             &["the cause", "/data/note.db"],
             "get it again",
         ),
-    ];
-    check(all, identity);
+    ]
 }
 
 #[test]
@@ -233,6 +244,10 @@ fn commit_errors() {
         error
     };
     check(commits, in_store);
+}
+
+#[test]
+fn materialize_errors() {
     let materialize: [Case<MaterializeError>; 8] = [
         (
             MaterializeError::Exists { table: "notes".into(), columns: vec!["number".into()], message: text() },

@@ -2,7 +2,7 @@
 
 use std::{fmt, str::FromStr, sync::Arc};
 
-/// Longest store id, in bytes: the proposal's "under ~120 characters".
+/// Longest store id, in bytes.
 const MAX_BYTES: usize = 120;
 
 /// Which data: 1 to 120 bytes of `[A-Za-z0-9._:~-]`, the first one alphanumeric, without `..`.

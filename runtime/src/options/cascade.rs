@@ -32,7 +32,7 @@ pub struct StoreOptions {
     pub sync: Option<Arc<dyn SyncBackend>>,
     /// The store's id on the wire, when it is not the store id.
     pub sync_id: Option<fn(&StoreId) -> String>,
-    /// Whether a load waits for the first sync.
+    /// Whether a load waits for the first sync. Without effect so far: nothing is pulled yet.
     pub initial_sync: Option<InitialSync>,
     /// What the sync backend is told; merges per key.
     pub sync_payload: Option<Payload>,
@@ -107,7 +107,7 @@ impl StoreOptions {
         self
     }
 
-    /// Whether a load waits for the first sync.
+    /// Whether a load waits for the first sync. Without effect so far: nothing is pulled yet.
     #[must_use]
     pub fn initial_sync(mut self, initial_sync: InitialSync) -> Self {
         self.initial_sync = Some(initial_sync);

@@ -22,7 +22,7 @@ impl GcTime {
     /// The store is never disposed for being idle.
     pub const NEVER: Self = Self(Inner::Never);
 
-    /// The default: 60 seconds, as in the proposal.
+    /// The default: 60 seconds.
     pub const DEFAULT: Self = Self::seconds(60);
 
     /// The store is disposed as soon as its last handle is dropped.

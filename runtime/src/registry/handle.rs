@@ -52,6 +52,9 @@ impl<D> StoreHandle<D> {
 impl<D> StoreHandle<D> {
     /// Closes the store now, for all its handles, as [`StoreRegistry::evict`](super::StoreRegistry::evict) does. The future waits until
     /// the file is closed.
+    ///
+    /// # Errors
+    /// [`StoreError`](crate::StoreError), when it is awaited: the file could not be closed cleanly. Nothing that was committed is lost.
     pub fn close(self) -> Evict {
         let core = &self.loaded.core;
         let closing = core.shared.upgrade().and_then(|shared| {

@@ -200,6 +200,9 @@ impl<D> ChangeStream<D> {
     }
 
     /// The next change; `None` after the end.
+    ///
+    /// # Errors
+    /// [`StoreError`], once, when the store goes: evicted, closed or stopped. After it comes `None`.
     pub async fn next(&mut self) -> Option<Result<Change, StoreError>> {
         std::future::poll_fn(|context| self.changes.poll(context)).await
     }

@@ -179,7 +179,10 @@ impl<D> EventStream<D> {
         PendingEventStream { events: self.events, types: PhantomData }
     }
 
-    /// The next event.
+    /// The next event; `None` after the end.
+    ///
+    /// # Errors
+    /// [`StoreError`], once, when the store goes: evicted, closed or stopped. After it comes `None`.
     pub async fn next(&mut self) -> Option<Result<StoredEvent, StoreError>> {
         std::future::poll_fn(|context| self.events.poll(context)).await
     }
@@ -202,7 +205,10 @@ pub struct PendingEventStream<D> {
 }
 
 impl<D> PendingEventStream<D> {
-    /// The next event, or what was undone.
+    /// The next event, or what was undone; `None` after the end.
+    ///
+    /// # Errors
+    /// [`StoreError`], once, when the store goes: evicted, closed or stopped. After it comes `None`.
     pub async fn next(&mut self) -> Option<Result<LogChange, StoreError>> {
         std::future::poll_fn(|context| self.poll(context)).await
     }

@@ -353,16 +353,20 @@ async fn commits_of_several_threads_while_the_store_is_evicted_are_wholly_there_
         let store = lab.open::<Notebook>().await;
         let registry = lab.registry().clone();
         let begun = Arc::new(Barrier::new(5));
+        let answered = Arc::new(AtomicUsize::new(0));
         let threads: Vec<_> = (0..4)
             .map(|thread| {
-                let (store, begun) = (store.clone(), Arc::clone(&begun));
+                let (store, begun, answered) = (store.clone(), Arc::clone(&begun), Arc::clone(&answered));
                 std::thread::spawn(move || {
                     begun.wait();
                     let mut acknowledged = Vec::new();
                     for pair in 0.. {
                         let number = thread * 1_000_000 + 2 * pair;
                         match store.commit([written(number), written(number + 1)]) {
-                            Ok(_) => acknowledged.push(number),
+                            Ok(_) => {
+                                acknowledged.push(number);
+                                answered.fetch_add(1, Ordering::Relaxed);
+                            }
                             Err(error) => {
                                 assert!(
                                     matches!(error.kind(), CommitErrorKind::Store(larder::StoreError::Evicted { .. })),
@@ -379,7 +383,9 @@ async fn commits_of_several_threads_while_the_store_is_evicted_are_wholly_there_
             .collect();
         drop(store);
         begun.wait();
-        std::thread::sleep(std::time::Duration::from_millis(round));
+        while answered.load(Ordering::Relaxed) < 5 * round && !threads.iter().all(|thread| thread.is_finished()) {
+            std::thread::yield_now();
+        }
         registry.evict::<Notebook>("book:1").await.unwrap();
         let mut expected: Vec<_> = threads.into_iter().flat_map(|thread| thread.join().unwrap()).collect();
         expected.sort_unstable();

@@ -290,50 +290,53 @@ async fn the_last_number_there_is_ends_the_log_with_a_typed_error() {
     }
 }
 
+/// What no row of the log that larder wrote says.
+const IMPOSSIBLE: &[&str] = &[
+    "place = -1",
+    "place = 0",
+    "place = 9223372036854775807",
+    "place = -9223372036854775808",
+    "ordinal = -1",
+    "ordinal = 9223372036854775807",
+    "generation = -1",
+    "generation = 4294967296",
+    "generation = 9223372036854775807",
+    "author = 0",
+    "author = -9223372036854775808",
+    "name = CAST(x'ff' AS TEXT)",
+    "args = CAST(x'c328' AS TEXT)",
+    "args = CAST(x'eda080' AS TEXT)",
+    "name = 'a' || char(0) || 'b'",
+    "id = x''",
+    "id = zeroblob(17)",
+    "id = zeroblob(16)",
+    "checksum = x''",
+    "checksum = zeroblob(1000000)",
+    "name = x'00'",
+    "name = 1",
+    "name = 1.5",
+    "args = 1",
+    "args = x'7b7d'",
+    "args = 1e999",
+    "ordinal = 'x'",
+    "ordinal = 2.5",
+    "ordinal = x'02'",
+    "generation = 'x'",
+    "author = 'x'",
+    "author = 1.5",
+    "id = 'x'",
+    "id = 1",
+    "checksum = 'xxxxxxxxxxxxxxxx'",
+    "checksum = 1",
+    "checksum = 9e999",
+];
+
 #[tokio::test]
 async fn a_row_of_the_log_that_cannot_be_one_is_damage() {
     let last = "WHERE place = (SELECT max(place) FROM larder_events)";
     let not_strict = "PRAGMA writable_schema = ON; UPDATE sqlite_schema SET sql = replace(sql, 'STRICT', '') WHERE name LIKE 'larder_%'; \
                       PRAGMA writable_schema = RESET;";
-    for change in [
-        "place = -1",
-        "place = 0",
-        "place = 9223372036854775807",
-        "place = -9223372036854775808",
-        "ordinal = -1",
-        "ordinal = 9223372036854775807",
-        "generation = -1",
-        "generation = 4294967296",
-        "generation = 9223372036854775807",
-        "author = 0",
-        "author = -9223372036854775808",
-        "name = CAST(x'ff' AS TEXT)",
-        "args = CAST(x'c328' AS TEXT)",
-        "args = CAST(x'eda080' AS TEXT)",
-        "name = 'a' || char(0) || 'b'",
-        "id = x''",
-        "id = zeroblob(17)",
-        "id = zeroblob(16)",
-        "checksum = x''",
-        "checksum = zeroblob(1000000)",
-        "name = x'00'",
-        "name = 1",
-        "name = 1.5",
-        "args = 1",
-        "args = x'7b7d'",
-        "args = 1e999",
-        "ordinal = 'x'",
-        "ordinal = 2.5",
-        "ordinal = x'02'",
-        "generation = 'x'",
-        "author = 'x'",
-        "author = 1.5",
-        "id = 'x'",
-        "id = 1",
-        "checksum = 'xxxxxxxxxxxxxxxx'",
-        "checksum = 1",
-        "checksum = 9e999",
-    ] {
+    for change in IMPOSSIBLE {
         let mut lab = Lab::on_disk();
         closed(&mut lab).await;
         let sqlite = lab.sqlite("vault");

@@ -7,8 +7,18 @@ fn read(path: &str) -> String {
     fs::read_to_string(root.join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
 }
 
-const PAGES: [&str; 6] =
-    ["README.md", "ARCHITECTURE.md", "DESIGN.md", "GLOSSARY.md", "CHANGELOG.md", "docs/promises.md"];
+const PAGES: [&str; 7] = [
+    "README.md",
+    "ARCHITECTURE.md",
+    "DESIGN.md",
+    "GLOSSARY.md",
+    "CHANGELOG.md",
+    "docs/promises.md",
+    "docs/compile-errors.md",
+];
+
+/// Avoided words that mean nothing else here, so that they can be looked for everywhere.
+const NOWHERE: [&str; 6] = ["reducer", "projector", "ttl", "dispatch", "mutate", "watcher"];
 
 #[test]
 fn the_quickstart_of_the_readme_is_the_example() {
@@ -66,7 +76,8 @@ fn links_in_the_pages_lead_somewhere() {
 #[test]
 fn files_that_the_pages_name_are_there() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the workspace's folder");
-    let folders = ["macros/", "runtime/", "tests/", "ui-tests/", "examples/", "benches/", ".ci/"];
+    let folders =
+        ["macros/", "runtime/", "tests/", "ui-tests/", "examples/", "benches/", "crash/", "fuzz/", "docs/", ".ci/"];
     for page in PAGES {
         let text = read(page);
         let named =
@@ -79,18 +90,61 @@ fn files_that_the_pages_name_are_there() {
 }
 
 #[test]
-fn avoided_words_of_the_glossary_have_one_term_each() {
+fn every_term_of_the_glossary_has_a_meaning_and_is_avoided_for_no_other() {
     let glossary = read("GLOSSARY.md");
-    let rows: Vec<Vec<_>> = glossary
-        .lines()
-        .filter(|line| line.starts_with("| ") && !line.starts_with("| term"))
-        .map(|line| line.trim_matches('|').split('|').map(str::trim).collect())
-        .collect();
-    assert!(rows.len() > 30, "only {} terms", rows.len());
+    let rows = rows(&glossary);
+    assert!(rows.len() > 40, "only {} terms", rows.len());
+    let terms: Vec<_> = rows.iter().flat_map(|row| row[0].split(", ")).collect();
     for row in &rows {
         assert_eq!(row.len(), 3, "{row:?} is not term, meaning, avoided words");
         assert!(!row[0].is_empty() && !row[1].is_empty(), "{row:?} has no meaning");
+        let avoided = row[2].split(", ").find(|word| terms.contains(word));
+        assert_eq!(avoided, None, "{row:?} avoids what is a term");
     }
+    let twice = terms.iter().find(|term| terms.iter().filter(|other| other == term).count() > 1);
+    assert_eq!(twice, None, "a term stands there twice");
+}
+
+#[test]
+fn nobody_says_what_the_glossary_avoids() {
+    let glossary = read("GLOSSARY.md");
+    let avoided: Vec<_> = rows(&glossary).iter().flat_map(|row| row[2].split(", ")).collect();
+    let mut texts: Vec<String> =
+        PAGES.iter().filter(|page| **page != "GLOSSARY.md").map(|page| (*page).to_owned()).collect();
+    for folder in ["runtime/src", "macros/src", "examples"] {
+        add_sources(folder, &mut texts);
+    }
+    assert!(texts.len() > 200, "only {} files", texts.len());
+    for word in NOWHERE {
+        assert!(avoided.contains(&word), "`{word}` is not avoided");
+        for path in &texts {
+            let text = read(path).to_lowercase();
+            let said = text.split(|found: char| !found.is_alphanumeric()).any(|found| found == word);
+            assert!(!said, "{path} says `{word}`; GLOSSARY.md has the word for it");
+        }
+    }
+}
+
+fn add_sources(folder: &str, texts: &mut Vec<String>) {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the workspace's folder");
+    for entry in fs::read_dir(root.join(folder)).expect("a folder of the repository") {
+        let entry = entry.expect("an entry");
+        let path = format!("{folder}/{}", entry.file_name().to_string_lossy());
+        if entry.path().is_dir() {
+            add_sources(&path, texts);
+        } else if path.ends_with(".rs") {
+            texts.push(path);
+        }
+    }
+}
+
+/// Term, meaning and avoided words.
+fn rows(glossary: &str) -> Vec<Vec<&str>> {
+    glossary
+        .lines()
+        .filter(|line| line.starts_with("| ") && !line.starts_with("| term"))
+        .map(|line| line.trim_matches('|').split('|').map(str::trim).collect())
+        .collect()
 }
 
 fn read_headings(page: &str) -> Vec<String> {

@@ -3,7 +3,8 @@
 //! `cargo run --release -p larder-benches --bin import -- --input FILE --data DIR`
 //!
 //! Each side runs in a process of its own with at most 1,024 open files, from an empty folder to all files closed. Then both folders are
-//! compared, store by store: the same tables with the same rows.
+//! compared, store by store: the same tables with the same rows. It fails when larder takes more than twice as long, more than 250 MiB, more
+//! than 10 s to find nothing new, or imports something else.
 
 mod compare;
 mod file;
@@ -25,6 +26,15 @@ use issues::{
 };
 use larder::StoreRegistry;
 use serde::{Deserialize, Serialize};
+
+/// Most that larder may take of the hand-written import's time.
+const MOST_RATIO: f64 = 2.0;
+
+/// Most memory that larder may take, in KiB.
+const MOST_PEAK_KIB: u64 = 250 * 1024;
+
+/// Most seconds that a second run may take.
+const MOST_SECONDS_AGAIN: f64 = 10.0;
 
 /// What every child may have open.
 const OPEN_FILES: u32 = 1_024;
@@ -89,6 +99,28 @@ struct Outcome {
     second: Run,
     /// Stores whose tables and rows were found the same on both sides.
     same_stores: u64,
+}
+
+impl Outcome {
+    /// What is not as it must be.
+    fn missed(&self) -> Vec<String> {
+        let Self { larder, hand, ratio, second, .. } = self;
+        let peak_kib = larder.peak_kib.max(second.peak_kib);
+        let missed = [
+            (*ratio > MOST_RATIO, format!("larder took {ratio:.2} times as long, at most {MOST_RATIO}")),
+            (peak_kib > MOST_PEAK_KIB, format!("larder took {peak_kib} KiB of memory, at most {MOST_PEAK_KIB}")),
+            (
+                second.seconds > MOST_SECONDS_AGAIN,
+                format!("the second run took {:.1} s, at most {MOST_SECONDS_AGAIN}", second.seconds),
+            ),
+            (
+                larder.activities != hand.activities,
+                format!("larder imported {} activities, the other side {}", larder.activities, hand.activities),
+            ),
+            (second.activities != 0, format!("the second run found {} new activities", second.activities)),
+        ];
+        missed.into_iter().filter(|(missed, _)| *missed).map(|(_, why)| why).collect()
+    }
 }
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -166,7 +198,8 @@ fn parent(options: &Options) -> Result<(), Box<dyn Error>> {
     } else {
         print(&result);
     }
-    Ok(())
+    let missed = result.missed();
+    if missed.is_empty() { Ok(()) } else { Err(missed.join("; ").into()) }
 }
 
 fn fastest(runs: Vec<Run>) -> Run {
@@ -196,6 +229,6 @@ fn print(result: &Outcome) {
         let Run { seconds, cpu_seconds, peak_kib, activities, opened } = run;
         println!("{name:<24}{seconds:>10.2}{cpu_seconds:>10.2}{activities:>12}{opened:>10}{:>10}", peak_kib / 1024);
     }
-    println!("\nratio {:.2} (at most 2.00)", result.ratio);
+    println!("\nratio {:.2} (at most {MOST_RATIO:.2})", result.ratio);
     println!("{} stores have the same tables and rows on both sides", result.same_stores);
 }

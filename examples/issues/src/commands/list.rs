@@ -101,7 +101,7 @@ async fn all(registry: &StoreRegistry) -> Result<Vec<Workspace>, Failure> {
     let mut workspaces = Vec::new();
     for stored in registry.stored::<WorkspaceStore>().await? {
         let WorkspaceId { name } = stored.key?;
-        workspaces.push(Workspace::enter_or_begin(registry, &name).await?);
+        workspaces.push(Workspace::enter(registry, &name).await?);
     }
     workspaces.sort_by(|left, right| left.name().cmp(right.name()));
     Ok(workspaces)

@@ -1,6 +1,6 @@
 //! The store of one issue: its title, its state and everything that was said and done.
 
-use larder::{define_store, prelude::*};
+use larder::prelude::*;
 use serde::Serialize;
 
 use super::State;

@@ -1,6 +1,6 @@
 //! The store of this installation's settings: there is one, so it is opened without an id.
 
-use larder::{define_store, prelude::*};
+use larder::prelude::*;
 
 /// One setting.
 #[derive(Table, Clone, Debug, PartialEq)]

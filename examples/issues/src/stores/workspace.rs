@@ -1,6 +1,6 @@
 //! The store of one workspace: the headlines of all its issues.
 
-use larder::{Row, define_store, prelude::*};
+use larder::prelude::*;
 use serde::Serialize;
 
 use super::State;
@@ -107,7 +107,7 @@ impl Materializer for WorkspaceSchema {
     }
 }
 
-/// Changes a headline and notes when. An issue without a headline is refused by `run_one`.
+/// Changes a headline and notes when. An issue without a headline is refused.
 fn change(
     tables: &mut Tables<'_, WorkspaceSchema>,
     number: i64,

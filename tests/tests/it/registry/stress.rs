@@ -141,7 +141,8 @@ fn open_files() -> usize {
     fs::read_dir("/proc/self/fd").unwrap().count()
 }
 
-/// What ends says so a moment before it is gone.
+/// What ends says so a moment before it is gone. The system counts threads and files, and wakes nobody when a count changes, so it is asked
+/// again and again.
 fn back_to(baseline: usize, what: &str, count: fn() -> usize) {
     let until = Instant::now() + Duration::from_secs(30);
     while count() > baseline && Instant::now() < until {
