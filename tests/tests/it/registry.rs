@@ -3,12 +3,15 @@
 mod support;
 
 mod draft;
+mod ending;
 mod existing;
+mod fake;
 mod identity;
 mod loading;
 mod options;
 mod rules_keep;
 mod rules_load;
+mod sending;
 mod stress;
 mod telemetry;
 mod threads;

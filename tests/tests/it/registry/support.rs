@@ -98,6 +98,8 @@ pub(crate) enum Hook {
     Children(Vec<String>),
     /// Counts.
     Count(Arc<Mutex<Vec<String>>>),
+    /// Does what the test says.
+    Run(Arc<dyn Fn(&Store<HookedStore>, &LoadContext) + Send + Sync>),
 }
 
 static HOOKS: LazyLock<Mutex<HashMap<String, Hook>>> = LazyLock::new(Mutex::default);
@@ -114,6 +116,11 @@ pub(crate) fn hold(id: &str) -> Arc<Semaphore> {
     gate
 }
 
+/// Says what the load of a store does, by what is called with it.
+pub(crate) fn on_load_run(id: &str, run: impl Fn(&Store<HookedStore>, &LoadContext) + Send + Sync + 'static) {
+    on_load(id, Hook::Run(Arc::new(run)));
+}
+
 async fn hook(store: &Store<HookedStore>, context: LoadContext) -> Result<(), larder::BoxError> {
     let hook = HOOKS.lock().unwrap().get(store.id().as_str()).cloned();
     match hook {
@@ -126,6 +133,10 @@ async fn hook(store: &Store<HookedStore>, context: LoadContext) -> Result<(), la
         Some(Hook::Panic) => panic!("the hook panics"),
         Some(Hook::Count(calls)) => {
             calls.lock().unwrap().push(store.id().to_string());
+            Ok(())
+        }
+        Some(Hook::Run(run)) => {
+            run(store, &context);
             Ok(())
         }
         Some(Hook::Children(children)) => {
@@ -188,4 +199,45 @@ impl Bench {
 pub(crate) fn poll_once<F: Future + Unpin>(future: &mut F) -> std::task::Poll<F::Output> {
     let mut context = std::task::Context::from_waker(std::task::Waker::noop());
     std::pin::Pin::new(future).poll(&mut context)
+}
+
+/// Lets tasks and threads go on until it is so, without any time of the registry's clock.
+pub(crate) async fn until(what: &str, is_so: impl Fn() -> bool) {
+    for _ in 0..1_000_000 {
+        if is_so() {
+            return;
+        }
+        std::thread::yield_now();
+        tokio::task::yield_now().await;
+    }
+    panic!("never: {what}");
+}
+
+/// A thread that reads a store, and so keeps its file open, until it is let go.
+pub(crate) struct Reading {
+    go: std::sync::mpsc::Sender<()>,
+    thread: std::thread::JoinHandle<()>,
+}
+
+impl Reading {
+    pub(crate) fn begin<D: larder::StoreDefinition>(store: StoreHandle<D>) -> Self {
+        let (began, begins) = std::sync::mpsc::channel();
+        let (go, gone) = std::sync::mpsc::channel();
+        let thread = std::thread::spawn(move || {
+            let read = store.read(|_| {
+                began.send(()).unwrap();
+                gone.recv().unwrap();
+                Ok(())
+            });
+            // The store may have been taken away meanwhile.
+            drop(read);
+        });
+        begins.recv().unwrap();
+        Self { go, thread }
+    }
+
+    pub(crate) fn end(self) {
+        self.go.send(()).unwrap();
+        self.thread.join().unwrap();
+    }
 }

@@ -1,107 +1,18 @@
 //! Rule 13, and what shutdown and delete do with unsent events, against a fake backend.
 
-use std::{
-    collections::HashMap,
-    sync::{Arc, Mutex},
-    time::Duration,
+use std::{sync::Arc, time::Duration};
+
+use larder::{DeleteError, LoadError, StoreState, StoreSync};
+
+use super::{
+    fake::{Fake, synced},
+    support::*,
 };
-
-use larder::{
-    BoxError, BoxFuture, DeleteError, EventId, LoadError, PushRequest, StoreOptions, StoreState, StoreSync, SyncBackend,
-};
-use tokio::sync::watch;
-
-use super::support::*;
-
-/// A backend that the test connects and disconnects, and whose pushes it may refuse.
-struct Fake {
-    identity: String,
-    connected: watch::Sender<bool>,
-    state: Mutex<FakeState>,
-}
-
-#[derive(Default)]
-struct FakeState {
-    received: HashMap<String, Vec<EventId>>,
-    refuses: bool,
-    hangs: bool,
-    running: usize,
-    most: usize,
-}
-
-impl Fake {
-    fn new(identity: &str, connected: bool) -> Arc<Self> {
-        let state = Mutex::default();
-        Arc::new(Self { identity: identity.to_owned(), connected: watch::Sender::new(connected), state })
-    }
-
-    fn connect(&self, connected: bool) {
-        self.connected.send_replace(connected);
-    }
-
-    fn received(&self, sync_id: &str) -> usize {
-        self.state.lock().unwrap().received.get(sync_id).map_or(0, Vec::len)
-    }
-}
-
-impl SyncBackend for Fake {
-    fn identity(&self) -> &str {
-        &self.identity
-    }
-
-    fn connected(&self) -> bool {
-        *self.connected.borrow()
-    }
-
-    fn connection_changed(&self) -> BoxFuture<'static, ()> {
-        let mut connected = self.connected.subscribe();
-        Box::pin(async move {
-            let _ = connected.changed().await;
-        })
-    }
-
-    fn push<'a>(&'a self, request: PushRequest<'a>) -> BoxFuture<'a, Result<(), BoxError>> {
-        Box::pin(async move {
-            {
-                let mut state = self.state.lock().unwrap();
-                state.running += 1;
-                state.most = state.most.max(state.running);
-            }
-            if self.state.lock().unwrap().hangs {
-                std::future::pending::<()>().await;
-            }
-            for _ in 0..5 {
-                tokio::task::yield_now().await;
-            }
-            let mut state = self.state.lock().unwrap();
-            state.running -= 1;
-            if state.refuses || !self.connected() {
-                return Err("the backend says no".into());
-            }
-            let received = state.received.entry(request.sync_id.to_owned()).or_default();
-            // A store that was closed between a push and its note of it sends again; an event is known by its id.
-            for event in request.events {
-                let place = usize::try_from(event.number.global()).unwrap() - 1;
-                let id = event.id.unwrap();
-                assert!(place <= received.len(), "a gap before {}", event.number);
-                if place == received.len() {
-                    received.push(id);
-                }
-                assert_eq!(received[place], id, "two events at {}", event.number);
-            }
-            Ok(())
-        })
-    }
-}
-
-fn synced(fake: &Arc<Fake>) -> StoreOptions {
-    StoreOptions::new().sync(Arc::clone(fake) as Arc<dyn SyncBackend>)
-}
 
 #[tokio::test]
 async fn rule_13_a_store_with_unsent_events_counts_as_observed_while_its_backend_is_connected() {
     let fake = Fake::new("wss://one", true);
-    fake.state.lock().unwrap().refuses = true;
+    fake.refuse(true);
     let bench = Bench::with(|builder| builder.in_memory().defaults(synced(&fake)));
     let handle = bench.get::<NoteStore>("n").await.unwrap();
     handle.commit([written(1), written(2)]).unwrap();
@@ -109,7 +20,7 @@ async fn rule_13_a_store_with_unsent_events_counts_as_observed_while_its_backend
     drop(handle);
     bench.advance(600).await;
     assert_eq!((bench.stats_of("note", "n").state, bench.stats_of("note", "n").observers), (StoreState::Active, 1));
-    fake.state.lock().unwrap().refuses = false;
+    fake.refuse(false);
     bench.advance(30).await;
     assert_eq!(fake.received("n"), 2);
     assert_eq!(bench.stats_of("note", "n").state, StoreState::Inactive);
@@ -133,7 +44,7 @@ async fn rule_13_without_a_connection_it_is_collected_as_any_other() {
 #[tokio::test]
 async fn rule_13_a_connection_that_comes_or_goes_stops_and_starts_the_clock() {
     let fake = Fake::new("wss://one", false);
-    fake.state.lock().unwrap().refuses = true;
+    fake.refuse(true);
     let bench = Bench::with(|builder| builder.in_memory().defaults(synced(&fake)));
     let handle = bench.get::<NoteStore>("n").await.unwrap();
     handle.commit(written(1)).unwrap();
@@ -168,7 +79,7 @@ async fn rule_13_closed_with_unsent_events_it_is_opened_without_on_load_when_the
     fake.connect(true);
     bench.settle().await;
     assert!((0..12).all(|turn| fake.received(&format!("r13-{turn}")) == 2));
-    assert!(fake.state.lock().unwrap().most <= 4, "{} at the same time", fake.state.lock().unwrap().most);
+    assert!(fake.most() <= 4, "{} at the same time", fake.most());
     assert_eq!(calls.lock().unwrap().len(), 12, "on_load ran for a store that nobody asked for");
     assert!(bench.stats().stores.is_empty());
     let stored = bench.stored::<HookedStore>().await.unwrap();
@@ -231,7 +142,7 @@ async fn shutdown_sends_what_it_can_until_the_deadline() {
 #[tokio::test]
 async fn shutdown_goes_on_after_the_deadline_and_says_what_is_unsent() {
     let fake = Fake::new("wss://one", true);
-    fake.state.lock().unwrap().hangs = true;
+    fake.hang(&["n"]);
     let bench = Bench::with(|builder| builder.in_memory().defaults(synced(&fake)));
     let handle = bench.get::<NoteStore>("n").await.unwrap();
     handle.commit([written(1), written(2)]).unwrap();
