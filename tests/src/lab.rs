@@ -139,7 +139,11 @@ pub fn copy_dir(from: &Path, to: &Path) {
         if entry.file_type().expect("its type").is_dir() {
             copy_dir(&entry.path(), &target);
         } else {
-            fs::copy(entry.path(), target).expect("it copies");
+            match fs::copy(entry.path(), target) {
+                // Gone since it was listed, like a `-shm` with the last connection.
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+                copied => drop(copied.expect("it copies")),
+            }
         }
     }
 }

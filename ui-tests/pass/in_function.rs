@@ -67,7 +67,6 @@ fn main() {
             }
         }
     }
-
     let opened = IssueEvent::Opened { number: 1 };
     assert_eq!(opened.encode().unwrap().as_deref(), Some(r#"{"number":1}"#));
     assert_eq!(WorkspaceKey(7).store_id().unwrap().as_str(), "workspace:7");

@@ -11,7 +11,7 @@ use futures_core::Stream;
 
 use super::{
     marks::Marks,
-    slot::{AnyNode, Begun, Node, Refreshed, Slot, Versioned, watcher},
+    slot::{AnyNode, Begun, Node, Refreshed, Slot, Versioned, subscriber},
     source::{Inputs, Pulled, Sources},
 };
 use crate::error::{QueryError, QueryErrorKind};
@@ -40,7 +40,7 @@ impl<T: PartialEq + Send + Sync + 'static> Computed<T> {
     pub fn new<S: Sources>(sources: S, function: impl Fn(S::Values) -> T + Send + Sync + 'static) -> Self {
         let marks = Arc::new(Marks::default());
         marks.mark_only();
-        let (waker, who) = (Waker::from(Arc::clone(&marks)), watcher());
+        let (waker, who) = (Waker::from(Arc::clone(&marks)), subscriber());
         Self { node: Arc::new(Inner { inputs: sources.__inputs(), function, slot: Slot::new(), marks, waker, who }) }
     }
 
@@ -116,7 +116,7 @@ impl<T: PartialEq + Send + Sync, V, F: Fn(V) -> T + Send + Sync> Node<Arc<T>> fo
         std::mem::forget(turn);
         let (versioned, awaited) = self.slot.end(result, is_new, versions);
         if awaited {
-            self.marks.wake_watchers();
+            self.marks.wake_subscribers();
         }
         Refreshed::Is(versioned)
     }
@@ -150,7 +150,7 @@ impl<T, V, F> Drop for Turn<'_, T, V, F> {
     fn drop(&mut self) {
         self.0.marks.mark_only();
         if self.0.slot.abandon() {
-            self.0.marks.wake_watchers();
+            self.0.marks.wake_subscribers();
         }
     }
 }
@@ -168,7 +168,7 @@ pub struct Updates<T> {
 
 impl<T> Updates<T> {
     pub(super) fn new(node: AnyNode<Arc<T>>) -> Self {
-        Self { node, who: watcher(), seen: None, ended: false }
+        Self { node, who: subscriber(), seen: None, ended: false }
     }
 
     /// The next value; `None` after the end.

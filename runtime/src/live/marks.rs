@@ -20,11 +20,11 @@ impl Marks {
     /// Something happened: marks, and wakes whoever watches. Called without any lock.
     pub(super) fn mark(&self) {
         self.mark_only();
-        self.wake_watchers();
+        self.wake_subscribers();
     }
 
     /// Wakes whoever watches, who may find nothing new.
-    pub(super) fn wake_watchers(&self) {
+    pub(super) fn wake_subscribers(&self) {
         let wakers = std::mem::take(&mut *self.wakers.lock().unwrap_or_else(PoisonError::into_inner));
         wakers.into_values().for_each(Waker::wake);
     }

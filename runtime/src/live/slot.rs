@@ -117,8 +117,8 @@ pub(crate) trait Node<V>: Send + Sync {
     fn leave(&self, who: u64);
 }
 
-/// A number for someone who watches nodes.
-pub(super) fn watcher() -> u64 {
+/// A number for someone who subscribes to nodes.
+pub(super) fn subscriber() -> u64 {
     use std::sync::atomic::{AtomicU64, Ordering};
     static NEXT: AtomicU64 = AtomicU64::new(0);
     NEXT.fetch_add(1, Ordering::Relaxed)

@@ -11,7 +11,7 @@ use futures_core::Stream;
 
 use super::{
     Live,
-    slot::{AnyNode, Refreshed, watcher},
+    slot::{AnyNode, Refreshed, subscriber},
 };
 use crate::{
     error::{QueryError, QueryErrorKind},
@@ -36,7 +36,7 @@ pub struct Subscription<T> {
 
 impl<T> Subscription<T> {
     pub(super) fn new(node: AnyNode<Live<Arc<T>>>, observer: Observer) -> Self {
-        Self { node, who: watcher(), seen: None, observer: Some(observer) }
+        Self { node, who: subscriber(), seen: None, observer: Some(observer) }
     }
 
     /// The next result; `None` after the end.

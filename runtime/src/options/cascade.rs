@@ -167,6 +167,7 @@ impl Layers<'_> {
             },
             sync: self.scalar(|layer| layer.sync.clone()),
             sync_id: self.scalar(|layer| layer.sync_id),
+            wire_id: None,
             initial_sync: self.scalar(|layer| layer.initial_sync).unwrap_or_default(),
             sync_payload: self.payload(),
             attributes: self.merged(|layer| layer.attributes.clone(), Attributes::merge),
@@ -194,6 +195,8 @@ pub(crate) struct ResolvedOptions {
     pub(crate) limits: Limits,
     pub(crate) sync: Option<Arc<dyn SyncBackend>>,
     pub(crate) sync_id: Option<SyncId>,
+    /// The id on the wire that is known already.
+    pub(crate) wire_id: Option<String>,
     pub(crate) initial_sync: InitialSync,
     pub(crate) sync_payload: Payload,
     pub(crate) attributes: Attributes,
@@ -225,6 +228,7 @@ impl ResolvedOptions {
 
     /// The store's id on the wire.
     pub(crate) fn wire_id(&self, id: &StoreId) -> String {
-        self.sync_id.map_or_else(|| id.as_str().to_owned(), |map| map(id))
+        let mapped = || self.sync_id.map_or_else(|| id.as_str().to_owned(), |map| map(id));
+        self.wire_id.clone().unwrap_or_else(mapped)
     }
 }

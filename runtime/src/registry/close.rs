@@ -19,7 +19,10 @@ pub(super) fn close(shared: &Arc<Shared>, load: LoadRef, loaded: Arc<dyn AnyLoad
     loaded.core().engine.stop_accepting(reason.error(name.clone()));
     shared.happened(|| Happened::Evicted(name, reason.as_str()));
     let started = shared.runtime.now();
-    let closing = Closing { shared: Arc::clone(shared), load, loaded: Some(loaded), span, started };
+    // A store that was open only to be sent is tried again by who opened it.
+    let is_hidden = shared.lock().slots.of(load).is_some_and(|slot| slot.hidden);
+    let sends_rest = !is_hidden && !matches!(reason, Reason::Stopped(_) | Reason::Shutdown);
+    let closing = Closing { shared: Arc::clone(shared), load, loaded: Some(loaded), span, started, sends_rest };
     // Nobody waits for it here: its end is said through the slot.
     drop(shared.runtime.spawn_blocking(move || drop(closing)));
 }
@@ -31,6 +34,8 @@ struct Closing {
     loaded: Option<Arc<dyn AnyLoaded>>,
     span: Span,
     started: Tick,
+    /// What stays unsent is sent when the file is closed.
+    sends_rest: bool,
 }
 
 impl Drop for Closing {
@@ -43,18 +48,22 @@ impl Drop for Closing {
         let children = loaded.core().take_kept();
         telemetry::record_micros(&self.span, self.shared.runtime.now().since(self.started));
         let name = loaded.core().name().clone();
+        let unsent = loaded.core().backend().filter(|_| self.sends_rest && loaded.core().engine.unsent_events() > 0);
+        let unsent = unsent.cloned();
         drop(loaded);
         self.shared.happened(|| Happened::Closed(name));
         self.shared.with(|state, actions| state.ended(self.load, None, closed, actions));
         drop(children);
+        unsent.inspect(|backend| self.shared.closed_unsent(backend));
     }
 }
 
-fn close_file(shared: &Shared, loaded: &Arc<dyn AnyLoaded>) -> Result<(), StoreError> {
+/// Closes the file and notes what stays unsent.
+pub(super) fn close_file(shared: &Shared, loaded: &Arc<dyn AnyLoaded>) -> Result<(), StoreError> {
     let core = loaded.core();
     let closed = core.engine.close();
     if core.backend().is_some() && !seeded::bug("unsent-forgotten") {
-        let (name, unsent) = (core.name(), core.engine.stats().unsent);
+        let (name, unsent) = (core.name(), core.engine.unsent_events());
         if let Err(error) = shared.catalog.set_unsent(name.definition(), name.id(), Some(unsent)) {
             // It stays noted as not known, which is safe: the next start looks.
             tracing::warn!(store = name.definition(), id = name.id().as_str(), %error, "unsent events were not noted");

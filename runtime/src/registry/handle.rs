@@ -220,7 +220,7 @@ impl Core {
 
     /// Whether events are unsent that the backend can have now. Asks the backend, so no lock may be held.
     pub(super) fn has_to_send(&self) -> bool {
-        self.sync.as_ref().is_some_and(|backend| self.engine.stats().unsent > 0 && backend.connected())
+        self.sync.as_ref().is_some_and(|backend| self.engine.unsent_events() > 0 && backend.connected())
     }
 }
 

@@ -1,11 +1,15 @@
 //! What a loaded store tells its registry.
 
-use std::{any::Any, sync::Weak};
+use std::{
+    any::Any,
+    sync::{Arc, Weak},
+};
 
 use super::{
     handle::{Hold, LoadRef},
     shared::Shared,
     state::Reason,
+    watch::Signals,
 };
 use crate::{
     error::StoreError,
@@ -18,6 +22,9 @@ pub(super) struct Host {
     pub(super) shared: Weak<Shared>,
     /// The store's name, when commits are noted for a test.
     pub(super) logged: Option<StoreName>,
+    /// Who watches the registry.
+    pub(super) signals: Arc<Signals>,
+    pub(super) has_backend: bool,
 }
 
 impl EngineHost for Host {
@@ -28,6 +35,12 @@ impl EngineHost for Host {
     }
 
     fn committed(&self, events: usize) {
+        self.signals.changed();
+        if self.has_backend
+            && let Some(shared) = self.shared.upgrade()
+        {
+            shared.committed(self.load);
+        }
         if let Some(name) = &self.logged
             && let Some(shared) = self.shared.upgrade()
         {

@@ -87,13 +87,9 @@ impl State {
             return self.enter(at, caller);
         }
         if slot.hidden && !caller.call.without_on_load {
-            slot.hidden = false;
-            if slot.loaded.is_some() {
-                // It was opened to send events and its `on_load` has not run: it is loaded again.
-                self.evict(at, &Reason::Evict, actions);
-                return Ok(Step::Again);
-            }
-            slot.plan = Arc::new(Plan { runs_on_load: true, ..Plan::clone(&slot.plan) });
+            // It is opened to send events, without `on_load` and with options of nobody: it is loaded again.
+            self.evict(at, &Reason::Evict, actions);
+            return Ok(Step::Again);
         }
         let agreed = caller.agreed.as_ref().is_some_and(|agreed| Arc::ptr_eq(agreed, &slot.plan));
         if caller.call.options.has_fixed() && !agreed && !seeded::bug("second-options-ignored") {

@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{Instrument, Span};
 
 use super::{
+    close::close_file,
     context::LoadContext,
     existing,
     handle::{Core, LoadRef},
@@ -21,7 +22,7 @@ use super::{
 };
 use crate::{
     clock::{Panicked, Tick},
-    error::LoadError,
+    error::{BoxError, LoadError},
     primitives::Mutex,
     seeded,
     storage::{
@@ -135,13 +136,13 @@ fn fail(shared: &Arc<Shared>, load: &Load, end: End, error: LoadError) {
 
 /// Closes what a load has opened, when it is not wanted or did not become a store.
 async fn close(shared: &Arc<Shared>, loaded: &Arc<dyn AnyLoaded>, name: &StoreName) {
-    let engine = Arc::clone(&loaded.core().engine);
-    engine.stop_accepting(crate::error::StoreError::Evicted { store: name.clone() });
+    loaded.core().engine.stop_accepting(crate::error::StoreError::Evicted { store: name.clone() });
     if seeded::bug("cancelled-load-keeps-file") {
-        return std::mem::forget(engine);
+        return std::mem::forget(Arc::clone(&loaded.core().engine));
     }
+    let (closing, loaded_here) = (Arc::clone(shared), Arc::clone(loaded));
     // An error was logged where it happened; what was committed is safe.
-    let _ = shared.runtime.spawn_blocking(move || engine.close()).await;
+    let _ = shared.runtime.spawn_blocking(move || close_file(&closing, &loaded_here)).await;
     drop(loaded.core().take_kept());
 }
 
@@ -187,10 +188,16 @@ impl Opening {
         }
         let place = prepare(&shared, &name, &plan)?;
         let logged = shared.is_logged().then(|| name.clone());
-        let host = Arc::new(Host { load, shared: Arc::downgrade(&shared), logged });
+        let host = Arc::new(Host {
+            load,
+            shared: Arc::downgrade(&shared),
+            logged,
+            signals: Arc::clone(&shared.signals),
+            has_backend: plan.resolved.sync.is_some(),
+        });
         let opened = Engine::open(OpenRequest {
             model,
-            name,
+            name: name.clone(),
             place,
             create: !plan.existing,
             options: plan.resolved.clone(),
@@ -202,21 +209,19 @@ impl Opening {
             progress: Arc::new(move |progress| cell.progress(progress)),
             host,
         });
-        opened.map_err(|error| match error {
+        let (engine, report) = opened.map_err(|error| match error {
             LoadError::NotFound { store, .. } => existing::not_found(&shared, store),
             error => error,
-        })
+        })?;
+        note_open(&shared, &name, &plan, &engine)?;
+        Ok((engine, report))
     }
 }
 
 /// Where the store's data is. Its catalog entry comes before its file, so that a crash loses no entry.
 pub(super) fn prepare(shared: &Shared, name: &StoreName, plan: &Plan) -> Result<Place, LoadError> {
     let place = if plan.in_memory { Place::Memory } else { file_of(shared, name)? };
-    let catalog = |error: SqliteError| LoadError::Storage {
-        store: name.clone(),
-        message: format!("the catalog: {error}"),
-        file: shared.catalog_path(),
-    };
+    let catalog = |error: SqliteError| catalog_failed(shared, name, &error);
     if place != Place::Memory && !seeded::bug("catalog-after-file") {
         shared.catalog.add(name.definition(), name.id(), plan.resolved.durability).map_err(catalog)?;
     }
@@ -226,12 +231,24 @@ pub(super) fn prepare(shared: &Shared, name: &StoreName, plan: &Plan) -> Result<
         if let Err(owner) = claimed.map_err(catalog)? {
             return Err(LoadError::SyncIdConflict { store: name.clone(), sync_id, owner });
         }
-        if place != Place::Memory {
-            // Not known until it is closed, also if the process ends before that.
-            shared.catalog.set_unsent(name.definition(), name.id(), None).map_err(catalog)?;
-        }
     }
     Ok(place)
+}
+
+/// What is unsent is not known until the store is closed, also if the process ends before that.
+fn note_open(shared: &Shared, name: &StoreName, plan: &Plan, engine: &Engine) -> Result<(), LoadError> {
+    if plan.in_memory || plan.resolved.sync.is_none() {
+        return Ok(());
+    }
+    shared.catalog.set_unsent(name.definition(), name.id(), None).map_err(|error| {
+        // An error was logged where it happened; nothing was committed.
+        let _ = engine.close();
+        catalog_failed(shared, name, &error)
+    })
+}
+
+fn catalog_failed(shared: &Shared, name: &StoreName, error: &SqliteError) -> LoadError {
+    LoadError::Storage { store: name.clone(), message: format!("the catalog: {error}"), file: shared.catalog_path() }
 }
 
 fn file_of(shared: &Shared, name: &StoreName) -> Result<Place, LoadError> {
@@ -253,6 +270,7 @@ async fn hand_over(
     loop {
         match finish(shared, load, loaded, ran) {
             Finish::Done => return Ok(()),
+            Finish::Stopped(error) => return Err(LoadError::OnLoad { store: load.name.clone(), source: error.into() }),
             Finish::NotWanted => return Err(LoadError::Cancelled { store: load.name.clone() }),
             Finish::NeedsOnLoad => {
                 on_load(shared, load, loaded, report, kept).await?;
@@ -264,6 +282,8 @@ async fn hand_over(
 
 enum Finish {
     Done,
+    /// The store stopped for good while `on_load` ran.
+    Stopped(BoxError),
     NotWanted,
     NeedsOnLoad,
 }
@@ -296,6 +316,13 @@ fn finish(shared: &Arc<Shared>, load: &Load, loaded: &Arc<dyn AnyLoaded>, ran: b
         let Some(plan) = state.slots.of(load.load).map(|slot| Arc::clone(&slot.plan)) else { return Finish::NotWanted };
         if plan.runs_on_load && !ran {
             return Finish::NeedsOnLoad;
+        }
+        // Under the lock, so that a store that stops later finds itself loaded and leaves.
+        if let Err(error) = loaded.core().engine.check_read() {
+            return match load.cancel.is_cancelled() {
+                true => Finish::NotWanted,
+                false => Finish::Stopped(error.into()),
+            };
         }
         if !state.loaded(load.load, loaded, actions) {
             return Finish::NotWanted;

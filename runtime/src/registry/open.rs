@@ -66,7 +66,7 @@ impl<D: StoreDefinition> Store<D> {
         let id = id.into_store_id();
         Box::pin(async move {
             let OpenOptions { registry, options } = options;
-            let registry = registry.capacity(1).build()?;
+            let registry = registry.build()?;
             let get = Get::<D>::new(registry.shared(), None, id).options(options);
             match registry.into_owner() {
                 Some(owner) => get.owned_by(owner).await,

@@ -26,6 +26,7 @@ use crate::{
     primitives::{Mutex, MutexGuard},
     storage::{catalog::Catalog, layout::Layout},
     store::ReaderPool,
+    sync::SyncBackend,
     telemetry::{Happened, Parent, Recorder},
 };
 
@@ -75,6 +76,15 @@ pub(super) struct Call {
     pub(super) without_on_load: bool,
     /// A store that is not there is an error.
     pub(super) existing: bool,
+    /// Where the store's events go, instead of where its options say.
+    pub(super) wire: Option<Wire>,
+}
+
+/// Where a store's events go.
+#[derive(Clone)]
+pub(super) struct Wire {
+    pub(super) backend: Arc<dyn SyncBackend>,
+    pub(super) sync_id: String,
 }
 
 /// What somebody who asked for a store got.
@@ -130,7 +140,7 @@ impl Shared {
                 Action::Close { load, loaded, reason } => close(self, load, loaded, &reason),
                 Action::Closed(cell) => cell.wake(),
                 Action::Timer => self.timer.notify_one(),
-                Action::Push(loaded) => self.push_in_background(loaded),
+                Action::Push(loaded, pin) => self.push_in_background(loaded, pin),
                 Action::Drop(slot) => drop(slot),
             }
         }
@@ -150,26 +160,32 @@ impl Shared {
     /// The last observer of a load left, or thought that it was the last.
     pub(super) fn release_last(self: &Arc<Self>, core: &Core) {
         // Asks the backend, which is the app's code, so it comes before the lock.
-        let keeps = core.has_to_send();
+        let keeps = core.has_to_send() && !self.unsent.is_over();
         let now = self.runtime.now();
-        self.with(|state, actions| {
+        let is_unobserved = self.with(|state, actions| {
             if !core.subtract_observer() {
-                return;
+                return false;
             }
-            match state.slots.of(core.load) {
-                Some(slot) if keeps && slot.loaded.is_some() => {
-                    slot.pinned = true;
-                    core.count();
-                    actions.extend(slot.loaded.clone().map(Action::Push));
-                }
-                _ => state.unobserved(core.load, now, actions),
+            if keeps && state.slots.of(core.load).is_some_and(|slot| !slot.hidden && slot.loaded.is_some()) {
+                core.count();
+                state.pin(core.load, actions);
+                return false;
             }
+            state.unobserved(core.load, now, actions);
+            true
         });
+        // A connection that came in between found the store observed.
+        if is_unobserved && !keeps && core.has_to_send() {
+            self.pin(core.load);
+        }
     }
 
     /// The loaded store, observed once more; nothing changes when it is not loaded.
     pub(super) fn observe(&self, kind: &'static Kind, id: &StoreId) -> Option<Arc<dyn AnyLoaded>> {
         let mut state = self.lock();
+        if state.shut_down {
+            return None;
+        }
         let at = state.slots.find(kind.type_id, id)?;
         if state.slots.get(at).is_none_or(|slot| slot.hidden || slot.loaded.is_none()) {
             return None;
@@ -230,7 +246,11 @@ impl Shared {
         let definition = (kind.options)();
         self.know(kind, &definition);
         let layers = Layers { registry: &defaults, definition: &definition, call: &call.options };
-        let resolved = layers.resolve();
+        let mut resolved = layers.resolve();
+        if let Some(Wire { backend, sync_id }) = &call.wire {
+            resolved.sync = Some(Arc::clone(backend));
+            resolved.wire_id = Some(sync_id.clone());
+        }
         Plan {
             resolved,
             definition,

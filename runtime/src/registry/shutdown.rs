@@ -2,16 +2,17 @@
 
 use std::{
     collections::{HashMap, HashSet},
-    sync::Arc,
+    sync::{Arc, PoisonError},
     time::Duration,
 };
 
-use futures_util::future::{Either, join_all, select};
+use futures_util::future::{Either, join, join_all, select};
+use tokio_util::sync::CancellationToken;
 
 use super::{
     entry::Phase, evict::Evict, handle::LoadRef, kind::AnyLoaded, shared::Shared, state::Reason, unsent::send_all,
 };
-use crate::{clock::Tick, error::StoreError, store::StoreName, telemetry};
+use crate::{clock::Tick, error::StoreError, primitives::Mutex, store::StoreName, telemetry};
 
 /// How long files may take to be closed after the deadline, which is meant for what stores send.
 const GRACE: Duration = Duration::from_secs(1);
@@ -118,32 +119,55 @@ impl Found {
         let mut report = ShutdownReport { stores: self.at_once };
         let ending = self.ending.into_iter().map(async |(name, ended, closing)| {
             let ended = wait_closed(shared, ended, closing, deadline).await;
-            StoreShutdown { name, ended, unsent: 0 }
+            let unsent = noted_unsent(shared, name.clone()).await;
+            StoreShutdown { name, ended, unsent }
         });
-        report.stores.extend(join_all(ending).await);
-        for level in levels(self.open) {
-            let closed = level.into_iter().map(|loaded| shut_down_one(shared, loaded, deadline));
-            report.stores.extend(join_all(closed).await);
-        }
+        let ended = Mutex::new(Vec::new());
+        let note = |store: StoreShutdown| ended.lock().unwrap_or_else(PoisonError::into_inner).push(store);
+        let ending = join_all(ending.map(async |store| note(store.await)));
+        let family = &Family::of(&self.open);
+        let open = self.open.into_iter().enumerate();
+        let open = open.map(async |(at, open)| {
+            push(shared, &open.loaded, deadline).await;
+            family.children_closed(at).await;
+            note(close_one(shared, open.loaded, deadline).await);
+            family.closed[at].cancel();
+        });
+        join(ending, join_all(open)).await;
+        report.stores.append(&mut ended.into_inner().unwrap_or_else(PoisonError::into_inner));
         report
     }
 }
 
-async fn shut_down_one(shared: &Arc<Shared>, loaded: Arc<dyn AnyLoaded>, deadline: Tick) -> StoreShutdown {
-    let name = loaded.core().name().clone();
+/// Sends what a store has not sent, until the deadline.
+async fn push(shared: &Arc<Shared>, loaded: &Arc<dyn AnyLoaded>, deadline: Tick) {
     if loaded.core().has_to_send() {
-        let sending = std::pin::pin!(send_all(&loaded));
+        let sending = std::pin::pin!(send_all(loaded));
         if let Either::Left((Err(error), _)) = select(sending, shared.runtime.sleep_until(deadline)).await {
-            tracing::debug!(store = %name, %error, "unsent events stay unsent");
+            tracing::debug!(store = %loaded.core().name(), %error, "unsent events stay unsent");
         }
     }
+}
+
+async fn close_one(shared: &Arc<Shared>, loaded: Arc<dyn AnyLoaded>, deadline: Tick) -> StoreShutdown {
+    let name = loaded.core().name().clone();
     let load = loaded.core().load;
     let closing = shared.with(|state, actions| {
         state.slots.of(load)?;
         state.evict(load.slot, &Reason::Shutdown, actions)
     });
     let ended = wait_closed(shared, StoreEnd::Closed, Evict::new(closing), deadline).await;
-    StoreShutdown { name, ended, unsent: loaded.core().engine.stats().unsent }
+    StoreShutdown { name, ended, unsent: loaded.core().engine.unsent_events() }
+}
+
+/// What the catalog says of a store that was closing already. What was not closed in time is not known, and reported as none.
+async fn noted_unsent(shared: &Arc<Shared>, name: StoreName) -> u64 {
+    let reading = Arc::clone(shared);
+    let read = move || reading.catalog.get(name.definition(), name.id());
+    match shared.runtime.spawn_blocking(read).await {
+        Ok(Ok(entry)) => entry.and_then(|entry| entry.unsent).unwrap_or(0),
+        _ => 0,
+    }
 }
 
 async fn wait_closed(shared: &Shared, ended: StoreEnd, closing: Evict, deadline: Tick) -> StoreEnd {
@@ -154,26 +178,34 @@ async fn wait_closed(shared: &Shared, ended: StoreEnd, closing: Evict, deadline:
     }
 }
 
-/// The stores in the order in which they may be closed: one without open children first, a parent after its children. Those of one
-/// level are closed at the same time. A circle, which only gets after a load can make, is cut somewhere.
-fn levels(open: Vec<Open>) -> Vec<Vec<Arc<dyn AnyLoaded>>> {
-    let place: HashMap<LoadRef, usize> =
-        open.iter().enumerate().map(|(at, open)| (open.loaded.core().load, at)).collect();
-    let children: Vec<Vec<usize>> =
-        open.iter().map(|open| open.children.iter().filter_map(|child| place.get(child).copied()).collect()).collect();
-    let mut heights = vec![None; open.len()];
-    for at in 0..open.len() {
-        height(at, &children, &mut heights);
-    }
-    let mut levels: Vec<Vec<Arc<dyn AnyLoaded>>> = Vec::new();
-    for (open, height) in open.into_iter().zip(heights) {
-        let height = height.unwrap_or(0);
-        if levels.len() <= height {
-            levels.resize_with(height + 1, Vec::new);
+/// Which stores wait for which at a shutdown. A circle, which only gets after a load can make, is cut somewhere.
+struct Family {
+    children: Vec<Vec<usize>>,
+    /// Cancelled when the store is closed.
+    closed: Vec<CancellationToken>,
+}
+
+impl Family {
+    fn of(open: &[Open]) -> Self {
+        let place: HashMap<LoadRef, usize> =
+            open.iter().enumerate().map(|(at, open)| (open.loaded.core().load, at)).collect();
+        let places = |open: &Open| open.children.iter().filter_map(|child| place.get(child).copied()).collect();
+        let mut children: Vec<Vec<usize>> = open.iter().map(places).collect();
+        let mut heights = vec![None; open.len()];
+        for at in 0..open.len() {
+            height(at, &children, &mut heights);
         }
-        levels[height].push(open.loaded);
+        for (at, children) in children.iter_mut().enumerate() {
+            children.retain(|child| heights[*child] < heights[at]);
+        }
+        Self { children, closed: open.iter().map(|_| CancellationToken::new()).collect() }
     }
-    levels
+
+    async fn children_closed(&self, at: usize) {
+        for child in &self.children[at] {
+            self.closed[*child].cancelled().await;
+        }
+    }
 }
 
 /// How far a store is from its deepest child, without recursion: a chain of stores may be long.

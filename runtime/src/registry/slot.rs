@@ -14,6 +14,7 @@ use super::{
     entry::Entry,
     handle::LoadRef,
     kind::{AnyLoaded, Kind},
+    unsent::Pin,
 };
 use crate::{
     clock::Tick,
@@ -85,7 +86,7 @@ pub(super) struct Slot {
     /// When the store is to be looked at for idleness.
     pub(super) maintain_at: Option<Tick>,
     /// The registry itself is an observer, because events are unsent.
-    pub(super) pinned: bool,
+    pub(super) pinned: Option<Pin>,
     /// Loaded, or to be loaded, without its `on_load`: only to send what it has not sent. Nobody gets it so.
     pub(super) hidden: bool,
     /// What this load got through its `LoadContext`.

@@ -16,8 +16,10 @@ use super::{
     kind::{AnyLoaded, Kind},
     slot::{CloseCell, LoadCell, Plan, Slot, Slots},
     timers::Timers,
+    unsent::Pin,
 };
 use crate::{
+    clock::Tick,
     error::{LoadError, StoreError},
     options::{Environment, GcTime, StoreOptions},
     store::StoreName,
@@ -65,7 +67,7 @@ pub(super) enum Action {
     /// The earliest timer is earlier than it was.
     Timer,
     /// Send what the store has not sent.
-    Push(Arc<dyn AnyLoaded>),
+    Push(Arc<dyn AnyLoaded>, Pin),
     /// Let go of it: what it holds may be the app's, whose `Drop` is not to run under the lock.
     Drop(Option<Slot>),
 }
@@ -155,7 +157,7 @@ impl State {
             closing: None,
             counts,
             maintain_at: None,
-            pinned: false,
+            pinned: None,
             children: Vec::new(),
         };
         (self.slots.insert(slot), cell)
@@ -188,6 +190,8 @@ impl State {
     fn free_a_place(&mut self, actions: &mut Vec<Action>) -> bool {
         let idle = self.slots.iter().filter_map(|(at, slot)| match slot.entry.phase() {
             Phase::Inactive { since, .. } if slot.counts => Some((since, at)),
+            // Open only to be sent: it is opened again.
+            Phase::Active if slot.counts && slot.hidden => Some((Tick::ZERO, at)),
             _ => None,
         });
         let Some((_, longest)) = idle.min() else { return false };
@@ -254,7 +258,7 @@ impl State {
         let Some(slot) = self.slots.get_mut(at) else { return };
         slot.closing = Some(Arc::default());
         slot.maintain_at = None;
-        slot.pinned = false;
+        actions.extend(slot.pinned.take().map(|pin| Action::Cancel(CancellationToken::clone(&pin))));
         self.closing += usize::from(slot.counts);
         self.counters.evictions += 1;
         let load = LoadRef { slot: at, generation: slot.generation };

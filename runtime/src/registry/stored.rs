@@ -27,7 +27,7 @@ use crate::{
         lock::{Lock, LockError, Marker, beside, lock_path},
         sqlite::{Access, Connection, Place},
     },
-    store::{Engine, KEPT_WAL, NoHost, OpenRequest, StoreName},
+    store::{Engine, KEPT_WAL, NEW, NoHost, OpenRequest, StoreName},
     telemetry::Happened,
 };
 
@@ -122,7 +122,7 @@ async fn delete(shared: Arc<Shared>, kind: &'static Kind, id: StoreId, forced: b
     let name = StoreName::new(kind.name, id);
     let mut plan = Some(shared.plan(kind, &Call::default()));
     let at = loop {
-        match reserve(&shared, kind, &name, &mut plan)? {
+        match reserve(&shared, kind, &name, forced, &mut plan)? {
             Reserved::At(at) => break at,
             // An error of closing is logged where it happens; the files go anyway.
             Reserved::After(closing) => drop(closing.await),
@@ -148,6 +148,7 @@ fn reserve(
     shared: &Arc<Shared>,
     kind: &'static Kind,
     name: &StoreName,
+    forced: bool,
     plan: &mut Option<super::slot::Plan>,
 ) -> Result<Reserved, DeleteError> {
     shared.with(|state, actions| {
@@ -160,14 +161,16 @@ fn reserve(
             return Ok(Reserved::At(state.reserve(kind, name.clone(), plan)));
         };
         let Some(slot) = state.slots.get(at) else { return Err(DeleteError::ShutDown { store: name.clone() }) };
+        let counted = slot.loaded.as_ref().map_or(0, |loaded| loaded.core().observers());
+        // Of these, the registry itself.
+        let observers = slot.entry.waiters() + counted - usize::from(slot.pinned.is_some() && counted > 0);
+        let unsent = slot.loaded.as_ref().map_or(0, |loaded| loaded.core().engine.unsent_events());
         match slot.entry.phase() {
-            Phase::Inactive { .. } => Ok(Reserved::After(Evict::new(state.evict(at, &Reason::Evict, actions)))),
             Phase::Closing if slot.entry.waiters() == 0 => Ok(Reserved::After(Evict::new(slot.closing.clone()))),
-            _ => {
-                let observers =
-                    slot.entry.waiters() + slot.loaded.as_ref().map_or(0, |loaded| loaded.core().observers());
-                Err(DeleteError::Observed { store: name.clone(), observers })
-            }
+            _ if observers > 0 && !slot.hidden => Err(DeleteError::Observed { store: name.clone(), observers }),
+            // It stays loaded, and is still being sent.
+            _ if unsent > 0 && !forced => Err(DeleteError::Unsent { store: name.clone(), events: unsent }),
+            _ => Ok(Reserved::After(Evict::new(state.evict(at, &Reason::Evict, actions)))),
         }
     })
 }
@@ -265,8 +268,13 @@ fn remove(file: &Path, mut lock: Lock) -> io::Result<()> {
     lock.sync()?;
     remove_if_there(&beside(file, "-wal"))?;
     folder::sync(folder::of(file))?;
-    for ending in ["", "-shm", KEPT_WAL] {
-        remove_if_there(&beside(file, ending))?;
+    // What a rebuild left that was killed goes too.
+    let new = beside(file, NEW);
+    for gone in ["", "-shm", KEPT_WAL].map(|ending| beside(file, ending)) {
+        remove_if_there(&gone)?;
+    }
+    for gone in ["", "-wal", "-shm"].map(|ending| beside(&new, ending)) {
+        remove_if_there(&gone)?;
     }
     // Elsewhere a locked file cannot be removed.
     if cfg!(not(unix)) {

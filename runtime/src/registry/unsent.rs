@@ -1,51 +1,57 @@
 //! Rule 13: a store with unsent events counts as observed while its backend is connected; one that was closed with unsent events is
 //! opened again to send them.
 
-use std::{
-    sync::{Arc, PoisonError, Weak},
-    time::Duration,
-};
+mod closed;
+mod push;
 
-use futures_util::future::{Either, select};
-use tokio::sync::Semaphore;
+use std::sync::{Arc, PoisonError, Weak};
+
+use futures_util::future::select;
+use tokio::sync::{Notify, Semaphore};
 use tokio_util::sync::CancellationToken;
 
+pub(super) use self::push::send_all;
+use self::push::{Pauses, send_until_sent};
 use super::{
     entry::Phase,
-    get::Wait,
     handle::{Hold, LoadRef},
     kind::{AnyLoaded, Kind},
-    shared::{Call, Shared},
-    state::Action,
+    shared::Shared,
+    state::{Action, State},
 };
-use crate::{
-    error::BoxError,
-    options::{GcTime, StoreOptions},
-    primitives::Mutex,
-    sync::{PushRequest, SyncBackend},
-};
+use crate::{options::StoreOptions, primitives::Mutex, sync::SyncBackend};
 
-/// How many closed stores are opened to send at the same time.
+/// How many closed stores are opened to send at the same time, over all backends.
 const OPENED_TO_SEND: usize = 4;
-/// Events of one push.
-const BATCH: usize = 100;
-/// Between two tries of a push that failed while the backend says that it is connected.
-const FIRST_PAUSE: Duration = Duration::from_secs(1);
-const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+
+/// That the registry itself observes a loaded store; cancelled when it does not any more.
+pub(super) type Pin = Arc<CancellationToken>;
 
 /// Whose connection is watched, and whose closed stores are looked at.
 pub(super) struct Unsent {
-    backends: Mutex<Vec<Arc<dyn SyncBackend>>>,
+    watched: Mutex<Vec<Watched>>,
+    /// Backends of definitions and of the registry: closed stores are sent to them, so they stay. Those of a call belong to the caller.
+    kept: Mutex<Vec<Arc<dyn SyncBackend>>>,
     kinds: Mutex<Vec<&'static Kind>>,
     opened: Arc<Semaphore>,
     /// Cancelled when the registry is dropped or shut down.
     over: CancellationToken,
 }
 
+/// A backend whose connection one task watches.
+struct Watched {
+    backend: Weak<dyn SyncBackend>,
+    /// Says that closed stores may have something new to send.
+    again: Arc<Notify>,
+    /// Ends the task.
+    over: CancellationToken,
+}
+
 impl Default for Unsent {
     fn default() -> Self {
         Self {
-            backends: Mutex::default(),
+            watched: Mutex::default(),
+            kept: Mutex::default(),
             kinds: Mutex::default(),
             opened: Arc::new(Semaphore::new(OPENED_TO_SEND)),
             over: CancellationToken::new(),
@@ -57,27 +63,40 @@ impl Unsent {
     pub(super) fn stop(&self) {
         self.over.cancel();
     }
+
+    pub(super) fn is_over(&self) -> bool {
+        self.over.is_cancelled()
+    }
+
+    fn kinds(&self) -> Vec<&'static Kind> {
+        self.kinds.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
 }
 
 impl Shared {
     /// A definition is used for the first time: its closed stores may have events to send.
     pub(super) fn know(self: &Arc<Self>, kind: &'static Kind, definition: &StoreOptions) {
         let backend = definition.sync.clone().or_else(|| self.lock().defaults.sync.clone());
-        let Some(backend) = backend else { return };
-        let new = {
+        let is_new = {
             let mut kinds = self.unsent.kinds.lock().unwrap_or_else(PoisonError::into_inner);
-            let new = !kinds.iter().any(|known| known.type_id == kind.type_id);
-            if new {
+            let is_new = !kinds.iter().any(|known| known.type_id == kind.type_id);
+            if is_new {
                 kinds.push(kind);
             }
-            new
+            is_new
         };
-        if new {
+        if !is_new {
+            return;
+        }
+        if let Some(backend) = backend {
             self.watch(&backend);
-            if backend.connected() {
-                self.send_closed(kind);
+            let mut kept = self.unsent.kept.lock().unwrap_or_else(PoisonError::into_inner);
+            if !kept.iter().any(|known| Arc::ptr_eq(known, &backend)) {
+                kept.push(backend);
             }
         }
+        let watched = self.unsent.watched.lock().unwrap_or_else(PoisonError::into_inner);
+        watched.iter().for_each(|watched| watched.again.notify_one());
     }
 
     /// A store with a backend is loaded.
@@ -87,41 +106,45 @@ impl Shared {
         }
     }
 
-    /// One task per backend waits for its connection to change.
+    /// A store was closed with unsent events.
+    pub(super) fn closed_unsent(&self, backend: &Arc<dyn SyncBackend>) {
+        let watched = self.unsent.watched.lock().unwrap_or_else(PoisonError::into_inner);
+        let own = watched.iter().find(|known| std::ptr::addr_eq(known.backend.as_ptr(), Arc::as_ptr(backend)));
+        own.inspect(|own| own.again.notify_one());
+    }
+
+    /// One task per backend waits for its connection to change. Those of backends that are gone end.
     fn watch(self: &Arc<Self>, backend: &Arc<dyn SyncBackend>) {
-        let mut backends = self.unsent.backends.lock().unwrap_or_else(PoisonError::into_inner);
-        if backends.iter().any(|known| Arc::ptr_eq(known, backend)) {
+        let mut watched = self.unsent.watched.lock().unwrap_or_else(PoisonError::into_inner);
+        watched.retain(|known| {
+            let alive = known.backend.strong_count() > 0;
+            if !alive {
+                known.over.cancel();
+            }
+            alive
+        });
+        if watched.iter().any(|known| std::ptr::addr_eq(known.backend.as_ptr(), Arc::as_ptr(backend))) {
             return;
         }
-        backends.push(Arc::clone(backend));
-        drop(backends);
-        let (backend, registry, over) = (Arc::clone(backend), Arc::downgrade(self), self.unsent.over.clone());
+        let new =
+            Watched { backend: Arc::downgrade(backend), again: Arc::default(), over: self.unsent.over.child_token() };
+        let (weak, again, over) = (new.backend.clone(), Arc::clone(&new.again), new.over.clone());
+        watched.push(new);
+        drop(watched);
+        let watching = watch_one(Arc::downgrade(self), weak, again);
         self.runtime.spawn(async move {
-            loop {
-                let changed = backend.connection_changed();
-                // What changed before this future was made is seen by looking once more.
-                let Some(shared) = registry.upgrade() else { return };
-                shared.connection_is(&backend, backend.connected());
-                drop(shared);
-                let ended = std::pin::pin!(over.cancelled());
-                if let Either::Right(_) = select(changed, ended).await {
-                    return;
-                }
-            }
+            over.run_until_cancelled_owned(watching).await;
         });
     }
 
     fn connection_is(self: &Arc<Self>, backend: &Arc<dyn SyncBackend>, connected: bool) {
-        let loaded = self.with_backend(backend);
-        if !connected {
-            loaded.iter().for_each(|loaded| self.unpin(loaded));
-            return;
+        for loaded in self.with_backend(backend) {
+            if !connected {
+                self.unpin(&loaded, None);
+            } else if loaded.core().engine.unsent_events() > 0 {
+                self.pin(loaded.core().load);
+            }
         }
-        for loaded in loaded.into_iter().filter(|loaded| loaded.core().engine.stats().unsent > 0) {
-            self.pin(loaded.core().load);
-        }
-        let kinds = self.unsent.kinds.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        kinds.into_iter().for_each(|kind| self.send_closed(kind));
     }
 
     fn with_backend(&self, backend: &Arc<dyn SyncBackend>) -> Vec<Arc<dyn AnyLoaded>> {
@@ -130,128 +153,100 @@ impl Shared {
         loaded.filter(|loaded| loaded.core().backend().is_some_and(|own| Arc::ptr_eq(own, backend))).collect()
     }
 
-    /// The registry itself becomes an observer of a loaded store, until what is unsent is sent.
-    fn pin(self: &Arc<Self>, load: LoadRef) {
+    /// The registry itself becomes an observer of a loaded store that nobody observes, until what is unsent is sent. An observed store is
+    /// pinned when its last observer leaves; one that is open only to be sent needs none.
+    pub(super) fn pin(self: &Arc<Self>, load: LoadRef) {
         self.with(|state, actions| {
-            let idle = state
-                .slots
-                .of(load)
-                .is_some_and(|slot| !slot.pinned && matches!(slot.entry.phase(), Phase::Inactive { .. }));
-            // An observed store is pinned when its last observer leaves.
-            if idle && let Some(Ok(loaded)) = state.join(load.slot, None) {
-                if let Some(slot) = state.slots.of(load) {
-                    slot.pinned = true;
-                }
-                actions.push(Action::Push(loaded));
+            if state.is_unobserved(load) && state.join(load.slot, None).is_some_and(|joined| joined.is_ok()) {
+                state.pin(load, actions);
             }
         });
     }
 
-    fn unpin(self: &Arc<Self>, loaded: &Arc<dyn AnyLoaded>) {
-        let pinned = {
+    /// Something was committed, maybe by a call that outlived the last observer.
+    pub(super) fn committed(self: &Arc<Self>, load: LoadRef) {
+        let loaded = {
             let mut state = self.lock();
-            state.slots.of(loaded.core().load).is_some_and(|slot| std::mem::take(&mut slot.pinned))
+            if !state.is_unobserved(load) {
+                return;
+            }
+            state.slots.of(load).and_then(|slot| slot.loaded.clone())
         };
-        if pinned {
+        if loaded.is_some_and(|loaded| loaded.core().has_to_send()) {
+            self.pin(load);
+        }
+    }
+
+    /// The registry observes the store no more; with a pin only if it is still that one.
+    fn unpin(self: &Arc<Self>, loaded: &Arc<dyn AnyLoaded>, pin: Option<&Pin>) {
+        let pinned = self.lock().slots.of(loaded.core().load).and_then(|slot| {
+            let same = |own: &mut Pin| pin.is_none_or(|pin| Arc::ptr_eq(own, pin));
+            slot.pinned.take_if(same)
+        });
+        if let Some(pinned) = pinned {
+            pinned.cancel();
             drop(Hold::counted(Arc::clone(loaded)));
         }
     }
 
     /// Sends what a pinned store has not sent, and lets go of it.
-    pub(super) fn push_in_background(self: &Arc<Self>, loaded: Arc<dyn AnyLoaded>) {
-        let (shared, over) = (Arc::downgrade(self), self.unsent.over.clone());
+    pub(super) fn push_in_background(self: &Arc<Self>, loaded: Arc<dyn AnyLoaded>, pin: Pin) {
+        let shared = Arc::downgrade(self);
         self.runtime.spawn(async move {
-            let sending = std::pin::pin!(send_until_sent(&shared, &loaded));
-            let ended = std::pin::pin!(over.cancelled());
-            select(sending, ended).await;
-            if let Some(shared) = shared.upgrade() {
-                shared.unpin(&loaded);
-            }
-        });
-    }
-
-    /// Opens the closed stores of a definition that have unsent events, or may have, one after the other, a few at a time.
-    fn send_closed(self: &Arc<Self>, kind: &'static Kind) {
-        if self.layout.is_none() {
-            return;
-        }
-        let registry = Arc::downgrade(self);
-        self.runtime.spawn(async move {
-            let Some(shared) = registry.upgrade() else { return };
-            let reading = Arc::clone(&shared);
-            let found = shared.runtime.spawn_blocking(move || reading.catalog.unsent(kind.name)).await;
-            drop(shared);
-            for entry in found.ok().and_then(Result::ok).unwrap_or_default() {
-                let Some(shared) = registry.upgrade() else { return };
-                let Ok(permit) = Arc::clone(&shared.unsent.opened).acquire_owned().await else { return };
-                if shared.lock().shut_down {
-                    return;
-                }
-                let sending = send_one(Arc::downgrade(&shared), kind, entry.id);
-                shared.runtime.spawn(async move {
-                    sending.await;
-                    drop(permit);
-                });
+            let sent = pin.run_until_cancelled(send_until_sent(&shared, &loaded)).await;
+            if let (Some(()), Some(shared)) = (sent, shared.upgrade()) {
+                shared.unpin(&loaded, Some(&pin));
             }
         });
     }
 }
 
-/// Opens one closed store without `on_load`, sends, and closes it.
-async fn send_one(registry: Weak<Shared>, kind: &'static Kind, id: crate::id::StoreId) {
-    let Some(shared) = registry.upgrade() else { return };
-    if shared.lock().slots.find(kind.type_id, &id).is_some() {
-        // It is open, so it is not one of the closed.
-        return;
+impl State {
+    /// Whether the load is there to be pinned.
+    fn is_unobserved(&mut self, load: LoadRef) -> bool {
+        self.slots.of(load).is_some_and(|slot| !slot.hidden && matches!(slot.entry.phase(), Phase::Inactive { .. }))
     }
-    let mut wait = Wait::new(&shared, None, kind, Ok(id));
-    *wait.call() =
-        Call { options: StoreOptions::new().gc_time(GcTime::ZERO), without_on_load: true, ..Call::default() };
-    drop(shared);
-    match std::future::poll_fn(|context| wait.poll(context)).await {
-        Err(error) => tracing::warn!(%error, "a store with unsent events cannot be opened"),
-        Ok(loaded) => {
-            let hold = Hold::counted(Arc::clone(&loaded));
-            if let Err(error) = send_all(&loaded).await {
-                tracing::debug!(store = %loaded.core().name(), %error, "unsent events stay unsent");
-            }
-            drop(hold);
-        }
+
+    /// The registry is an observer of the load, counted already.
+    pub(super) fn pin(&mut self, load: LoadRef, actions: &mut Vec<Action>) {
+        let Some(slot) = self.slots.of(load) else { return };
+        let pin = Pin::default();
+        slot.pinned = Some(Arc::clone(&pin));
+        actions.extend(slot.loaded.clone().map(|loaded| Action::Push(loaded, pin)));
     }
 }
 
-async fn send_until_sent(registry: &Weak<Shared>, loaded: &Arc<dyn AnyLoaded>) {
-    let mut pause = FIRST_PAUSE;
+/// Pins what is loaded and sends what is closed, each time that there is a connection.
+async fn watch_one(registry: Weak<Shared>, backend: Weak<dyn SyncBackend>, again: Arc<Notify>) {
     loop {
-        let Err(error) = send_all(loaded).await else { return };
+        let (Some(shared), Some(live)) = (registry.upgrade(), backend.upgrade()) else { return };
+        // What changed before this future was made is seen by looking once more.
+        let changed = live.connection_changed();
+        let connected = live.connected();
+        shared.connection_is(&live, connected);
+        drop((shared, live));
+        if connected {
+            select(changed, std::pin::pin!(send_closed(&registry, &backend, &again))).await;
+        } else {
+            changed.await;
+        }
+    }
+}
+
+/// Sends what closed stores have not sent, now and whenever there may be something new, until it is dropped.
+async fn send_closed(registry: &Weak<Shared>, backend: &Weak<dyn SyncBackend>, again: &Notify) {
+    let mut pauses = Pauses::default();
+    loop {
+        let sent = closed::send(registry, backend).await;
         let Some(shared) = registry.upgrade() else { return };
-        if !loaded.core().has_to_send() || !shared.lock().slots.of(loaded.core().load).is_some_and(|slot| slot.pinned) {
-            return;
+        if sent {
+            pauses = Pauses::default();
+            drop(shared);
+            again.notified().await;
+        } else {
+            let pause = shared.runtime.sleep(pauses.next());
+            drop(shared);
+            select(pause, std::pin::pin!(again.notified())).await;
         }
-        tracing::debug!(store = %loaded.core().name(), %error, "a push failed");
-        let sleep = shared.runtime.sleep(pause);
-        drop(shared);
-        sleep.await;
-        pause = (pause * 2).min(LONGEST_PAUSE);
-    }
-}
-
-/// Sends all that a store has not sent.
-pub(super) async fn send_all(loaded: &Arc<dyn AnyLoaded>) -> Result<(), BoxError> {
-    let core = loaded.core();
-    let Some(backend) = core.backend() else { return Ok(()) };
-    let (runtime, sync_id) = (&core.runtime, &core.sync_id);
-    loop {
-        let reading = Arc::clone(&core.engine);
-        let unsent =
-            runtime.spawn_blocking(move || reading.unsent(BATCH)).await.map_err(|panic| panic.into_message())??;
-        let Some(last) = unsent.events.last() else { return Ok(()) };
-        let global = last.number.global();
-        let payload = core.engine.payload();
-        let request =
-            PushRequest { sync_id, expected_head: unsent.expected_head, events: &unsent.events, payload: &payload };
-        backend.push(request).await?;
-        let noting = Arc::clone(&core.engine);
-        runtime.spawn_blocking(move || noting.confirm(global)).await.map_err(|panic| panic.into_message())??;
     }
 }

@@ -1,6 +1,7 @@
 //! The catalog: which stores a data dir holds, what they have not sent yet, and whose each sync id is.
 
 use std::{
+    collections::HashMap,
     path::Path,
     sync::{Mutex, MutexGuard, PoisonError},
     time::Duration,
@@ -55,6 +56,14 @@ pub(crate) struct Entry {
     pub(crate) file: String,
     /// Events that the backend does not have; `None` while that is not known: the store is open, or was when its process ended.
     pub(crate) unsent: Option<u64>,
+}
+
+/// A store that has unsent events, or may have.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct UnsentEntry {
+    pub(crate) id: StoreId,
+    /// Its id there; `None` when it was opened with no backend.
+    pub(crate) sync_id: Option<String>,
 }
 
 impl Catalog {
@@ -184,11 +193,34 @@ impl Catalog {
         Ok(entries)
     }
 
-    /// The stores of a definition that have unsent events, or may have.
-    pub(crate) fn unsent(&self, definition: &str) -> Result<Vec<Entry>, SqliteError> {
+    /// The stores of a definition that have unsent events for a backend, or may have: those that were opened with it, or with none so far.
+    pub(crate) fn unsent(&self, definition: &str, backend: &str) -> Result<Vec<UnsentEntry>, SqliteError> {
         let sql =
             "SELECT id, file, unsent FROM stores WHERE definition = ? AND (unsent IS NULL OR unsent > 0) ORDER BY id";
-        self.entries(sql, &[ValueRef::Text(definition)])
+        let entries = self.entries(sql, &[ValueRef::Text(definition)])?;
+        let claims = self.claims(definition)?;
+        let of_backend = entries.into_iter().filter_map(|entry| match claims.get(entry.id.as_str()) {
+            None => Some(UnsentEntry { id: entry.id, sync_id: None }),
+            Some(claims) => {
+                let (_, sync_id) = claims.iter().find(|(own, _)| own == backend)?;
+                Some(UnsentEntry { id: entry.id, sync_id: Some(sync_id.clone()) })
+            }
+        });
+        Ok(of_backend.collect())
+    }
+
+    /// Per store of a definition, the backends that it was opened with and its ids there.
+    fn claims(&self, definition: &str) -> Result<HashMap<String, Vec<(String, String)>>, SqliteError> {
+        let sql = "SELECT id, backend, sync_id FROM sync_ids WHERE definition = ?";
+        self.with(|connection| {
+            let mut claims: HashMap<String, Vec<(String, String)>> = HashMap::new();
+            connection.each_row(sql, &[ValueRef::Text(definition)], |row| {
+                let claim = (text(row.value(1)), text(row.value(2)));
+                claims.entry(text(row.value(0))).or_default().push(claim);
+                Ok::<_, SqliteError>(true)
+            })?;
+            Ok(claims)
+        })
     }
 
     /// Forgets a store; to be called after its file is gone.

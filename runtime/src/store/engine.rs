@@ -204,13 +204,23 @@ impl Engine {
     /// What is known without asking SQLite; cheap.
     pub(crate) fn stats(&self) -> EngineStats {
         let head = self.head();
-        let unsent = if self.has_backend() { head.global().saturating_sub(self.published.confirmed()) } else { 0 };
-        EngineStats { head, events: self.published.events.load(Ordering::Acquire), bytes: self.bytes(), unsent }
+        let events = self.published.events.load(Ordering::Acquire);
+        EngineStats { head, events, bytes: self.bytes(), unsent: self.unsent_events() }
+    }
+
+    /// Events that the backend does not have; 0 without one.
+    pub(crate) fn unsent_events(&self) -> u64 {
+        if self.has_backend() { self.head().global().saturating_sub(self.published.confirmed()) } else { 0 }
     }
 
     /// Commits that wait for the one in progress.
     pub(crate) fn waiting_commits(&self) -> usize {
         self.queue.waiting()
+    }
+
+    /// Whether the store still answers.
+    pub(crate) fn check_read(&self) -> Result<(), StoreError> {
+        self.gate.check_read()
     }
 
     /// What the sync backend is told from now on.

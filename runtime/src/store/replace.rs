@@ -24,7 +24,7 @@ use crate::{
 };
 
 /// The file that is built beside the old one.
-const NEW: &str = ".new";
+pub(crate) const NEW: &str = ".new";
 
 /// Builds the tables anew from the log, in a new file, and opens it.
 pub(super) fn replace_tables(request: &OpenRequest, path: &Path, seal: &mut Seal) -> Result<Opened, LoadError> {

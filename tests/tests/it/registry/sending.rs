@@ -95,7 +95,8 @@ async fn rule_13_a_store_that_is_deleted_before_it_is_sent_does_not_come_back() 
     bench.settle().await;
     assert!(bench.delete::<NoteStore>("n05").forced().await.unwrap());
     // Removed by hand, which the catalog does not know.
-    let gone = bench.stored::<NoteStore>().await.unwrap().into_iter().find(|stored| stored.id.as_str() == "n04").unwrap();
+    let gone =
+        bench.stored::<NoteStore>().await.unwrap().into_iter().find(|stored| stored.id.as_str() == "n04").unwrap();
     for ending in ["", ".lock"] {
         let mut path = gone.file.clone().into_os_string();
         path.push(ending);
