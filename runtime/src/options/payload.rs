@@ -69,6 +69,17 @@ impl Payload {
         self
     }
 
+    /// As [`merge`](Self::merge), but the functions of `later` replace those of this layer, so that calls that each bring one do not pile up.
+    pub(crate) fn superseded_by(mut self, later: Self) -> Self {
+        if later.layers.iter().any(|layer| matches!(layer, Layer::Provider(_))) {
+            let layers = std::mem::take(&mut self.layers).into_iter();
+            let entries =
+                layers.filter(|layer| matches!(layer, Layer::Entries(_))).map(|layer| Self { layers: vec![layer] });
+            self = entries.fold(Self::new(), Self::merge);
+        }
+        self.merge(later)
+    }
+
     /// The keys and values now: asks the providers, removes what is `null`.
     ///
     /// # Errors

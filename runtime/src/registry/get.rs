@@ -67,7 +67,8 @@ impl<D: StoreDefinition> Get<D> {
         self
     }
 
-    /// What the sync backend is told; merges on top of the definition's and the registry's.
+    /// What the sync backend is told; merges on top of the definition's and the registry's, and of what earlier calls for the loaded store
+    /// said. A function replaces the functions of earlier calls.
     pub fn sync_payload(mut self, payload: Payload) -> Self {
         self.wait.call().options.sync_payload = Some(payload);
         self

@@ -157,7 +157,7 @@ impl State {
         let slot = self.slots.get_mut(at)?;
         let mut plan = Plan::clone(&slot.plan);
         let earlier = plan.call.sync_payload.take().unwrap_or_default();
-        plan.call.sync_payload = Some(earlier.merge(later));
+        plan.call.sync_payload = Some(earlier.superseded_by(later));
         let layers = Layers { registry: &defaults, definition: &plan.definition, call: &plan.call };
         let payload = layers.payload();
         plan.resolved.sync_payload = payload.clone();

@@ -6,7 +6,7 @@ mod push;
 
 use std::sync::{Arc, PoisonError, Weak};
 
-use futures_util::future::select;
+use futures_util::{FutureExt, future::select};
 use tokio::sync::{Notify, Semaphore};
 use tokio_util::sync::CancellationToken;
 
@@ -237,6 +237,8 @@ async fn watch_one(registry: Weak<Shared>, backend: Weak<dyn SyncBackend>, again
 async fn send_closed(registry: &Weak<Shared>, backend: &Weak<dyn SyncBackend>, again: &Notify) {
     let mut pauses = Pauses::default();
     loop {
+        // What was said before is found by looking now.
+        let _ = again.notified().now_or_never();
         let sent = closed::send(registry, backend).await;
         let Some(shared) = registry.upgrade() else { return };
         if sent {

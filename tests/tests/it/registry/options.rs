@@ -1,12 +1,21 @@
 //! Options: the three layers, what a loaded store takes on, environments.
 
-use std::time::Duration;
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
 
 use larder::{
     Attributes, Durability, Environment, InitialSync, LoadError, Payload, StoreOptions, UnknownEvents, prelude::*,
 };
 
-use super::support::*;
+use super::{
+    fake::{Fake, synced},
+    support::*,
+};
 
 larder::define_store! {
     /// Every option that a definition may set.
@@ -109,6 +118,31 @@ async fn payloads_and_attributes_merge_per_key_and_null_removes() {
     assert_eq!(entries, [("authToken".to_owned(), "b".into()), ("region".to_owned(), "eu".into())]);
     let attributes = Attributes::new().with("a", 1).with("b", 2).merge(Attributes::new().with("b", 3).without("a"));
     assert_eq!(attributes.to_string(), r#"{"b":3}"#);
+}
+
+#[tokio::test]
+async fn a_loaded_store_tells_its_backend_what_later_calls_and_new_defaults_say() {
+    let fake = Fake::new("wss://one", true);
+    let defaults = |token: &str| synced(&fake).sync_payload(Payload::new().with("token", token));
+    let bench = Bench::with(|builder| builder.in_memory().defaults(defaults("old")));
+    let store = bench.get::<NoteStore>("n").sync_payload(Payload::new().with("region", "eu")).await.unwrap();
+    bench.update_defaults(defaults("new"));
+    let asked = Arc::new(AtomicUsize::new(0));
+    for call in 0..100 {
+        let asked = Arc::clone(&asked);
+        let provider = Payload::provider(move || {
+            asked.fetch_add(1, Ordering::Relaxed);
+            async move { Ok(Payload::new().with("call", call)) }
+        });
+        drop(bench.get::<NoteStore>("n").sync_payload(provider).await.unwrap());
+    }
+    store.commit(written(1)).unwrap();
+    drop(store);
+    bench.settle().await;
+    let told = fake.payloads();
+    let expected = [("call", 99.into()), ("region", "eu".into()), ("token", "new".into())];
+    assert_eq!(told, [expected.map(|(key, value): (&str, serde_json::Value)| (key.to_owned(), value)).into()]);
+    assert_eq!(asked.load(Ordering::Relaxed), 1, "only the last call's function is asked");
 }
 
 #[tokio::test]
