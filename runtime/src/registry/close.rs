@@ -52,9 +52,10 @@ impl Drop for Closing {
         let unsent = unsent.cloned();
         drop(loaded);
         self.shared.happened(|| Happened::Closed(name));
+        // Before the closing has ended, so that who waits for that finds it said.
+        unsent.inspect(|backend| self.shared.closed_unsent(backend));
         self.shared.with(|state, actions| state.ended(self.load, None, closed, actions));
         drop(children);
-        unsent.inspect(|backend| self.shared.closed_unsent(backend));
     }
 }
 

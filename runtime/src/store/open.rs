@@ -291,7 +291,7 @@ fn create(request: &OpenRequest, connection: &mut Connection, epoch: u64) -> Res
 /// Makes all tables of a store's file that says `meta` of itself.
 pub(super) fn create_with(request: &OpenRequest, connection: &mut Connection, meta: &Meta) -> Result<(), LoadError> {
     let failed = |error| sqlite_error(request, error);
-    connection.batch("BEGIN IMMEDIATE").map_err(failed)?;
+    connection.begin_writing().map_err(failed)?;
     meta.create(connection).map_err(failed)?;
     connection.batch(eventlog::DDL).map_err(failed)?;
     create_tables(connection, &request.model).map_err(|error| schema_error(request, error))?;

@@ -46,7 +46,7 @@ pub(super) fn in_place(
     let span = Timed::new(telemetry::rebuild(&request.name), &request.runtime);
     let _entered = span.enter();
     let tables = |error| tables_error(request, error);
-    connection.batch("BEGIN IMMEDIATE").map_err(tables)?;
+    connection.begin_writing().map_err(tables)?;
     seal.sign(connection).map_err(tables)?;
     drop_tables(connection).map_err(tables)?;
     create_tables(connection, &request.model).map_err(|error| schema_error(request, error))?;

@@ -61,7 +61,7 @@ impl Writer {
         if seeded::bug("acknowledged-before-commit") && self.connection.in_transaction() {
             self.connection.execute("COMMIT", &[])?;
         }
-        self.connection.execute("BEGIN IMMEDIATE", &[])?;
+        self.connection.begin_writing()?;
         self.seal.as_mut().map_or(Ok(()), |seal| seal.sign(&mut self.connection))
     }
 

@@ -19,7 +19,7 @@ fn a_store_is_entered_once_and_keeps_its_unsent_events() {
     assert!(add().is_ok());
     let unsent = catalog.get("issue", &id("issue:1")).map(|found| found.and_then(|entry| entry.unsent));
     assert_eq!(unsent, Ok(Some(3)));
-    assert_eq!(catalog.unsent("issue").map(|found| found.len()), Ok(1));
+    assert_eq!(catalog.unsent("issue", "wss://one").map(|found| found.len()), Ok(1));
     assert_eq!(catalog.stored("workspace").map(|found| found.len()), Ok(0));
     assert!(catalog.remove("issue", &id("issue:1")).is_ok());
     assert_eq!(catalog.stored("issue"), Ok(vec![]));

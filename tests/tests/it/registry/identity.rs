@@ -327,6 +327,17 @@ async fn a_store_opens_without_a_registry() {
     assert!(app.commit(written(1)).is_ok());
 }
 
+#[tokio::test]
+async fn a_store_that_opens_without_a_registry_may_load_children() {
+    on_load("alone-parent", Hook::Children(vec!["alone-child".to_owned(), "alone-sister".to_owned()]));
+    let parent = Store::<HookedStore>::open("alone-parent", OpenOptions::in_memory()).await.unwrap();
+    assert!(parent.commit(written(1)).is_ok());
+    let dir = tempfile::tempdir().unwrap();
+    let on_disk = OpenOptions::data_dir(dir.path());
+    let parent = Store::<HookedStore>::open("alone-parent", on_disk).await.unwrap();
+    assert!(parent.commit(written(1)).is_ok());
+}
+
 #[test]
 fn everything_works_without_a_runtime_of_the_app() {
     let dir = tempfile::tempdir().unwrap();

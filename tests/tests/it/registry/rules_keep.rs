@@ -314,6 +314,9 @@ async fn rule_12_watch_gives_the_stats_now_and_after_changes() {
     assert_eq!(watch.next().await.unwrap().store("note", "n").unwrap().observers, 1);
     bench.settle().await;
     while watch.next().now_or_never().is_some() {}
+    handle.commit([written(1), written(2)]).unwrap();
+    let seen = watch.next().now_or_never().expect("a commit is a change").unwrap();
+    assert_eq!(seen.store("note", "n").unwrap().events, 2);
     let clone = handle.clone();
     assert_eq!(watch.next().await.unwrap().store("note", "n").unwrap().observers, 2);
     drop((handle, clone));
