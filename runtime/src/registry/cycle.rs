@@ -29,6 +29,11 @@ impl Waits {
         }
     }
 
+    /// The load in `parent` ended: it waits for nobody.
+    pub(crate) fn forget(&mut self, parent: u32) {
+        self.edges.remove(&parent);
+    }
+
     fn path(&self, from: u32, to: u32) -> Option<Vec<u32>> {
         let mut seen = vec![from];
         let mut paths = vec![vec![from]];

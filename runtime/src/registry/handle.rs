@@ -182,9 +182,9 @@ impl Core {
         self.observers.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// So many at once, at the end of the load, under the registry's lock.
-    pub(super) fn set_observers(&self, observers: usize) {
-        self.observers.store(observers, Ordering::Release);
+    /// So many at once, at the end of the load, under the registry's lock. Streams that `on_load` made are counted already.
+    pub(super) fn add_observers(&self, observers: usize) {
+        self.observers.fetch_add(observers, Ordering::Release);
     }
 
     /// One less. The last one goes under the registry's lock.

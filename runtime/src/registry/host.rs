@@ -60,8 +60,19 @@ impl EngineHost for Host {
     fn retain(&self) -> Option<Box<dyn Any + Send + Sync>> {
         let shared = self.shared.upgrade()?;
         let mut state = shared.lock();
-        state.slots.of(self.load)?.loaded.as_ref()?;
-        let loaded = state.join(self.load.slot, None)?.ok()?;
+        let slot = state.slots.of(self.load)?;
+        let loaded = match &slot.opened {
+            // `on_load` runs: the store has no other observers than those who wait.
+            Some(opened) => {
+                let opened = opened.upgrade()?;
+                opened.core().count();
+                opened
+            }
+            None => {
+                slot.loaded.as_ref()?;
+                state.join(self.load.slot, None)?.ok()?
+            }
+        };
         drop(state);
         shared.signals.changed();
         Some(Box::new(Hold::counted(loaded)))

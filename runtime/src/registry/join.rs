@@ -83,8 +83,8 @@ impl State {
         if slot.entry.phase() == Phase::Closing && slot.entry.waiters() == 0 {
             let Some(plan) = caller.plan.take() else { return Ok(Step::NeedsPlan) };
             slot.hidden = !plan.runs_on_load;
-            slot.plan = Arc::new(plan);
-            return self.enter(at, caller);
+            actions.push(Action::DropPlan(std::mem::replace(&mut slot.plan, Arc::new(plan))));
+            return self.enter(at, caller, actions);
         }
         if slot.hidden && !caller.call.without_on_load {
             // It is opened to send events, without `on_load` and with options of nobody: it is loaded again.
@@ -95,7 +95,7 @@ impl State {
         if caller.call.options.has_fixed() && !agreed && !seeded::bug("second-options-ignored") {
             return Ok(Step::NeedsAgreement(Arc::clone(&slot.plan)));
         }
-        self.enter(at, caller)
+        self.enter(at, caller, actions)
     }
 
     /// The first definition that uses a name owns it.
@@ -122,12 +122,12 @@ impl State {
         Step::Joined(Joined::Waiting { at, cell }, None)
     }
 
-    fn enter(&mut self, at: u32, caller: &Caller<'_>) -> Result<Step, LoadError> {
+    fn enter(&mut self, at: u32, caller: &Caller<'_>, actions: &mut Vec<Action>) -> Result<Step, LoadError> {
         let waits = self.slots.get(at).is_some_and(|slot| slot.loaded.is_none());
         if waits && let Some(parent) = self.loading(caller.parent) {
             self.waits.add(parent.slot, at).map_err(|chain| self.cycle(&chain, at))?;
         }
-        let payload = self.merge_payload(at, caller.call);
+        let payload = self.merge_payload(at, caller.call, actions);
         let Some(joined) = self.join(at, caller.call.options.gc_time) else { return Ok(Step::Again) };
         Ok(match joined {
             Ok(loaded) => Step::Joined(Joined::Loaded(loaded), payload),
@@ -151,7 +151,7 @@ impl State {
     }
 
     /// A later call's payload goes on top of the earlier calls'. The merged one, when there was one.
-    fn merge_payload(&mut self, at: u32, call: &Call) -> Option<Payload> {
+    fn merge_payload(&mut self, at: u32, call: &Call, actions: &mut Vec<Action>) -> Option<Payload> {
         let later = call.options.sync_payload.clone()?;
         let defaults = Arc::clone(&self.defaults);
         let slot = self.slots.get_mut(at)?;
@@ -161,7 +161,7 @@ impl State {
         let layers = Layers { registry: &defaults, definition: &plan.definition, call: &plan.call };
         let payload = layers.payload();
         plan.resolved.sync_payload = payload.clone();
-        slot.plan = Arc::new(plan);
+        actions.push(Action::DropPlan(std::mem::replace(&mut slot.plan, Arc::new(plan))));
         Some(payload)
     }
 }

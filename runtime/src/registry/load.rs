@@ -105,6 +105,9 @@ async fn run(load: Load, mut end: End) {
     let kept: Kept = Arc::default();
     let core = Core::new(load.load, engine, &shared, Arc::clone(&kept), &load.plan.resolved);
     let loaded = (load.kind.wrap)(core);
+    if let Some(slot) = shared.lock().slots.of(load.load) {
+        slot.opened = Some(Arc::downgrade(&loaded));
+    }
     match hand_over(&shared, &load, &loaded, &report, &kept).await {
         Ok(()) => {
             end.done = true;

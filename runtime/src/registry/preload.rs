@@ -86,15 +86,16 @@ impl<D: StoreDefinition> Preload<D> {
     pub fn detach(self) {
         let mut wait = self.wait;
         wait.wait.without_parent();
-        if Pin::new(&mut wait).poll(&mut Context::from_waker(Waker::noop())).is_ready() {
-            return;
-        }
-        let shared = Arc::clone(&wait.wait.shared);
-        shared.runtime.spawn(async move {
-            if let Err(error) = wait.await {
+        let log = |loaded: Result<(), LoadError>| {
+            if let Err(error) = loaded {
                 tracing::debug!(%error, "a preload failed");
             }
-        });
+        };
+        if let Poll::Ready(loaded) = Pin::new(&mut wait).poll(&mut Context::from_waker(Waker::noop())) {
+            return log(loaded);
+        }
+        let shared = Arc::clone(&wait.wait.shared);
+        shared.runtime.spawn(async move { log(wait.await) });
     }
 }
 

@@ -66,6 +66,9 @@ pub(super) struct Parts {
 /// How many files are opened at the same time: opening waits for the disk, not for a core.
 const OPENING: usize = 32;
 
+/// Up to so many children a parent is not asked which are still there.
+const FEW_CHILDREN: usize = 16;
+
 /// Somebody who asks for a store.
 #[derive(Default)]
 pub(super) struct Call {
@@ -142,6 +145,7 @@ impl Shared {
                 Action::Timer => self.timer.notify_one(),
                 Action::Push(loaded, pin) => self.push_in_background(loaded, pin),
                 Action::Drop(slot) => drop(slot),
+                Action::DropPlan(plan) => drop(plan),
             }
         }
         self.signals.changed();
@@ -265,10 +269,18 @@ impl Shared {
     /// What a load got through its `LoadContext`: it is closed before that load at a shutdown.
     pub(super) fn note_child(&self, parent: LoadRef, child: LoadRef) {
         let mut state = self.lock();
-        if let Some(slot) = state.slots.of(parent)
-            && !slot.children.contains(&child)
-        {
-            slot.children.push(child);
+        let Some(slot) = state.slots.of(parent) else { return };
+        if slot.children.contains(&child) {
+            return;
+        }
+        let mut children = std::mem::take(&mut slot.children);
+        if children.len() >= FEW_CHILDREN && children.len().is_power_of_two() {
+            // A parent that lives long has had many that are gone.
+            children.retain(|child| state.slots.of(*child).is_some());
+        }
+        children.push(child);
+        if let Some(slot) = state.slots.of(parent) {
+            slot.children = children;
         }
     }
 

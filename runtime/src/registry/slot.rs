@@ -3,7 +3,7 @@
 use std::{
     any::TypeId,
     hash::{BuildHasher, Hash},
-    sync::{Arc, PoisonError},
+    sync::{Arc, PoisonError, Weak},
 };
 
 use hashbrown::{DefaultHashBuilder, HashTable};
@@ -77,6 +77,8 @@ pub(super) struct Slot {
     /// What waiters wait for, if there are any.
     pub(super) cell: Option<Arc<LoadCell>>,
     pub(super) loaded: Option<Arc<dyn AnyLoaded>>,
+    /// Of the load that runs: the store whose file is open, for what `on_load` makes of it.
+    pub(super) opened: Option<Weak<dyn AnyLoaded>>,
     /// Of the load that runs.
     pub(super) cancel: Option<CancellationToken>,
     /// While the entry is closing.

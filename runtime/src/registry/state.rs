@@ -70,6 +70,8 @@ pub(super) enum Action {
     Push(Arc<dyn AnyLoaded>, Pin),
     /// Let go of it: what it holds may be the app's, whose `Drop` is not to run under the lock.
     Drop(Option<Slot>),
+    /// The same for options.
+    DropPlan(Arc<Plan>),
 }
 
 /// Why a store leaves.
@@ -153,6 +155,7 @@ impl State {
             plan: Arc::new(plan),
             cell: Some(Arc::clone(&cell)),
             loaded: None,
+            opened: None,
             cancel: None,
             closing: None,
             counts,
@@ -200,7 +203,8 @@ impl State {
     }
 
     fn refuse(&mut self, at: u32, actions: &mut Vec<Action>) {
-        let observed = self.slots.iter().filter(|(other, slot)| *other != at && slot.counts).count();
+        let observed =
+            self.slots.iter().filter(|(other, slot)| *other != at && slot.counts && slot.loaded.is_some()).count();
         let capacity = self.capacity.limit();
         let Some(mut slot) = self.slots.remove(at) else { return };
         let error = LoadError::TooManyOpenFiles { store: slot.name.clone(), observed, capacity };
@@ -271,7 +275,8 @@ impl State {
     pub(super) fn loaded(&mut self, load: LoadRef, loaded: &Arc<dyn AnyLoaded>, actions: &mut Vec<Action>) -> bool {
         let Some(slot) = self.slots.of(load) else { return false };
         let Some(observers) = slot.entry.loaded() else { return false };
-        loaded.core().set_observers(observers);
+        loaded.core().add_observers(observers);
+        slot.opened = None;
         slot.loaded = Some(Arc::clone(loaded));
         slot.cancel = None;
         if let Some(cell) = slot.cell.take() {
@@ -298,6 +303,8 @@ impl State {
             actions.push(Action::Closed(cell));
         }
         slot.children = Vec::new();
+        slot.opened = None;
+        self.waits.forget(load.slot);
         self.again_or_forget(load.slot, failure, actions);
     }
 

@@ -21,7 +21,7 @@ pub(crate) struct Signals {
 impl Signals {
     /// Something changed. Not to be called under a lock: it wakes tasks.
     pub(crate) fn changed(&self) {
-        if self.watchers.load(Ordering::Relaxed) != 0 {
+        if self.watchers.load(Ordering::SeqCst) != 0 {
             self.notify();
         }
     }

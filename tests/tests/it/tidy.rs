@@ -76,8 +76,7 @@ fn no_function_is_longer_than_70_lines() {
                     .is_some_and(|rest| rest == "}" || (!rest.starts_with(' ') && rest.ends_with(';')))
             };
             let one_line = line.ends_with([';', '}']);
-            let length =
-                if one_line { 1 } else { lines[at..].iter().position(|line| ends(line)).map_or(1, |end| end + 1) };
+            let length = if one_line { 1 } else { lines[at..].iter().position(ends).map_or(1, |end| end + 1) };
             if length > MAX_FUNCTION_LINES {
                 long.push(format!("{path}:{}: {length} lines, at most {MAX_FUNCTION_LINES}", at + 1));
             }

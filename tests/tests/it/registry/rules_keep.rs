@@ -329,6 +329,25 @@ async fn rule_12_watch_gives_the_stats_now_and_after_changes() {
 }
 
 #[tokio::test]
+async fn rule_14_a_stream_that_on_load_makes_is_an_observer_too() {
+    let bench = Bench::new();
+    let (sender, streams) = std::sync::mpsc::channel();
+    let sender = std::sync::Mutex::new(sender);
+    on_load_run("streaming", move |store, _| {
+        drop(store.events(larder::EventNumber::ZERO));
+        sender.lock().unwrap().send(store.events(larder::EventNumber::ZERO)).unwrap();
+    });
+    let handle = bench.get::<HookedStore>("streaming").await.unwrap();
+    let stream = streams.recv().unwrap();
+    assert_eq!(bench.stats_of("hooked", "streaming").observers, 2);
+    drop(handle);
+    bench.advance(600).await;
+    assert_eq!(bench.stats_of("hooked", "streaming").state, StoreState::Active);
+    drop(stream);
+    assert_eq!(bench.stats_of("hooked", "streaming").state, StoreState::Inactive);
+}
+
+#[tokio::test]
 async fn rule_14_event_streams_are_observers_and_end_with_one_error() {
     let bench = Bench::new();
     let handle = bench.get::<NoteStore>("n").await.unwrap();

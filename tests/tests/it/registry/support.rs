@@ -99,8 +99,11 @@ pub(crate) enum Hook {
     /// Counts.
     Count(Arc<Mutex<Vec<String>>>),
     /// Does what the test says.
-    Run(Arc<dyn Fn(&Store<HookedStore>, &LoadContext) + Send + Sync>),
+    Run(Arc<Run>),
 }
+
+/// What a test does during a load.
+type Run = dyn Fn(&Store<HookedStore>, &LoadContext) + Send + Sync;
 
 static HOOKS: LazyLock<Mutex<HashMap<String, Hook>>> = LazyLock::new(Mutex::default);
 
