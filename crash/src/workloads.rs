@@ -26,7 +26,7 @@ pub fn all(seed: u64) -> Vec<Workload> {
     let mut mix = Mix::new(seed);
     let mut all = Vec::new();
     for durability in [Durability::Process, Durability::Power] {
-        let scripts: [(&'static str, Vec<Step>, Vec<Step>); 10] = [
+        let scripts: [(&'static str, Vec<Step>, Vec<Step>); 11] = [
             single(&mut mix),
             batches(&mut mix),
             group(&mut mix),
@@ -37,6 +37,7 @@ pub fn all(seed: u64) -> Vec<Workload> {
             import(&mut mix),
             reopen(&mut mix),
             mixed(&mut mix),
+            unclean(&mut mix),
         ];
         all.extend(scripts.map(|(name, before, steps)| Workload { name, durability, before, steps }));
     }
@@ -205,4 +206,15 @@ fn mixed(mix: &mut Mix) -> Script {
         steps.extend(pen.commits(3, 5, 3_000));
     }
     ("a mix", before, steps)
+}
+
+/// The process was killed, and the same app opens the file with its `-wal`.
+fn unclean(mix: &mut Mix) -> Script {
+    let mut pen = Pen::new(mix, "book:1");
+    let mut before = vec![open("book:1", Generation::First)];
+    before.extend(pen.commits(3, 4, 400));
+    let mut steps = vec![open("book:1", Generation::First)];
+    steps.extend(pen.commits(3, 3, 400));
+    steps.push(Step::Shutdown);
+    ("unclean file", before, steps)
 }

@@ -76,7 +76,10 @@ impl Found<'_> {
         }
         let content;
         syn::parenthesized!(content in self.input);
-        read(&content)
+        let result = read(&content);
+        // What is left behind a mistake would be another one to syn.
+        while result.is_err() && content.parse::<TokenTree>().is_ok() {}
+        result
     }
 
     /// The items of the list in parentheses, separated by commas; at least one.

@@ -11,5 +11,5 @@ pub(crate) use definition::{Definition, Identity, QueryFn, Shape};
 pub(crate) use event::{EventEnum, EventVariant, Payload, PayloadField, Upcaster};
 pub(crate) use key::{KeyField, Segment, StoreKey};
 pub(crate) use schema::Schema;
-pub(crate) use table::{Column, DefaultValue, FieldList, OnDelete, Reference, RowStruct, Table};
+pub(crate) use table::{Column, DefaultLiteral, DefaultValue, FieldList, OnDelete, Reference, RowStruct, Table};
 pub(crate) use value::{ColumnValue, ValueKind, ValueVariant};

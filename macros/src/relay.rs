@@ -19,7 +19,7 @@ use syn::{
     punctuated::Punctuated,
 };
 
-use crate::{keys::Crate, sql::TableShape, tokens};
+use crate::{errors::Errors, keys::Crate, message, sql::TableShape, tokens};
 
 /// What is known of a table or a schema.
 #[derive(Clone)]
@@ -77,6 +77,7 @@ pub(crate) fn schema(krate: &Crate, ident: &Ident, vis: &Visibility, tables: &[T
     match paths {
         Some(paths) => Collect {
             found: Vec::new(),
+            asked: Vec::new(),
             next: paths.into_iter().cloned().collect(),
             krate: krate.clone(),
             ident: ident.clone(),
@@ -102,6 +103,8 @@ pub(crate) fn path(ty: &Type) -> Option<&Path> {
 /// A schema on its way from table to table.
 struct Collect {
     found: Vec<TableShape>,
+    /// Where the tables of `found` are named.
+    asked: Vec<Path>,
     next: Vec<Path>,
     krate: Crate,
     ident: Ident,
@@ -112,12 +115,41 @@ impl Collect {
     /// Asks the next table, or leaves the schema's own macro.
     fn step(mut self) -> TokenStream {
         if self.next.is_empty() {
-            return relay(&self.ident, &self.vis, &Known::Tables(self.found));
+            let errors = self.same_names().into_tokens();
+            let relay = relay(&self.ident, &self.vis, &Known::Tables(self.found));
+            return quote!(#errors #relay);
         }
-        let asked = self.next.remove(0);
-        let Self { found, next, krate, ident, vis } = &self;
+        let next = self.next.remove(0);
+        self.asked.push(next.clone());
+        let Self { found, asked, next: rest, krate, ident, vis } = &self;
         let private = krate.private();
-        quote!(#asked! { (#private::collect_tables) { #(#found),* } (#(#next),*) (#krate) (#ident) (#vis) })
+        quote! {
+            #next! {
+                (#private::collect_tables) { #(#found),* } (#(#asked),*) (#(#rest),*) (#krate) (#ident) (#vis)
+            }
+        }
+    }
+
+    /// Indexes that are called like an index of another table, or like a table. That two tables have one name is said elsewhere.
+    fn same_names(&self) -> Errors {
+        let mut errors = Errors::default();
+        let mut taken: BTreeMap<String, (&str, String)> = BTreeMap::new();
+        for table in &self.found {
+            taken.insert(table.name.to_ascii_lowercase(), (&table.name, message::taken_by_table()));
+        }
+        for (table, path) in self.found.iter().zip(&self.asked) {
+            for name in table.index_names() {
+                match taken.get(&name.to_ascii_lowercase()) {
+                    Some((of, what)) if *of != table.name => {
+                        errors.at(path, message::foreign_index_name(&name, &table.name, what));
+                    }
+                    _ => drop(
+                        taken.insert(name.to_ascii_lowercase(), (&table.name, message::taken_by_index(&table.name))),
+                    ),
+                }
+            }
+        }
+        errors
     }
 }
 
@@ -138,15 +170,17 @@ struct Answer {
 impl Parse for Answer {
     fn parse(input: ParseStream<'_>) -> syn::Result<Self> {
         let known = input.parse()?;
-        let (found, next, krate, ident, vis);
+        let (found, asked, next, krate, ident, vis);
         braced!(found in input);
+        parenthesized!(asked in input);
         parenthesized!(next in input);
         parenthesized!(krate in input);
         parenthesized!(ident in input);
         parenthesized!(vis in input);
         let collect = Collect {
             found: tables(&found)?,
-            next: Punctuated::<Path, Token![,]>::parse_terminated(&next)?.into_iter().collect(),
+            asked: paths(&asked)?,
+            next: paths(&next)?,
             krate: Crate::new(Some(krate.parse()?)),
             ident: ident.parse()?,
             vis: vis.parse()?,
@@ -167,6 +201,10 @@ impl Parse for Known {
         braced!(list in content);
         tables(&list).map(Self::Tables)
     }
+}
+
+fn paths(input: ParseStream<'_>) -> syn::Result<Vec<Path>> {
+    Ok(Punctuated::<Path, Token![,]>::parse_terminated(input)?.into_iter().collect())
 }
 
 fn tables(input: ParseStream<'_>) -> syn::Result<Vec<TableShape>> {

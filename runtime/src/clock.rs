@@ -11,7 +11,7 @@ use std::{
     fmt,
     panic::{AssertUnwindSafe, catch_unwind},
     pin::Pin,
-    sync::Arc,
+    sync::{Arc, PoisonError},
     task::{Context, Poll},
     time::{Duration, Instant},
 };
@@ -25,7 +25,11 @@ pub(crate) use self::manual::Manual;
 use self::scheduled::Spawner;
 #[cfg(not(all(test, larder_shuttle)))]
 use self::spawner::Spawner;
-use crate::{definition::BoxFuture, seeded};
+use crate::{
+    definition::BoxFuture,
+    primitives::{Condvar, MutexGuard},
+    seeded,
+};
 
 /// A moment, in nanoseconds since its runtime was made.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -189,6 +193,16 @@ fn whole_micros(at: Timestamp) -> Timestamp {
 /// Lets the calling thread wait; for blocking work only.
 pub(crate) fn pause(duration: Duration) {
     std::thread::sleep(duration);
+}
+
+/// Waits on a condition variable, at most so long; whether it was not that long.
+pub(crate) fn wait_at_most<'a, T>(
+    condition: &Condvar,
+    guard: MutexGuard<'a, T>,
+    most: Duration,
+) -> (MutexGuard<'a, T>, bool) {
+    let (guard, waited) = condition.wait_timeout(guard, most).unwrap_or_else(PoisonError::into_inner);
+    (guard, !waited.timed_out())
 }
 
 /// Does `work` while `aside` runs on a thread of its own; both have ended when this returns. Where no thread can be had `aside` is dropped.

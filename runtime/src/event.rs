@@ -49,7 +49,9 @@ pub struct EventInfo {
     pub name: &'static str,
     /// The variant's name in Rust.
     pub variant: &'static str,
-    /// The payload in words (`number: i64, title: String`; empty for a unit variant), part of the schema fingerprint.
+    /// The payload in words, part of the schema fingerprint: the tokens of its fields as they are written, with their serde attributes and
+    /// without blanks that Rust does not need. `{number:i64,title:String}` for named fields, `(Option<i64>)` for one without a name, empty
+    /// for a unit variant.
     pub payload: &'static str,
     /// Never leaves this client.
     pub client_only: bool,

@@ -87,6 +87,7 @@
 //! | open only what exists, list what is stored | [`Get::existing`], [`StoreRegistry::exists`], [`StoreRegistry::stored`] |
 //! | open, preload, evict, count and shut down stores | [`StoreRegistry`], [`StoreHandle`] |
 //! | read | [`Store::query`], [`Store::read`], [`Table::filter`], [`Select`] |
+//! | stay up to date | [`Store::subscribe`], [`Subscription`], [`Signal`], [`Computed`] |
 //! | write | [`Store::commit`], [`Receipt`] |
 //! | say in an event when it happened | [`Store::now`] |
 //! | follow what happens | [`Store::events`], [`Store::changes`] |
@@ -108,8 +109,8 @@
 //!
 //! # What is not there yet
 //!
-//! Live queries, joins, aggregates and checks of SQL while compiling; sync with other clients (its options are typed and can be
-//! set, there is no backend to set them to); a build for `wasm32-unknown-unknown`.
+//! Joins and aggregates in the typed builder (SQL in `queries { .. }` has them); queries over many stores; sync with other clients (its options
+//! are typed and can be set, there is no backend to set them to); a build for `wasm32-unknown-unknown`.
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
@@ -125,6 +126,7 @@ pub mod doctor;
 pub mod error;
 mod event;
 mod id;
+mod live;
 mod macros;
 mod materialize;
 mod options;
@@ -164,9 +166,13 @@ pub use self::{
         ParseEventNumberError, ParseLogNumbersError, SessionId, StoredEvent,
     },
     id::{IntoStoreId, Only, StoreId, StoreKey},
+    live::{Computed, Live, LiveStats, Signal, Source, Sources, Subscription, Updates},
     macros::{ColumnValue, Event, Row, StoreKey, StoreSchema, Table, define_store, materializer},
     materialize::{Delete, MaterializeResult, SqlParam, SqlParams, Tables, Target, Update},
-    options::{Attributes, Durability, Environment, GcTime, InitialSync, Limits, Payload, StoreOptions, UnknownEvents},
+    options::{
+        Attributes, Durability, Environment, GcTime, InitialSync, IntoGcTime, Limits, Payload, StoreOptions,
+        UnknownEvents,
+    },
     query::{
         ByKey, Count, ExactlyOne, Exists, First, Fits, FitsSchema, One, OneByKey, Predicate, Query, Row, RowCount,
         RowRef, Select, SqlQuery, SqlShape, TableReads,
@@ -184,7 +190,7 @@ pub use self::{
     },
     sync::{PushRequest, SyncBackend},
     table::{
-        Column, ColumnSchema, Computed, IndexSchema, IntoKey, IntoOperand, IntoOrder, KeyColumns, Number, Order,
+        Column, ColumnSchema, ComputedColumn, IndexSchema, IntoKey, IntoOperand, IntoOrder, KeyColumns, Number, Order,
         ReferenceAction, ReferenceSchema, SetTo, Table, TableSchema,
     },
     value::{ColumnType, ColumnValue, Encoded, IntoValue, Json, NotNull, Storage, Value, ValueError, ValueRef},

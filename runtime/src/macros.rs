@@ -154,7 +154,7 @@ pub use larder_macros::ColumnValue;
 ///
 /// Fields have any type with serde's `Serialize` and `Deserialize` (both at [`larder::serde`](crate::serde)) and may have these
 /// attributes of serde: `rename`, `alias`, `default`, `flatten`, `skip`, `skip_serializing`, `skip_deserializing`, `skip_serializing_if`,
-/// `with`, `serialize_with`, `deserialize_with`. A new field needs `#[serde(default)]`, or old events no longer decode. A float that is
+/// `with`, `serialize_with`, `deserialize_with`; a single unnamed field only the last three. A new field needs `#[serde(default)]`, or old events no longer decode. A float that is
 /// NaN or infinite is refused when the event is committed.
 pub use larder_macros::Event;
 
@@ -325,10 +325,19 @@ pub use larder_macros::materializer;
 ///
 /// The SQL is checked while the app is compiled, by SQLite, on the schema's own tables: one statement that reads, with names that are
 /// there; every parameter declared and used, and of a type with that of the column it is compared with; every column that the row type
-/// asks for, of a type that it takes, and in an `Option` where it can be `NULL`. What cannot be known before there are rows (the type of
-/// an expression that no trial has shown, whether a number fits an `i32`) shows when the query runs, as a
-/// [`QueryError`](crate::QueryError). `#[indexed]` above a query refuses one that reads a table from its first row to its last.
-/// Where the SQL says `column IS NOT NULL`, that column needs no `Option`. All tables are seen without a `rowid`; name the key.
+/// asks for, of a type that it takes, and in an `Option` where it can be `NULL`. `#[indexed]` above a query refuses one for which SQLite
+/// reads a table from its first row to its last, also where it finds a single `min` or `max` so. Where the SQL says
+/// `column IS NOT NULL`, that column needs no `Option`. All tables are seen without a `rowid`; name the key. Beside the schema's tables
+/// a query may read `json_each(..)` and `json_tree(..)`, which take apart a column of [`Json`](crate::Json).
+///
+/// SQLite tells no types of expressions, so the query is tried on rows made up for it, with the numbers and texts that it compares with
+/// among them; a type of the app is once text, once a whole number, once a float, once bytes. What no trial shows stays unknown, and
+/// shows when the query runs, as a [`QueryError`](crate::QueryError):
+///
+/// - the type of an expression over a type of the app, where it depends on that type;
+/// - a `NULL` behind a filter that the made-up rows do not pass: on a parameter, on a computed value, on several columns at once, or,
+///   for an expression, on a column of a type of the app;
+/// - whether a number fits an `i32`, a text an enum or a `Timestamp` its range.
 ///
 /// For this the schema and its tables are named by paths, not through a `type` alias: each type brings a hidden macro of its own name.
 pub use larder_macros::define_store;

@@ -7,6 +7,6 @@ mod policy;
 
 pub use cascade::StoreOptions;
 pub(crate) use cascade::{Layers, ResolvedOptions};
-pub use gc_time::{Environment, GcTime};
+pub use gc_time::{Environment, GcTime, IntoGcTime};
 pub use payload::{Attributes, Payload};
 pub use policy::{Durability, InitialSync, Limits, UnknownEvents};

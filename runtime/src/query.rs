@@ -2,7 +2,9 @@
 
 mod by_key;
 mod checked;
+mod description;
 mod fits;
+mod holds;
 mod literal;
 mod logic;
 mod predicate;
@@ -20,7 +22,11 @@ pub(crate) use by_key::{MAX_KEY, key_params};
 pub use checked::TableReads;
 #[doc(hidden)]
 pub use checked::{ResultColumn, RowShape, assert_count, assert_parameter, assert_result};
+#[doc(hidden)]
+pub use description::Description;
+pub(crate) use description::{ColumnsRead, RowsRead, TableRead, WindowSpec, push_value};
 pub use fits::{Fits, FitsSchema};
+pub(crate) use holds::compare_values;
 pub(crate) use predicate::Comparison;
 pub use predicate::Predicate;
 pub(crate) use row::RowSource;
@@ -48,6 +54,10 @@ pub trait Query {
     /// Whether the query is one statement, which needs no transaction to see one state.
     #[doc(hidden)]
     const __ONE_STATEMENT: bool = true;
+
+    /// Says what the query reads, and what makes it the same as another.
+    #[doc(hidden)]
+    fn __describe(&self, into: &mut Description);
 
     /// Runs the query on one consistent state.
     #[doc(hidden)]

@@ -45,9 +45,9 @@ pub trait HasTable<T> {}
 ///
 /// Write it with [`#[larder::materializer]`](macro@crate::materializer) above the `impl`, so that a changed materializer rebuilds the tables.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` has no materializer",
-    label = "events of this schema cannot change its tables yet",
-    note = "write `#[larder::materializer] impl Materializer for {Self} {{ fn materialize(..) {{ .. }} }}`"
+    message = "`{Self}` is not a schema with a materializer",
+    label = "expected a type with `#[derive(StoreSchema)]` and an `impl Materializer`",
+    note = "if it is a schema, write `#[larder::materializer] impl Materializer for {Self} {{ fn materialize(..) {{ .. }} }}`"
 )]
 pub trait Materializer: StoreSchema {
     /// A hash of the implementation's text; `#[larder::materializer]` fills it in.

@@ -8,5 +8,6 @@ pub(crate) mod layout;
 pub(crate) mod lock;
 pub(crate) mod meta;
 pub(crate) mod network;
+pub(crate) mod same_file;
 pub(crate) mod sqlite;
 pub(crate) mod wal;

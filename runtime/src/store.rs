@@ -10,6 +10,7 @@ use crate::{
     error::{CommitError, QueryError},
     event::EventNumber,
     id::StoreId,
+    live::{LiveStats, Subscription},
     query::{Fits, Query},
 };
 
@@ -29,6 +30,7 @@ mod gate;
 mod host;
 mod inside;
 mod into_events;
+mod live;
 mod name;
 mod observer;
 mod open;
@@ -57,6 +59,7 @@ pub(crate) use files::{KEPT_WAL, fits, index_bytes, scan_wal};
 pub(crate) use host::{EngineHost, NoHost, ProgressSink};
 pub use into_events::IntoEvents;
 pub use name::StoreName;
+pub(crate) use observer::Observer;
 pub use read::Snapshot;
 pub(crate) use readers::ReaderPool;
 pub use receipt::Receipt;
@@ -80,7 +83,7 @@ impl<D: StoreDefinition> Store<D> {
         Self { engine, types: PhantomData }
     }
 
-    #[cfg(all(test, larder_shuttle))]
+    #[cfg(test)]
     pub(crate) fn engine(&self) -> &Arc<Engine> {
         &self.engine
     }
@@ -104,10 +107,13 @@ impl<D: StoreDefinition> Store<D> {
     }
 
     /// Asks a query, or a tuple of queries on one consistent state. It sees every commit that has returned, and never waits for
-    /// one that has not (in memory, where there is one connection, it does).
+    /// one that has not. In memory, where there is one connection, it does; and so does one for which no reader can be opened because the
+    /// process has no file descriptors left. When all readers of the registry are in use it waits a moment for one, and opens one more then.
     ///
     /// # Errors
-    /// When the store is gone, SQLite refuses the query, or a row does not decode.
+    /// When the store is gone, SQLite refuses the query, or a row does not decode. [`QueryErrorKind::Reentrant`](crate::QueryErrorKind) when
+    /// it would wait for itself: inside the store's own materializer, and for a store in memory inside its own [`read`](Self::read), or inside
+    /// another store while a thread that is inside of this one waits for that.
     pub fn query<Q: Query + Fits<D>>(&self, query: Q) -> Result<Q::Output, QueryError> {
         self.engine.query(&query)
     }
@@ -115,8 +121,9 @@ impl<D: StoreDefinition> Store<D> {
     /// Asks several queries of one consistent state.
     ///
     /// # Errors
-    /// Those of [`query`](Self::query), and what `work` returns. In memory, where there is one connection, a query of the store
-    /// itself from inside `work` is [`QueryErrorKind::Reentrant`](crate::QueryErrorKind::Reentrant).
+    /// Those of [`query`](Self::query), and what `work` returns. Inside `work` the store itself may be asked, which may show a later state;
+    /// in memory, where there is one connection, that is [`QueryErrorKind::Reentrant`](crate::QueryErrorKind::Reentrant). A commit to the store
+    /// from inside `work` is an error.
     pub fn read<R>(&self, work: impl FnOnce(&Snapshot<'_, D>) -> Result<R, QueryError>) -> Result<R, QueryError> {
         read::read(&self.engine, work)
     }
@@ -132,6 +139,29 @@ impl<D: StoreDefinition> Store<D> {
     /// What each commit from now on changes in the tables, as a stream.
     pub fn changes(&self) -> ChangeStream<D> {
         ChangeStream::new(self.engine.listen())
+    }
+
+    /// Subscribes to a query, or to a tuple of queries on one consistent state: its result now, then each different one.
+    ///
+    /// ```no_run
+    /// # use larder::prelude::*;
+    /// # #[derive(Table)]
+    /// # struct Issue { #[table(primary_key)] number: i64, open: bool }
+    /// # async fn example<D: StoreDefinition>(store: &Store<D>) -> Result<(), larder::QueryError> where D::Schema: HasTable<Issue> {
+    /// let mut open = store.subscribe(Issue::filter(Issue::OPEN.eq(true)).limit(20));
+    /// while let Some(issues) = open.next().await {
+    ///     println!("{} open issues", issues?.len());
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn subscribe<Q: Query + Fits<D> + Send + Sync + 'static>(&self, query: Q) -> Subscription<Q::Output> {
+        crate::live::subscribe(&self.engine, query)
+    }
+
+    /// How many live queries there are, and how often they ran: for inspectors and tests.
+    pub fn live_stats(&self) -> LiveStats {
+        self.engine.live().stats()
     }
 
     /// The date and time to put into an event, in whole microseconds: `Timestamp::now()` has finer digits, which a column refuses. It is

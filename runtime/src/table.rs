@@ -15,7 +15,7 @@ pub use bounds::{
 };
 pub(crate) use column::Assignment;
 pub use column::Column;
-pub use computed::{Computed, IntoOperand, Number, SetTo};
+pub use computed::{ComputedColumn, IntoOperand, Number, SetTo};
 pub(crate) use computed::{Formula, NewValue, Operand};
 pub(crate) use ddl::quote;
 pub use key::{IntoKey, KeyColumns};

@@ -96,6 +96,22 @@ pub(crate) fn rebuild(name: &StoreName) -> Span {
     )
 }
 
+/// A check of the whole store; `events` and `micros` are recorded at its end.
+pub(crate) fn verify(name: &StoreName) -> Span {
+    tracing::info_span!(
+        "larder.verify",
+        store = name.definition(),
+        id = name.id().as_str(),
+        events = Empty,
+        micros = Empty
+    )
+}
+
+/// A copy of the whole store.
+pub(crate) fn backup(name: &StoreName) -> Span {
+    tracing::info_span!("larder.backup", store = name.definition(), id = name.id().as_str(), micros = Empty)
+}
+
 /// A store leaves the registry: `reason` is `gc`, `evict`, `capacity`, `stopped`, `shutdown`.
 pub(crate) fn evict(name: &StoreName, reason: &'static str) -> Span {
     tracing::info_span!("larder.evict", store = name.definition(), id = name.id().as_str(), reason, micros = Empty)

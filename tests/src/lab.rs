@@ -117,6 +117,14 @@ pub fn with_ending(file: &Path, ending: &str) -> PathBuf {
     name.into()
 }
 
+/// How many transactions a `-wal` holds: frames of its newest round that say how large the file is after a commit.
+pub fn transactions(wal: &Path) -> usize {
+    let bytes = fs::read(wal).expect("a `-wal`");
+    let page = u32::from_be_bytes(bytes[8..12].try_into().expect("4 bytes")) as usize;
+    let frames = bytes[32..].chunks_exact(24 + page).take_while(|frame| frame[8..16] == bytes[16..24]);
+    frames.filter(|frame| frame[4..8] != [0; 4]).count()
+}
+
 /// The text of a lock file, as larder writes it: `words` say how the store was left, as `closed sound 2`.
 pub fn lock_text(pid: u32, words: &str) -> String {
     format!("{:<63}\n", format!("larder 1 pid {pid} {words}")).repeat(2)

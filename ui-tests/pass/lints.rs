@@ -116,6 +116,21 @@ define_store! {
         adapter: SqliteAdapter::persisted(),
         gc_time: GcTime::NEVER,
         on_load: announce,
+
+        queries {
+            /// The state of one.
+            #[indexed]
+            pub fn status(number: i64) -> Option<Status> = "SELECT status FROM issues WHERE number = :number";
+
+            /// By whom there is something, and how much.
+            pub fn workload(least: i64, name: &str) -> Vec<Workload> =
+                "SELECT hidden AS assignee, count(*) AS open FROM issues WHERE hidden LIKE :name
+                 GROUP BY hidden HAVING open >= :least";
+
+            /// Comments and when their issue began.
+            pub fn comments(of: Option<i64>) -> Vec<(Uuid, Author, Timestamp)> =
+                "SELECT c.id, c.author, i.opened_at FROM comment AS c JOIN issues AS i ON i.number = c.issue WHERE c.issue = :of";
+        }
     }
 }
 

@@ -43,11 +43,16 @@ macro_rules! panic {
 }
 
 #[derive(larder::Table)]
-#[table(index(state))]
+#[table(index(state), unique(state, title))]
 struct Issue {
     #[table(primary_key)]
     number: i64,
+    #[table(default = "Some")]
     state: Status,
+    #[table(references(Issue, on_delete = set_null))]
+    parent: ::std::option::Option<i64>,
+    #[table(default = 1.5)]
+    weight: f64,
     title: ::std::option::Option<::std::string::String>,
 }
 
@@ -118,10 +123,20 @@ define_store! {
         adapter: larder::SqliteAdapter::persisted(),
         gc_time: larder::GcTime::NEVER,
         on_load: announce,
+
+        queries {
+            #[indexed]
+            fn state(number: i64, title: ::std::option::Option<::std::string::String>) -> ::std::option::Option<Status> =
+                "SELECT state FROM issue WHERE number = :number OR title = :title AND 0";
+            fn open(least: &str, sql: &i64) -> ::std::vec::Vec<Workload> =
+                "SELECT count(*) AS open FROM issue WHERE title > :least GROUP BY state HAVING open > :sql LIMIT :sql";
+            fn one() -> i64 = "SELECT count(*) FROM issue";
+        }
     }
 }
 
 fn main() {
+    let _ = (WorkspaceStore::state(1, ::std::option::Option::None), WorkspaceStore::open("", &1), WorkspaceStore::one());
     let _ = Issue::schema();
     let _ = IssueEvent::None.index();
 }

@@ -42,3 +42,18 @@ fn a_store_that_was_idle_during_a_fault_takes_commits_when_it_is_gone() {
     let found = faults(&[FaultKind::ReadOnlyFiles, FaultKind::NoDescriptors], Some("checkpoint"), 3);
     assert!(found.failed > 100, "only {} steps failed", found.failed);
 }
+
+/// The `-wal` is there already, so SQLite can open it for reading where it cannot for writing, and would keep it so.
+#[test]
+fn a_wal_that_can_only_be_read_is_not_loaded_and_the_next_load_takes_commits() {
+    let kinds = [FaultKind::NoDescriptors, FaultKind::ReadOnlyFiles, FaultKind::ReadOnlyFolder, FaultKind::Read];
+    let found = faults(&kinds, Some("unclean file"), 1);
+    assert!(found.failed > 50, "only {} steps failed", found.failed);
+}
+
+#[test]
+fn a_failed_sync_at_any_call_poisons_the_store_or_fails_its_load() {
+    for only in ["single commits", "group commit", "checkpoint", "unclean file", "close and reopen"] {
+        faults(&[FaultKind::Sync], Some(only), 1);
+    }
+}

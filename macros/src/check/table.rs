@@ -8,6 +8,7 @@ use crate::{
     errors::Errors,
     message,
     model::{Column, FieldList, RowStruct, Table},
+    sql::TableShape,
 };
 
 /// Checks a table.
@@ -19,6 +20,7 @@ pub(crate) fn table(table: &Table, errors: &mut Errors) {
     primary_key(table, errors);
     field_lists(table, "unique", &table.unique, errors);
     field_lists(table, "index", &table.indexes, errors);
+    index_names(table, errors);
 }
 
 /// Checks a row.
@@ -85,6 +87,23 @@ fn field_lists(table: &Table, kind: &str, lists: &[FieldList], errors: &mut Erro
             errors.at(&fields[0], message::unique_is_key());
         }
         seen.push(positions);
+    }
+}
+
+/// Each index has a name of its own: those of columns, joined by `_`, may read like others.
+fn index_names(table: &Table, errors: &mut Errors) {
+    let mut seen: Vec<(String, Vec<usize>)> = Vec::new();
+    for (fields, name) in table.indexes.iter().zip(TableShape::of(table).index_names()) {
+        let positions = table.positions(fields);
+        if positions.len() != fields.len() {
+            continue;
+        }
+        let lower = name.to_ascii_lowercase();
+        let another = seen.iter().any(|(seen, columns)| *seen == lower && *columns != positions);
+        if another {
+            errors.at(&fields[0], message::same_index_name(&name));
+        }
+        seen.push((lower, positions));
     }
 }
 

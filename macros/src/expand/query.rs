@@ -144,12 +144,17 @@ fn assert(krate: &Crate, schema: &Type, query: &QueryFn, checked: &Checked) -> T
     let (Shape::Many(row) | Shape::Optional(row) | Shape::One(row)) = query.shape();
     let (name, here) = (query.ident.to_string(), krate.private_at(row.span()));
     let columns = checked.columns.iter().map(|column| result_column(&krate.private(), column));
+    let assumed = checked.assumed.iter().filter_map(|(table, column, of)| {
+        let storage = storage(&krate.private(), *of)?;
+        Some(quote!((#table, #column, #storage)))
+    });
     let parameters = checked.parameters.iter().map(|parameter| assert_parameter(krate, schema, parameter));
     let schema = crate::tokens::at(quote!(#schema), row.span());
     let result = quote_spanned! {row.span()=>
         const _: () = #here::assert_result::<#schema>(
             #name,
             &[#(#columns),*],
+            &[#(#assumed),*],
             &#here::RowShape {
                 name: <#row as #here::Row>::NAME,
                 columns: <#row as #here::Row>::COLUMNS,
@@ -166,19 +171,22 @@ fn result_column(private: &TokenStream, column: &ResultColumn) -> TokenStream {
         Some((table, column)) => quote!(::core::option::Option::Some((#table, #column))),
         None => quote!(::core::option::Option::None),
     };
-    let storages = storages.iter().filter_map(|storage| {
-        let variant = match storage {
-            Storage::Integer => quote!(Integer),
-            Storage::Real => quote!(Real),
-            Storage::Text => quote!(Text),
-            Storage::Blob => quote!(Blob),
-            Storage::Unknown => return None,
-        };
-        Some(quote!(#private::Storage::#variant))
-    });
+    let storages = storages.iter().filter_map(|of| storage(private, *of));
     quote! {
         #private::ResultColumn { name: #name, origin: #origin, filtered: #filtered, null: #null, storages: &[#(#storages),*] }
     }
+}
+
+/// `None` for what only the compiler knows.
+fn storage(private: &TokenStream, storage: Storage) -> Option<TokenStream> {
+    let variant = match storage {
+        Storage::Integer => quote!(Integer),
+        Storage::Real => quote!(Real),
+        Storage::Text => quote!(Text),
+        Storage::Blob => quote!(Blob),
+        Storage::Unknown => return None,
+    };
+    Some(quote!(#private::Storage::#variant))
 }
 
 fn assert_parameter(krate: &Crate, schema: &Type, parameter: &Parameter) -> TokenStream {

@@ -7,7 +7,7 @@ use syn::{Ident, Type, Visibility, spanned::Spanned};
 use super::hidden;
 use crate::{
     keys::Crate,
-    model::{Column, OnDelete, Reference, RowStruct, Table},
+    model::{Column, DefaultLiteral, OnDelete, Reference, RowStruct, Table},
     relay::{Known, relay},
     sql::TableShape,
 };
@@ -181,12 +181,12 @@ fn schema(table: &Table) -> TokenStream {
         let positions = table.positions(fields);
         quote!(&[#(#positions),*])
     });
-    let indexes = table.indexes.iter().map(|fields| {
-        let positions = table.positions(fields);
-        let words: Vec<&str> = positions.iter().map(|at| table.columns[*at].name.as_str()).collect();
-        let name = format!("{name}_{}_index", words.join("_"));
-        quote!(#private::IndexSchema { name: #name, columns: &[#(#positions),*] })
-    });
+    let shape = TableShape::of(table);
+    let indexes = shape
+        .indexes
+        .iter()
+        .zip(shape.index_names())
+        .map(|(positions, name)| quote!(#private::IndexSchema { name: #name, columns: &[#(#positions),*] }));
     let references =
         table.columns.iter().enumerate().filter_map(|(at, column)| {
             column.reference.as_ref().map(|reference| reference_schema(table, at, reference))
@@ -267,11 +267,15 @@ fn assertions(table: &Table) -> TokenStream {
     });
     let defaults = table.columns.iter().filter_map(|column| {
         let (default, column_type) = (column.default.as_ref()?, column_type(table, &column.ty));
-        let kind = Ident::new(default.kind, default.span);
-        let text = default.text.as_deref().unwrap_or("");
+        let literal = match &default.literal {
+            DefaultLiteral::Integer(number) => quote!(Integer(#number)),
+            DefaultLiteral::Real(number) => quote!(Real(#number)),
+            DefaultLiteral::Bool => quote!(Bool),
+            DefaultLiteral::Text { text, is_json } => quote!(Text(#text, #is_json)),
+        };
         let here = table.krate.private_at(default.span);
         Some(quote_spanned! {default.span=>
-            const _: () = #here::assert_default(&#column_type, #private::DefaultKind::#kind, #text);
+            const _: () = #here::assert_default(&#column_type, #private::DefaultKind::#literal);
         })
     });
     quote! {

@@ -35,6 +35,7 @@ fn scalar(private: &TokenStream, ident: &Ident) -> TokenStream {
         impl #private::Row for #ident {
             const NAME: &'static ::core::primitive::str = #name;
             const COLUMNS: &'static [&'static ::core::primitive::str] = &[];
+            const __TYPES: &'static [#private::ColumnType] = &[<Self as #private::ColumnValue>::TYPE];
 
             fn decode(__row: &#private::RowRef<'_>) -> ::core::result::Result<Self, #private::QueryErrorKind> {
                 __row.__get(#name, 0, <Self as #private::ColumnValue>::decode)

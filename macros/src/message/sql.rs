@@ -18,7 +18,32 @@ pub(crate) fn sql_is_wrong(
 }
 
 pub(crate) fn sql_is_no_read(query: &impl Display, refused: &str) -> String {
-    format!("query `{query}` must only read the schema's tables, and {refused}; to change tables, commit an event")
+    format!("query `{query}` must only read the schema's tables, and {refused}")
+}
+
+pub(crate) fn sql_reads_another<'a>(table: &str, tables: impl Iterator<Item = &'a str>) -> String {
+    let tables = tables.map(|table| format!("`{table}`")).collect::<Vec<_>>().join(", ");
+    format!("it reads `{table}`, which is none of them; they are {tables}")
+}
+
+pub(crate) fn sql_writes(how: &str, table: &str) -> String {
+    format!("it {how} `{table}`; to change tables, commit an event")
+}
+
+pub(crate) fn sql_changes_tables() -> String {
+    "it changes what tables and indexes there are; declare them with `#[derive(Table)]`".to_owned()
+}
+
+pub(crate) fn sql_runs_pragma(pragma: &str) -> String {
+    format!("it runs `PRAGMA {pragma}`; write `SELECT ..`")
+}
+
+pub(crate) fn sql_attaches() -> String {
+    "it attaches or detaches a database; open the other store, and ask it by a query of its own".to_owned()
+}
+
+pub(crate) fn sql_begins_or_ends() -> String {
+    "it begins or ends a transaction; larder does that, for several queries on one state ask for them together, as a tuple".to_owned()
 }
 
 pub(crate) fn sql_is_several(query: &impl Display) -> String {
@@ -31,13 +56,13 @@ pub(crate) fn sql_without_result(query: &impl Display) -> String {
 
 pub(crate) fn sql_scans(query: &impl Display, table: &str) -> String {
     format!(
-        "query `{query}` is `#[indexed]`, and SQLite reads all rows of `{table}` for it; add an index on what it filters by \
-         with `#[table(index(..))]`, filter by a key, or remove `#[indexed]`"
+        "query `{query}` is `#[indexed]`, and SQLite reads all rows of `{table}` for it; add an index that begins with what \
+         it filters by or takes the `min` or `max` of, with `#[table(index(..))]`, filter by a key, or remove `#[indexed]`"
     )
 }
 
 pub(crate) fn sql_parameter_without_name(query: &impl Display, place: &impl Display) -> String {
-    format!("in the SQL of `{query}`: a parameter is written `:name`, after the function's parameter\nat {place}")
+    format!("in the SQL of `{query}`: a parameter is written `:name`, as one of the function's is called\nat {place}")
 }
 
 pub(crate) fn sql_parameter_undeclared(

@@ -68,10 +68,20 @@ pub(crate) enum OnDelete {
 /// `default = ..`, as an SQL literal.
 pub(crate) struct DefaultValue {
     pub(crate) sql: String,
-    /// The text itself, if it is one: an enum's column checks it.
-    pub(crate) text: Option<String>,
-    pub(crate) kind: &'static str,
+    pub(crate) literal: DefaultLiteral,
     pub(crate) span: Span,
+}
+
+/// What the literal is: the column's type says whether it fits.
+pub(crate) enum DefaultLiteral {
+    Integer(i64),
+    /// Finite.
+    Real(f64),
+    Bool,
+    Text {
+        text: String,
+        is_json: bool,
+    },
 }
 
 /// A `#[derive(Row)]` struct.

@@ -148,7 +148,10 @@ fn read_value(content: ParseStream<'_>, key: &Ident, known: &Known, draft: &mut 
         "schema" => draft.schema = Some(value(content, key, known)?),
         "adapter" => draft.adapter = Some(value(content, key, known)?),
         "on_load" => draft.on_load = Some(value(content, key, known)?),
-        "crate" => draft.krate = Some(content.call(Path::parse_mod_style)?),
+        "crate" => {
+            let wrong = |error: syn::Error| syn::Error::new(error.span(), message::wrong_value(key, known.usage));
+            draft.krate = Some(content.call(Path::parse_mod_style).map_err(wrong)?);
+        }
         "queries" => return Err(syn::Error::new(key.span(), message::wrong_value(key, known.usage))),
         _ => draft.options.push((key.clone(), value(content, key, known)?)),
     }

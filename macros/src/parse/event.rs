@@ -111,7 +111,7 @@ fn payload(variant: &Variant, errors: &mut Errors) -> Option<Payload> {
 
 fn field(field: &Field, errors: &mut Errors) -> PayloadField {
     refuse_attributes(&field.attrs, "event", "a field of an event", errors);
-    let (serde, blind) = serde::forwarded(&field.attrs, errors);
+    let (serde, blind) = serde::forwarded(&field.attrs, field.ident.is_some(), errors);
     PayloadField { ident: field.ident.clone(), serde, blind, ty: field.ty.clone() }
 }
 

@@ -2,7 +2,7 @@
 
 use syn::{Attribute, Data, DeriveInput, LitStr, Meta, Path, Token, parse::ParseStream};
 
-use super::{bare, refuse_generics};
+use super::{bare, refuse_attributes, refuse_generics};
 use crate::{
     errors::Errors,
     keys::{CRATE, Crate},
@@ -49,6 +49,9 @@ fn fields(input: &DeriveInput, errors: &mut Errors) -> Option<Vec<KeyField>> {
             return None;
         }
     };
+    for field in fields {
+        refuse_attributes(&field.attrs, "store_key", "a field of a store key", errors);
+    }
     let members = fields.members().zip(fields);
     Some(
         members

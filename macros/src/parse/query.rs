@@ -2,7 +2,7 @@
 
 use proc_macro2::TokenTree;
 use syn::{
-    Attribute, FnArg, Ident, LitStr, Pat, Token, Type, Visibility, parenthesized, parse::ParseStream,
+    Attribute, FnArg, Ident, LitStr, Meta, Pat, Token, Type, Visibility, parenthesized, parse::ParseStream,
     punctuated::Punctuated,
 };
 
@@ -26,9 +26,7 @@ pub(crate) fn queries(content: ParseStream<'_>, errors: &mut Errors) -> Vec<Quer
 fn query(content: ParseStream<'_>, errors: &mut Errors) -> syn::Result<QueryFn> {
     let refuse = |error: syn::Error| syn::Error::new(error.span(), message::not_a_query());
     let mut attributes = content.call(Attribute::parse_outer)?;
-    let count = attributes.len();
-    attributes.retain(|attribute| !attribute.path().is_ident("indexed"));
-    let indexed = attributes.len() < count;
+    let indexed = take_indexed(&mut attributes, errors);
     let vis: Visibility = content.parse().map_err(refuse)?;
     if content.peek(Token![async]) || content.peek(Token![const]) || content.peek(Token![unsafe]) {
         return Err(syn::Error::new(content.span(), message::query_modifier()));
@@ -53,6 +51,22 @@ fn query(content: ParseStream<'_>, errors: &mut Errors) -> syn::Result<QueryFn> 
     let sql: LitStr = content.parse().map_err(refuse)?;
     content.parse::<Token![;]>().map_err(refuse)?;
     Ok(QueryFn { attributes, indexed, vis, ident, parameters, result, sql })
+}
+
+/// Whether `#[indexed]` is among the attributes, which it then is no more.
+fn take_indexed(attributes: &mut Vec<Attribute>, errors: &mut Errors) -> bool {
+    let mut indexed = false;
+    attributes.retain(|attribute| {
+        let found = attribute.path().is_ident("indexed");
+        if found && !matches!(attribute.meta, Meta::Path(_)) {
+            errors.at(attribute, message::takes_no_value(&"#[indexed]"));
+        } else if found && indexed {
+            errors.at(attribute, message::indexed_twice());
+        }
+        indexed |= found;
+        !found
+    });
+    indexed
 }
 
 fn parameters(arguments: ParseStream<'_>, errors: &mut Errors) -> syn::Result<Vec<(Ident, Type)>> {

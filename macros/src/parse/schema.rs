@@ -1,8 +1,8 @@
 //! `#[derive(StoreSchema)]`
 
-use syn::{DeriveInput, LitInt, Type};
+use syn::{Data, DeriveInput, LitInt, Type};
 
-use super::refuse_generics;
+use super::{refuse_attributes, refuse_generics};
 use crate::{
     errors::Errors,
     keys::{self, CRATE, Crate, Known},
@@ -38,6 +38,16 @@ pub(crate) fn schema(input: &DeriveInput, errors: &mut Errors) -> Option<Schema>
         }
         Ok(())
     });
+    if let Data::Struct(data) = &input.data {
+        for field in &data.fields {
+            refuse_attributes(&field.attrs, "schema", "a field of a schema", errors);
+        }
+    }
+    if let Data::Enum(data) = &input.data {
+        for variant in &data.variants {
+            refuse_attributes(&variant.attrs, "schema", "a variant of a schema", errors);
+        }
+    }
     if !events_were_tried {
         errors.at(&input.ident, message::no_events(&input.ident));
     }

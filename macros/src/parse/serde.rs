@@ -22,6 +22,9 @@ const KNOWN: &[(&str, Form, &str)] = &[
 /// Keys of serde that make no sense for data that is owned and has no type parameters.
 const NOT_HERE: [&str; 4] = ["borrow", "bound", "getter", "crate"];
 
+/// Keys that mean something for a value without a name.
+const IN_NEWTYPES: [&str; 3] = ["with", "serialize_with", "deserialize_with"];
+
 /// Keys that do not need to know the field's type.
 const BLIND_TO_TYPE: [&str; 3] = ["rename", "alias", "flatten"];
 
@@ -33,8 +36,8 @@ enum Form {
     FlagOrPath,
 }
 
-/// The serde attributes of a field, as they are passed on, and whether none of them needs to know the field's type.
-pub(super) fn forwarded(attributes: &[Attribute], errors: &mut Errors) -> (Vec<Attribute>, bool) {
+/// The serde attributes of a field, with a name or without, as they are passed on, and whether none of them needs to know the field's type.
+pub(super) fn forwarded(attributes: &[Attribute], named: bool, errors: &mut Errors) -> (Vec<Attribute>, bool) {
     let mut blind = true;
     let mut forwarded = Vec::new();
     for attribute in attributes.iter().filter(|found| found.path().is_ident("serde")) {
@@ -42,7 +45,7 @@ pub(super) fn forwarded(attributes: &[Attribute], errors: &mut Errors) -> (Vec<A
             Ok(keys) => {
                 for key in &keys {
                     blind &= BLIND_TO_TYPE.iter().any(|known| key.path().is_ident(known));
-                    check(key, errors);
+                    check(key, named, errors);
                 }
                 forwarded.push(attribute.clone());
             }
@@ -63,7 +66,7 @@ pub(super) fn refuse(attributes: &[Attribute], what: &str, errors: &mut Errors) 
     }
 }
 
-fn check(key: &Meta, errors: &mut Errors) {
+fn check(key: &Meta, named: bool, errors: &mut Errors) {
     let name = key.path().get_ident().map(ToString::to_string).unwrap_or_default();
     if NOT_HERE.contains(&name.as_str()) {
         errors.at(key.path(), message::serde_not_here(&name));
@@ -74,6 +77,10 @@ fn check(key: &Meta, errors: &mut Errors) {
         errors.at(key.path(), message::unknown_serde(&name, &known));
         return;
     };
+    if !named && !IN_NEWTYPES.contains(&name.as_str()) {
+        errors.at(key.path(), message::serde_on_newtype(&name));
+        return;
+    }
     let fits = match (form, key) {
         (Form::Flag | Form::FlagOrPath, Meta::Path(_)) => true,
         (Form::Text, Meta::NameValue(pair)) => text(pair).is_some(),

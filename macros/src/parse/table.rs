@@ -10,7 +10,8 @@ use crate::{
     errors::Errors,
     keys::{self, CRATE, Crate, Found, Known},
     message,
-    model::{Column, DefaultValue, FieldList, OnDelete, Reference, RowStruct, Table},
+    model::{Column, DefaultLiteral, DefaultValue, FieldList, OnDelete, Reference, RowStruct, Table},
+    sql,
 };
 
 const TABLE: &[Known] = &[
@@ -169,19 +170,31 @@ fn read_default(found: &Found<'_>) -> syn::Result<DefaultValue> {
         },
         _ => return Err(refuse()),
     };
-    let (sql, kind) = match literal {
-        Lit::Int(number) => (format!("{sign}{}", number.base10_digits()), "Integer"),
-        Lit::Float(number) => (format!("{sign}{}", number.base10_digits()), "Real"),
-        Lit::Bool(value) => (i32::from(value.value).to_string(), "Bool"),
+    let signed = |digits: &str| format!("{sign}{digits}");
+    let (sql, literal) = match literal {
+        Lit::Int(number) => {
+            let digits = signed(number.base10_digits());
+            let value = digits.parse().map_err(|_| refuse())?;
+            (digits, DefaultLiteral::Integer(value))
+        }
+        Lit::Float(number) => {
+            let digits = signed(number.base10_digits());
+            let value: f64 = digits.parse().map_err(|_| refuse())?;
+            if !value.is_finite() {
+                return Err(refuse());
+            }
+            (digits, DefaultLiteral::Real(value))
+        }
+        Lit::Bool(value) => (i32::from(value.value).to_string(), DefaultLiteral::Bool),
         Lit::Str(text) if text.value().contains('\0') => return Err(refuse()),
-        Lit::Str(text) => (format!("'{}'", text.value().replace('\'', "''")), "Text"),
+        Lit::Str(text) => {
+            let text = text.value();
+            let is_json = sql::is_json(&text);
+            (format!("'{}'", text.replace('\'', "''")), DefaultLiteral::Text { text, is_json })
+        }
         _ => return Err(refuse()),
     };
-    if let Lit::Int(number) = literal {
-        format!("{sign}{}", number.base10_digits()).parse::<i64>().map_err(|_| refuse())?;
-    }
-    let text = if let Lit::Str(text) = literal { Some(text.value()) } else { None };
-    Ok(DefaultValue { sql, text, kind, span })
+    Ok(DefaultValue { sql, literal, span })
 }
 
 /// Reads a row.

@@ -6,7 +6,7 @@ use rusqlite::Error as SqliteError;
 use super::{
     Database, Storage,
     database::{Asked, Reads},
-    observe::Observed,
+    observe::{Observed, Trial},
     parameters::{self, Parameter},
     place::Place,
     words::{Kind, Word, words},
@@ -24,6 +24,8 @@ pub(crate) struct Checked {
     pub(crate) reads: Reads,
     pub(crate) columns: Vec<ResultColumn>,
     pub(crate) parameters: Vec<Parameter>,
+    /// Columns whose storage was told by a name that an app may give a type of its own.
+    pub(crate) assumed: Vec<(String, String, Storage)>,
 }
 
 /// One column of the result.
@@ -52,24 +54,25 @@ impl Database {
         if let Some(refused) = self.refused(&asked) {
             return Err(complaint(message::sql_is_no_read(&query.ident, &refused)));
         }
-        let parameters = parameters::check(&self.sqlite, query, &sql, &words, &asked.reads)?;
+        let reads = asked.different_reads();
+        let parameters = parameters::check(self, query, &sql, &words)?;
         if query.indexed
             && let Some(scanned) = self.scanned(&sql)
         {
             return Err(complaint(message::sql_scans(&query.ident, &scanned)));
         }
-        let columns = self.result(&sql, &words, &parameters).map_err(|error| complaint(error.to_string()))?;
+        let columns = self.result(&sql, &words, &parameters, &reads).map_err(|error| complaint(error.to_string()))?;
         if columns.is_empty() {
             return Err(complaint(message::sql_without_result(&query.ident)));
         }
-        Ok(Checked { reads: asked.reads, columns, parameters })
+        let assumed = self.assumed(&reads);
+        Ok(Checked { reads, columns, parameters, assumed })
     }
 
     fn refused(&self, asked: &Asked) -> Option<String> {
         let foreign = || {
-            let known = |table: &str| self.tables.iter().any(|known| known.name.eq_ignore_ascii_case(table));
-            let (table, _) = asked.reads.iter().find(|(table, _)| !known(table))?;
-            Some(format!("it reads `{table}`, which is no table of the schema"))
+            let (table, _) = asked.reads.iter().find(|(table, _)| !self.is_table(table))?;
+            Some(message::sql_reads_another(table, self.tables.iter().map(|table| table.name.as_str())))
         };
         asked.refused.clone().or_else(foreign)
     }
@@ -113,26 +116,13 @@ impl Database {
         tables.into_iter().flat_map(super::TableShape::column_names).collect()
     }
 
-    /// A table that SQLite reads from its first row to its last.
-    fn scanned(&self, sql: &str) -> Option<String> {
-        let mut statement = self.sqlite.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).ok()?;
-        // The plan is the same whatever the parameters are.
-        let mut rows = statement.raw_query();
-        let mut steps: Vec<String> = Vec::new();
-        while let Ok(Some(row)) = rows.next() {
-            steps.extend(row.get("detail"));
-        }
-        let made_here = |name: &str| {
-            steps.iter().any(|step| step == &format!("CO-ROUTINE {name}") || step == &format!("MATERIALIZE {name}"))
-        };
-        steps.iter().find_map(|step| {
-            let name = step.strip_prefix("SCAN ")?.split(' ').next()?;
-            let is_table = name != "CONSTANT" && !name.starts_with('(') && !made_here(name);
-            is_table.then(|| name.to_owned())
-        })
-    }
-
-    fn result(&self, sql: &str, words: &[Word], parameters: &[Parameter]) -> rusqlite::Result<Vec<ResultColumn>> {
+    fn result(
+        &self,
+        sql: &str,
+        words: &[Word],
+        parameters: &[Parameter],
+        reads: &Reads,
+    ) -> rusqlite::Result<Vec<ResultColumn>> {
         let statement = self.sqlite.prepare(sql)?;
         let compound = words.iter().any(|word| ["UNION", "EXCEPT", "INTERSECT"].iter().any(|found| word.is(found)));
         let columns: Vec<_> = statement
@@ -143,27 +133,64 @@ impl Database {
                 (column.name().to_owned(), declared.and_then(|declared| self.marked(declared)))
             })
             .collect();
-        let observed = self.observe(sql, words, parameters, columns.len());
+        let observed = self.observe(&Trial { sql, words, parameters, reads, columns: columns.len() });
         let column = |((name, origin), observed): ((String, Option<(usize, usize)>), Observed)| {
             let origin = origin.map(|(table, column)| {
                 let table = &self.tables[table];
                 (table.name.clone(), table.columns[column].name.clone())
             });
-            let filtered = origin.as_ref().is_some_and(|(_, column)| is_filtered(words, column));
-            let storages = if origin.is_some() { Vec::new() } else { observed.storages };
-            ResultColumn { name, origin, filtered, null: observed.null, storages }
+            let filtered = origin.as_ref().is_some_and(|(table, column)| self.is_filtered(words, table, column));
+            let (null, storages) = match origin {
+                Some(_) => (observed.null_once, Vec::new()),
+                None => (observed.null, observed.storages),
+            };
+            ResultColumn { name, origin, filtered, null, storages }
         };
         Ok(columns.into_iter().zip(observed).map(column).collect())
     }
-}
 
-/// Whether the text says `column IS NOT NULL` somewhere; it is not looked at where.
-fn is_filtered(words: &[Word], column: &str) -> bool {
-    let is_column = |word: &Word| word.kind == Kind::Name && word.text.eq_ignore_ascii_case(column);
-    let long = words
-        .windows(4)
-        .any(|found| is_column(&found[0]) && found[1].is("IS") && found[2].is("NOT") && found[3].is("NULL"));
-    long || words.windows(2).any(|found| is_column(&found[0]) && found[1].is("NOTNULL"))
+    /// The columns that are read and of which [`Storage::of`] knows no more than a name that is not the standard library's.
+    fn assumed(&self, reads: &Reads) -> Vec<(String, String, Storage)> {
+        let is_read = |table: &str, column: &str| {
+            reads.iter().any(|read| read.0.eq_ignore_ascii_case(table) && read.1.eq_ignore_ascii_case(column))
+        };
+        let columns = self.tables.iter().flat_map(|table| table.columns.iter().map(move |column| (table, column)));
+        let assumed = columns.filter(|(table, column)| {
+            column.assumed && column.storage != Storage::Unknown && is_read(&table.name, &column.name)
+        });
+        assumed.map(|(table, column)| (table.name.clone(), column.name.clone(), column.storage)).collect()
+    }
+
+    /// Whether the text says `column IS NOT NULL` somewhere, and of no other table's column; it is not looked at where.
+    fn is_filtered(&self, words: &[Word], table: &str, column: &str) -> bool {
+        let is_not_null = |rest: &[Word]| match rest {
+            [is, not, null, ..] if is.is("IS") && not.is("NOT") && null.is("NULL") => true,
+            [first, ..] => first.is("NOTNULL"),
+            [] => false,
+        };
+        let of_another = |at: usize| {
+            let qualifier = at.checked_sub(2).filter(|_| words[at - 1].is(".")).map(|at| &words[at]);
+            qualifier.and_then(|name| self.aliased(words, &name.text)).is_some_and(|found| found != table)
+        };
+        let places = words.iter().enumerate();
+        let mut named = places.filter(|(_, word)| word.kind == Kind::Name && word.text.eq_ignore_ascii_case(column));
+        named.any(|(at, _)| is_not_null(&words[at + 1..]) && !of_another(at))
+    }
+
+    /// The table that has this name in the text, if it is one of the schema's.
+    fn aliased(&self, words: &[Word], name: &str) -> Option<&str> {
+        let table = |word: &Word| {
+            let found = self.tables.iter().find(|table| table.name.eq_ignore_ascii_case(&word.text));
+            found.filter(|_| word.kind == Kind::Name).map(|table| table.name.as_str())
+        };
+        let is_name = |word: &Word| word.kind == Kind::Name && word.text.eq_ignore_ascii_case(name);
+        let alias = words.iter().enumerate().find_map(|(at, word)| match &words[at + 1..] {
+            [second, third, ..] if second.is("AS") && is_name(third) => table(word),
+            [second, ..] if is_name(second) => table(word),
+            _ => None,
+        });
+        alias.or_else(|| words.iter().find(|word| is_name(word)).and_then(table))
+    }
 }
 
 fn last(name: &str) -> &str {

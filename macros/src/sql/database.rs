@@ -8,8 +8,9 @@ use rusqlite::{
 };
 
 use super::TableShape;
+use crate::message;
 
-/// What a statement reads: table and column, in the order of the first reading.
+/// What a statement reads: table and column.
 pub(crate) type Reads = Vec<(String, String)>;
 
 /// A database in memory, and the tables in it.
@@ -21,11 +22,13 @@ pub(crate) struct Database {
 /// Virtual machine steps after which a statement is given up: it may never end.
 const STEPS: i32 = 1_000_000;
 
-const DDL: &str = "it changes what tables there are";
+/// Tables that SQLite makes of a function's arguments: what they depend on is read there.
+const FUNCTIONS: [&str; 2] = ["json_each", "json_tree"];
 
 /// What SQLite asked leave for while it prepared a statement.
 #[derive(Default)]
 pub(crate) struct Asked {
+    /// In the order of the text, a column as often as it is named there.
     pub(crate) reads: Reads,
     /// What a query may not do, in words.
     pub(crate) refused: Option<String>,
@@ -58,8 +61,14 @@ impl Database {
         let hooked = self.sqlite.authorizer(Some(ask));
         let prepared = hooked.and_then(|()| self.sqlite.prepare(sql).map(drop));
         let unhooked = self.sqlite.authorizer(None::<fn(AuthContext<'_>) -> Authorization>);
-        let asked = std::mem::take(&mut *asked.lock().unwrap_or_else(PoisonError::into_inner));
+        let mut asked = std::mem::take(&mut *asked.lock().unwrap_or_else(PoisonError::into_inner));
+        asked.reads.retain(|(table, _)| !FUNCTIONS.contains(&table.as_str()) || self.is_table(table));
         (asked, prepared.and(unhooked))
+    }
+
+    /// Whether the schema has a table of this name.
+    pub(crate) fn is_table(&self, name: &str) -> bool {
+        self.tables.iter().any(|table| table.name.eq_ignore_ascii_case(name))
     }
 
     /// The column that a declared type is the mark of.
@@ -72,30 +81,33 @@ impl Database {
 }
 
 impl Asked {
+    /// What is read, each column once.
+    pub(crate) fn different_reads(&self) -> Reads {
+        let mut different = Reads::new();
+        for read in &self.reads {
+            if !different.contains(read) {
+                different.push(read.clone());
+            }
+        }
+        different
+    }
+
     fn note(&mut self, action: AuthAction<'_>) {
         let refused = match action {
             AuthAction::Select | AuthAction::Recursive | AuthAction::Function { .. } => return,
-            AuthAction::Read { table_name, .. } if table_name.starts_with("sqlite_") => {
-                format!("it reads `{table_name}`, which is no table of the schema")
-            }
             AuthAction::Read { table_name, column_name } => {
-                let read = (table_name.to_owned(), column_name.to_owned());
-                if !self.reads.contains(&read) {
-                    self.reads.push(read);
-                }
+                self.reads.push((table_name.to_owned(), column_name.to_owned()));
                 return;
             }
             // How DDL begins.
-            AuthAction::Insert { table_name } if table_name.starts_with("sqlite_") => DDL.to_owned(),
-            AuthAction::Insert { table_name } => format!("it inserts into `{table_name}`"),
-            AuthAction::Update { table_name, .. } => format!("it updates `{table_name}`"),
-            AuthAction::Delete { table_name } => format!("it deletes from `{table_name}`"),
-            AuthAction::Pragma { pragma_name, .. } => format!("it runs `PRAGMA {pragma_name}`"),
-            AuthAction::Attach { .. } | AuthAction::Detach { .. } => "it attaches or detaches a database".to_owned(),
-            AuthAction::Transaction { .. } | AuthAction::Savepoint { .. } => {
-                "it begins or ends a transaction".to_owned()
-            }
-            _ => DDL.to_owned(),
+            AuthAction::Insert { table_name } if table_name.starts_with("sqlite_") => message::sql_changes_tables(),
+            AuthAction::Insert { table_name } => message::sql_writes("inserts into", table_name),
+            AuthAction::Update { table_name, .. } => message::sql_writes("updates", table_name),
+            AuthAction::Delete { table_name } => message::sql_writes("deletes from", table_name),
+            AuthAction::Pragma { pragma_name, .. } => message::sql_runs_pragma(pragma_name),
+            AuthAction::Attach { .. } | AuthAction::Detach { .. } => message::sql_attaches(),
+            AuthAction::Transaction { .. } | AuthAction::Savepoint { .. } => message::sql_begins_or_ends(),
+            _ => message::sql_changes_tables(),
         };
         self.refused.get_or_insert(refused);
     }
@@ -120,6 +132,12 @@ fn ddl(at: usize, table: &TableShape) -> String {
         sql.push_str(&format!("CREATE INDEX larder_index_{at}_{number} ON {name} ({});", names(places)));
     }
     sql
+}
+
+/// Whether a text is JSON, as SQLite reads it.
+pub(crate) fn is_json(text: &str) -> bool {
+    let valid = |sqlite: Connection| sqlite.query_row("SELECT json_valid(?)", [text], |row| row.get(0));
+    Connection::open_in_memory().and_then(valid).unwrap_or(false)
 }
 
 /// An SQL name in quotes.

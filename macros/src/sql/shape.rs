@@ -27,6 +27,8 @@ pub(crate) struct ColumnShape {
     pub(crate) name: String,
     pub(crate) storage: Storage,
     pub(crate) nullable: bool,
+    /// The storage is told by a name that an app may give a type of its own; only the compiler knows whether it did.
+    pub(crate) assumed: bool,
 }
 
 /// How a column is stored, as far as its type's name tells.
@@ -45,7 +47,8 @@ const STORAGES: [(Storage, &str, &str); 5] = [
     (Storage::Real, "real", "REAL"),
     (Storage::Text, "text", "TEXT"),
     (Storage::Blob, "blob", "BLOB"),
-    (Storage::Unknown, "unknown", ""),
+    // Without an affinity: what is put there stays what it is.
+    (Storage::Unknown, "unknown", "BLOB"),
 ];
 
 impl Storage {
@@ -76,14 +79,24 @@ impl Storage {
         }
     }
 
-    /// The type in SQL; empty for an unknown one.
+    /// The type in SQL.
     pub(crate) fn sql(self) -> &'static str {
-        STORAGES.iter().find(|(storage, ..)| *storage == self).map_or("", |(.., sql)| sql)
+        STORAGES.iter().find(|(storage, ..)| *storage == self).map_or("BLOB", |(.., sql)| sql)
     }
 
     fn word(self) -> Ident {
         let word = STORAGES.iter().find(|(storage, ..)| *storage == self).map_or("unknown", |(_, word, _)| word);
         Ident::new(word, Span::call_site())
+    }
+}
+
+/// Whether a type is called like one that larder brings along.
+fn is_assumed(ty: &Type) -> bool {
+    let Type::Path(path) = ty else { return false };
+    let Some(last) = path.path.segments.last() else { return false };
+    match inner(&last.arguments) {
+        Some(inner) if last.ident == "Option" => is_assumed(inner),
+        _ => ["Timestamp", "Uuid", "Json"].iter().any(|name| last.ident == name),
     }
 }
 
@@ -100,7 +113,7 @@ impl TableShape {
     pub(crate) fn of(table: &Table) -> Self {
         let column = |column: &crate::model::Column| {
             let (storage, nullable) = Storage::of(&column.ty);
-            ColumnShape { name: column.name.clone(), storage, nullable }
+            ColumnShape { name: column.name.clone(), storage, nullable, assumed: is_assumed(&column.ty) }
         };
         Self {
             name: table.name.clone(),
@@ -111,18 +124,27 @@ impl TableShape {
         }
     }
 
+    /// The names of its indexes, which share one space with the names of all tables. Part of the disk format.
+    pub(crate) fn index_names(&self) -> impl Iterator<Item = String> {
+        self.indexes.iter().map(|places| {
+            let columns: Vec<&str> = places.iter().map(|at| self.columns[*at].name.as_str()).collect();
+            format!("{}_{}_index", self.name, columns.join("_"))
+        })
+    }
+
     /// The columns' names.
     pub(crate) fn column_names(&self) -> impl Iterator<Item = &str> {
         self.columns.iter().map(|column| column.name.as_str())
     }
 }
 
-// `"issues" (("number" integer false)) [0] [[1, 2]] [[2]]`
+// `"issues" (("number" integer false false)) [0] [[1, 2]] [[2]]`
 impl ToTokens for TableShape {
     fn to_tokens(&self, tokens: &mut TokenStream) {
         let columns = self.columns.iter().map(|column| {
-            let (name, storage, nullable) = (&column.name, column.storage.word(), column.nullable);
-            quote!((#name #storage #nullable))
+            let ColumnShape { name, nullable, assumed, .. } = column;
+            let storage = column.storage.word();
+            quote!((#name #storage #nullable #assumed))
         });
         let list = |places: &Vec<usize>| quote!([#(#places),*]);
         let (name, key) = (&self.name, list(&self.key));
@@ -152,7 +174,8 @@ impl Parse for ColumnShape {
         let word: Ident = content.parse()?;
         let found = STORAGES.iter().find(|(_, name, _)| word == name);
         let storage = found.map_or(Storage::Unknown, |(storage, ..)| *storage);
-        Ok(Self { name, storage, nullable: content.parse::<LitBool>()?.value })
+        let (nullable, assumed) = (content.parse::<LitBool>()?.value, content.parse::<LitBool>()?.value);
+        Ok(Self { name, storage, nullable, assumed })
     }
 }
 

@@ -6,6 +6,8 @@ pub(crate) struct Word {
     pub(crate) kind: Kind,
     pub(crate) text: String,
     pub(crate) at: usize,
+    /// Where it ends.
+    pub(crate) end: usize,
 }
 
 /// What a word is.
@@ -37,7 +39,7 @@ pub(crate) fn words(sql: &str) -> Vec<Word> {
         let at = sql.len() - rest.len();
         let (kind, length) = word(rest, first);
         if let Some(kind) = kind {
-            words.push(Word { kind, text: unquoted(&rest[..length]), at });
+            words.push(Word { kind, text: unquoted(&rest[..length]), at, end: at + length });
         }
         rest = &rest[length..];
     }

@@ -35,7 +35,7 @@ impl<E> CommitError<E> {
             | CommitErrorKind::NumbersExhausted { store, .. }
             | CommitErrorKind::Materialize { store, .. }
             | CommitErrorKind::MaterializerPanicked { store, .. }
-            | CommitErrorKind::Reentrant { store }
+            | CommitErrorKind::Reentrant { store, .. }
             | CommitErrorKind::DiskFull { store }
             | CommitErrorKind::Storage { store, .. } => store,
         }
@@ -164,13 +164,14 @@ pub enum CommitErrorKind {
         /// The panic's message.
         message: String,
     },
-    /// A commit from inside a materializer of the same store.
-    #[error(
-        "a commit to store {store} from inside its own materializer; a materializer changes tables, it commits no events"
-    )]
+    /// A commit that would wait for itself: from inside a materializer or `read` of the same store, or of another store that somebody
+    /// holds who waits for this thread.
+    #[error("a commit to store {store} from inside {inside}; commit when that has ended")]
     Reentrant {
         /// Which store.
         store: StoreName,
+        /// What the commit came from inside of.
+        inside: &'static str,
     },
     /// The disk is full.
     #[error("the disk is full, nothing was committed to store {store}; free some space and commit again")]

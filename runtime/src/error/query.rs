@@ -127,9 +127,10 @@ pub enum QueryErrorKind {
         /// `no row`, or `more than one row`.
         found: &'static str,
     },
-    /// A query on a single-connection store from inside its own read or materializer.
+    /// A query that would wait for itself: from inside the store's own materializer; in memory also from inside its own `read`, or while
+    /// the thread is inside of another store that somebody waits for who holds this one.
     #[error(
-        "a query from inside the store's own materializer or `read`; use the `Tables` or the snapshot that you were given"
+        "a query that would wait for itself, from inside a materializer or `read`; use the `Tables` or the snapshot that you were given, or query when that has ended"
     )]
     Reentrant,
     /// The store was evicted or shut down while the query ran.

@@ -27,6 +27,14 @@ pub enum StoreError {
         /// What happened.
         reason: String,
     },
+    /// Storage failed once. The store goes on.
+    #[error("storage of store {store} failed: {message}; try again once the cause is gone")]
+    Storage {
+        /// Which store.
+        store: StoreName,
+        /// What SQLite or the operating system said.
+        message: String,
+    },
     /// A sync to disk failed, so what later writes would build on is not known to be safe.
     #[error("store {store} takes no more writes, a sync to disk failed: {reason}; evict it and get it again")]
     Poisoned {
@@ -44,6 +52,7 @@ impl StoreError {
             Self::Evicted { store }
             | Self::Closed { store }
             | Self::Stopped { store, .. }
+            | Self::Storage { store, .. }
             | Self::Poisoned { store, .. } => store,
         }
     }

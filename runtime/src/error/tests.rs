@@ -142,10 +142,11 @@ fn load_errors() {
 
 #[test]
 fn store_sync_and_delete_errors() {
-    let stores: [Case<StoreError>; 4] = [
+    let stores: [Case<StoreError>; 5] = [
         (StoreError::Evicted { store: store() }, &["evicted"], "get it from the registry again"),
         (StoreError::Closed { store: store() }, &["closed"], "build a new one"),
         (StoreError::Stopped { store: store(), reason: text() }, &["the cause"], "get it again"),
+        (StoreError::Storage { store: store(), message: text() }, &["the cause"], "try again"),
         (StoreError::Poisoned { store: store(), reason: text() }, &["the cause"], "evict it"),
     ];
     check(stores, identity);
@@ -218,7 +219,11 @@ fn commit_errors() {
             &["the cause", "nothing was committed"],
             "mend the materializer",
         ),
-        (CommitErrorKind::Reentrant { store: store() }, &["inside its own materializer"], "commits no events"),
+        (
+            CommitErrorKind::Reentrant { store: store(), inside: "its own materializer" },
+            &["inside its own materializer"],
+            "commit when",
+        ),
         (CommitErrorKind::DiskFull { store: store() }, &["full"], "free some space"),
         (CommitErrorKind::Storage { store: store(), message: text() }, &["the cause"], "commit again"),
     ];

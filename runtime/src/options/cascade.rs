@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Attributes, Durability, GcTime, InitialSync, Limits, Payload, UnknownEvents};
+use super::{Attributes, Durability, GcTime, InitialSync, IntoGcTime, Limits, Payload, UnknownEvents};
 use crate::{id::StoreId, sync::SyncBackend};
 
 /// Maps a store id to the id on the wire.
@@ -60,8 +60,8 @@ impl StoreOptions {
 
     /// How long the store stays loaded without observers.
     #[must_use]
-    pub fn gc_time(mut self, gc_time: impl Into<GcTime>) -> Self {
-        self.gc_time = Some(gc_time.into());
+    pub fn gc_time(mut self, gc_time: impl IntoGcTime) -> Self {
+        self.gc_time = Some(gc_time.into_gc_time());
         self
     }
 

@@ -72,6 +72,24 @@ impl From<Duration> for GcTime {
     }
 }
 
+/// A gc time, or a [`Duration`].
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a gc time",
+    label = "expected a `GcTime`",
+    note = "write `GcTime::seconds(60)`, `GcTime::minutes(5)`, `GcTime::NEVER`, or a `Duration`"
+)]
+pub trait IntoGcTime {
+    /// The gc time.
+    fn into_gc_time(self) -> GcTime;
+}
+
+#[diagnostic::do_not_recommend]
+impl<T: Into<GcTime>> IntoGcTime for T {
+    fn into_gc_time(self) -> GcTime {
+        self.into()
+    }
+}
+
 impl fmt::Debug for GcTime {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {

@@ -20,7 +20,8 @@ pub enum UnknownEvents {
     Ignore,
     /// The load fails.
     Fail,
-    /// Call this function.
+    /// Call this function, at each load, with every event of the log that the tables are built without. The load reads the log from the
+    /// first of them on.
     Callback(fn(&crate::event::StoredEvent)),
 }
 

@@ -2,7 +2,7 @@
 
 use std::{fmt, marker::PhantomData};
 
-use super::{Query, Reads, run};
+use super::{ColumnsRead, Description, Query, Reads, RowsRead, run};
 use crate::{
     error::QueryErrorKind,
     table::{IntoKey, Table},
@@ -34,6 +34,16 @@ impl<T: Table> ByKey<T> {
 impl<T: Table> Query for ByKey<T> {
     type Output = Option<T>;
 
+    fn __describe(&self, into: &mut Description) {
+        match &self.key {
+            Ok(key) => {
+                into.statement(&T::schema().statements().select_by_key, key.iter().map(Value::as_ref));
+                into.read(T::schema().name, RowsRead::Key(key.clone()), ColumnsRead::All);
+            }
+            Err(error) => into.built(&Err(error)),
+        }
+    }
+
     fn __run(&self, on: &mut dyn Reads) -> Result<Self::Output, QueryErrorKind> {
         let key = self.key.as_ref().map_err(Clone::clone)?;
         let mut params = [ValueRef::Null; MAX_KEY];
@@ -56,6 +66,10 @@ pub(crate) fn key_params<'a, 'b>(key: &'b [Value], into: &'a mut [ValueRef<'b>; 
 
 impl<T: Table> Query for OneByKey<T> {
     type Output = T;
+
+    fn __describe(&self, into: &mut Description) {
+        self.0.__describe(into);
+    }
 
     fn __run(&self, on: &mut dyn Reads) -> Result<Self::Output, QueryErrorKind> {
         self.0.__run(on)?.ok_or(QueryErrorKind::NotOne { row: T::NAME, found: "no row" })

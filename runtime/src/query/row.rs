@@ -47,13 +47,13 @@ pub(crate) trait RowSource {
     fn name(&self, index: usize) -> Option<&str>;
 }
 
-impl RowSource for [Value] {
+impl RowSource for Vec<Value> {
     fn len(&self) -> usize {
-        <[Value]>::len(self)
+        Vec::len(self)
     }
 
     fn value(&self, index: usize) -> ValueRef<'_> {
-        self.get(index).map_or(ValueRef::Null, Value::as_ref)
+        <[Value]>::get(self, index).map_or(ValueRef::Null, Value::as_ref)
     }
 
     fn name(&self, _: usize) -> Option<&str> {
@@ -76,6 +76,12 @@ impl<'a> RowRef<'a> {
     /// The nth column, raw; `NULL` beyond the last.
     pub fn value(&self, index: usize) -> ValueRef<'a> {
         self.source.value(self.place(index))
+    }
+
+    /// All wanted columns, raw.
+    pub(crate) fn values(&self) -> impl Iterator<Item = ValueRef<'a>> {
+        let columns = if self.places.is_empty() { self.source.len() } else { self.places.len() };
+        (0..columns).map(|index| self.value(index))
     }
 
     /// The nth column, decoded; `row` names the row type in errors.

@@ -3,7 +3,7 @@
 use std::{fmt, marker::PhantomData};
 
 use super::{
-    Predicate, Query, Reads, RowCount,
+    ColumnsRead, Description, Predicate, Query, Reads, RowCount, RowsRead,
     predicate::Condition,
     run::{self, Text},
 };
@@ -134,16 +134,25 @@ impl SelectSpec {
 
     /// ` ORDER BY ..`, down to the primary key, in the direction of the last term: an index has it in that order.
     pub(crate) fn push_order(&self, text: &mut Text, table: &TableSchema) {
-        let last = self.order.last().is_some_and(|(_, descending)| *descending);
-        let given = |column: &usize| self.order.iter().any(|(other, _)| other == column);
-        let key = table.primary_key.iter().filter(|column| !given(column)).map(|column| (*column, last));
-        for (index, (column, descending)) in self.order.iter().copied().chain(key).enumerate() {
+        for (index, (column, descending)) in self.terms(table).enumerate() {
             text.push(if index == 0 { " ORDER BY " } else { ", " });
             text.push(&table.statements().columns[column]);
             if descending {
                 text.push(" DESC");
             }
         }
+    }
+
+    /// The order's terms, down to the primary key.
+    pub(crate) fn whole_order(&self, table: &TableSchema) -> Vec<(usize, bool)> {
+        self.terms(table).collect()
+    }
+
+    fn terms(&self, table: &TableSchema) -> impl Iterator<Item = (usize, bool)> {
+        let last = self.order.last().is_some_and(|(_, descending)| *descending);
+        let given = |column: &usize| self.order.iter().any(|(other, _)| other == column);
+        let key = table.primary_key.iter().filter(move |column| !given(column)).map(move |column| (*column, last));
+        self.order.iter().copied().chain(key)
     }
 
     /// ` LIMIT ? OFFSET ?`, where `most` is a limit of the query itself.
@@ -166,7 +175,7 @@ impl SelectSpec {
         self.limit.is_some() || self.offset > 0
     }
 
-    fn rows(&self, table: &TableSchema, most: Option<u64>) -> Result<Text, QueryErrorKind> {
+    pub(crate) fn rows(&self, table: &TableSchema, most: Option<u64>) -> Result<Text, QueryErrorKind> {
         self.check()?;
         let mut text = Text::default();
         text.push(&table.statements().select);
@@ -203,6 +212,11 @@ impl SelectSpec {
 impl<T: Table> Query for Select<T> {
     type Output = Vec<T>;
 
+    fn __describe(&self, into: &mut Description) {
+        into.built(&self.spec.rows(T::schema(), None));
+        into.select(&self.spec, T::schema(), None);
+    }
+
     fn __run(&self, on: &mut dyn Reads) -> Result<Self::Output, QueryErrorKind> {
         run::all(on, &self.spec.rows(T::schema(), None)?)
     }
@@ -210,6 +224,11 @@ impl<T: Table> Query for Select<T> {
 
 impl<T: Table> Query for First<T> {
     type Output = Option<T>;
+
+    fn __describe(&self, into: &mut Description) {
+        into.built(&self.0.spec.rows(T::schema(), Some(1)));
+        into.select(&self.0.spec, T::schema(), Some(1));
+    }
 
     fn __run(&self, on: &mut dyn Reads) -> Result<Self::Output, QueryErrorKind> {
         run::first(on, &self.0.spec.rows(T::schema(), Some(1))?)
@@ -219,6 +238,11 @@ impl<T: Table> Query for First<T> {
 impl<T: Table> Query for One<T> {
     type Output = T;
 
+    fn __describe(&self, into: &mut Description) {
+        into.built(&self.0.spec.rows(T::schema(), Some(2)));
+        into.select(&self.0.spec, T::schema(), Some(2));
+    }
+
     fn __run(&self, on: &mut dyn Reads) -> Result<Self::Output, QueryErrorKind> {
         run::one(on, &self.0.spec.rows(T::schema(), Some(2))?)
     }
@@ -226,6 +250,11 @@ impl<T: Table> Query for One<T> {
 
 impl<T: Table> Query for Count<T> {
     type Output = u64;
+
+    fn __describe(&self, into: &mut Description) {
+        into.built(&self.0.spec.count(T::schema()));
+        into.read(T::schema().name, RowsRead::Matching(self.0.spec.condition.clone()), ColumnsRead::Named(&[]));
+    }
 
     fn __run(&self, on: &mut dyn Reads) -> Result<Self::Output, QueryErrorKind> {
         let rows: i64 = run::one(on, &self.0.spec.count(T::schema())?)?;
@@ -235,6 +264,11 @@ impl<T: Table> Query for Count<T> {
 
 impl<T: Table> Query for Exists<T> {
     type Output = bool;
+
+    fn __describe(&self, into: &mut Description) {
+        into.built(&self.0.spec.exists(T::schema()));
+        into.read(T::schema().name, RowsRead::Matching(self.0.spec.condition.clone()), ColumnsRead::Named(&[]));
+    }
 
     fn __run(&self, on: &mut dyn Reads) -> Result<Self::Output, QueryErrorKind> {
         run::one(on, &self.0.spec.exists(T::schema())?)

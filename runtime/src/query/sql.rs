@@ -2,7 +2,9 @@
 
 use std::{fmt, marker::PhantomData};
 
-use super::{EachRow, Origin, Params, Query, Reads, Row, Statement, TableReads, run};
+use super::{
+    ColumnsRead, Description, EachRow, Origin, Params, Query, Reads, Row, RowsRead, Statement, TableReads, run,
+};
 use crate::{
     error::QueryErrorKind,
     value::{Value, ValueError, ValueRef},
@@ -87,6 +89,19 @@ impl<D, S> SqlQuery<D, S> {
 
 impl<D: 'static, S: SqlShape> Query for SqlQuery<D, S> {
     type Output = S::Output;
+
+    fn __describe(&self, into: &mut Description) {
+        into.statement(self.sql, std::iter::empty());
+        for (_, value) in &self.params {
+            match value {
+                Ok(value) => into.value(value.as_ref()),
+                Err(error) => into.part(b'!', error.to_string().as_bytes()),
+            }
+        }
+        for TableReads { table, columns } in self.reads {
+            into.read(table, RowsRead::Any, ColumnsRead::Named(columns));
+        }
+    }
 
     fn __run(&self, on: &mut dyn Reads) -> Result<Self::Output, QueryErrorKind> {
         let param = |(name, value): &(&'static str, Result<Value, ValueError>)| match value {

@@ -1,6 +1,6 @@
 //! Tuples of queries: all on one snapshot.
 
-use super::{FitsSchema, Query, Reads};
+use super::{Description, FitsSchema, Query, Reads};
 use crate::error::QueryErrorKind;
 
 macro_rules! tuples {
@@ -9,6 +9,13 @@ macro_rules! tuples {
             type Output = ($($query::Output,)+);
 
             const __ONE_STATEMENT: bool = false;
+
+            fn __describe(&self, into: &mut Description) {
+                // So that a tuple of tuples is none of plain queries.
+                into.part(b'(', &[]);
+                $(self.$field.__describe(into);)+
+                into.part(b')', &[]);
+            }
 
             fn __run(&self, on: &mut dyn Reads) -> Result<Self::Output, QueryErrorKind> {
                 Ok(($(self.$field.__run(on)?,)+))

@@ -94,7 +94,8 @@ impl RegistryBuilder {
         self
     }
 
-    /// How many reader connections all stores have together: 16 by default. Reads beyond take turns with commits.
+    /// How many reader connections all stores keep together, at least 1: 16 by default. A read that finds all in use waits a moment for one,
+    /// and opens one more then, which is closed after it.
     pub fn reader_connections(mut self, readers: usize) -> Self {
         self.readers = readers;
         self

@@ -22,7 +22,7 @@ use crate::{
     definition::StoreDefinition,
     error::LoadError,
     id::{StoreId, StoreIdError},
-    options::{Attributes, GcTime, Payload, StoreOptions},
+    options::{Attributes, IntoGcTime, Payload, StoreOptions},
     store::{LoadProgress, StoreName},
     telemetry::Parent,
 };
@@ -55,8 +55,8 @@ impl<D: StoreDefinition> Get<D> {
     }
 
     /// How long the store stays loaded after the last observer, as far as this observer is concerned. The longest of all counts.
-    pub fn gc_time(mut self, gc_time: impl Into<GcTime>) -> Self {
-        self.wait.call().options.gc_time = Some(gc_time.into());
+    pub fn gc_time(mut self, gc_time: impl IntoGcTime) -> Self {
+        self.wait.call().options.gc_time = Some(gc_time.into_gc_time());
         self
     }
 

@@ -21,7 +21,7 @@ use crate::{
     definition::{BoxFuture, StoreDefinition},
     error::LoadError,
     id::{StoreId, StoreIdError},
-    options::{GcTime, StoreOptions},
+    options::{IntoGcTime, StoreOptions},
     store::LoadProgress,
     telemetry::Parent,
 };
@@ -53,8 +53,8 @@ impl<D: StoreDefinition> Preload<D> {
     }
 
     /// How long the store stays loaded, as far as this preload is concerned.
-    pub fn gc_time(mut self, gc_time: impl Into<GcTime>) -> Self {
-        self.wait.wait.call().options.gc_time = Some(gc_time.into());
+    pub fn gc_time(mut self, gc_time: impl IntoGcTime) -> Self {
+        self.wait.wait.call().options.gc_time = Some(gc_time.into_gc_time());
         self
     }
 

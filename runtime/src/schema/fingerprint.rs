@@ -140,34 +140,41 @@ mod tests {
         value::{ColumnType, Storage},
     };
 
-    static ISSUES: TableSchema = TableSchema {
-        name: "issues",
-        type_name: "Issue",
-        columns: &[
-            ColumnSchema { name: "number", ty: ColumnType::new(Storage::Integer, "i64"), default: None },
-            ColumnSchema { name: "status", ty: ColumnType::unit_enum(&["Open", "Closed"]), default: Some("'Open'") },
-            ColumnSchema { name: "parent", ty: ColumnType::new(Storage::Integer, "i64").optional(), default: None },
-        ],
-        primary_key: &[0],
-        unique: &[&[1, 2]],
-        indexes: &[IndexSchema { name: "issues_status_index", columns: &[1] }],
-        references: &[ReferenceSchema {
-            column: 2,
-            table: "issues",
-            target: "number",
-            on_delete: ReferenceAction::SetNull,
-        }],
-        statements: TableStatements::new(),
-    };
+    type Change<T> = fn(&mut T);
 
-    const EVENTS: &[EventInfo] = &[EventInfo {
+    const NUMBER: ColumnSchema =
+        ColumnSchema { name: "number", ty: ColumnType::new(Storage::Integer, "i64"), default: None };
+    const STATUS: ColumnSchema =
+        ColumnSchema { name: "status", ty: ColumnType::unit_enum(&["Open", "Closed"]), default: Some("'Open'") };
+    const PARENT: ColumnSchema =
+        ColumnSchema { name: "parent", ty: ColumnType::new(Storage::Integer, "i64").optional(), default: None };
+    const COLUMNS: &[ColumnSchema] = &[NUMBER, STATUS, PARENT];
+    const REFERENCE: ReferenceSchema =
+        ReferenceSchema { column: 2, table: "issues", target: "number", on_delete: ReferenceAction::SetNull };
+    const fn table() -> TableSchema {
+        TableSchema {
+            name: "issues",
+            type_name: "Issue",
+            columns: COLUMNS,
+            primary_key: &[0],
+            unique: &[&[1, 2]],
+            indexes: &[IndexSchema { name: "issues_status_index", columns: &[1] }],
+            references: &[REFERENCE],
+            statements: TableStatements::new(),
+        }
+    }
+
+    static ISSUES: TableSchema = table();
+
+    const EVENT: EventInfo = EventInfo {
         name: "v2.IssueOpened",
         variant: "Opened",
         payload: "number: i64, title: \"String\"",
         client_only: false,
         deprecated: Some("not part of the fingerprint"),
         from: &["v1.IssueOpened"],
-    }];
+    };
+    const EVENTS: &[EventInfo] = &[EVENT];
 
     const GOLDEN: &str = r#"larder schema 1 3 00000000000000ff
 table "issues"
@@ -191,10 +198,65 @@ event "v2.IssueOpened" synced "number: i64, title: \"String\""
 
     #[test]
     fn every_part_counts() {
-        let of = |version, source| Fingerprint::of(&canonical(&[&ISSUES], EVENTS, version, source));
-        assert_ne!(of(3, 255), of(4, 255));
-        assert_ne!(of(3, 255), of(3, 254));
-        assert_ne!(of(3, 255), Fingerprint::of(&canonical(&[], EVENTS, 3, 255)));
-        assert_ne!(of(3, 255), Fingerprint::of(&canonical(&[&ISSUES], &[], 3, 255)));
+        let of = |tables: &[&TableSchema], events: &[EventInfo]| Fingerprint::of(&canonical(tables, events, 3, 255));
+        let whole = of(&[&ISSUES], EVENTS);
+        assert_ne!(whole, Fingerprint::of(&canonical(&[&ISSUES], EVENTS, 4, 255)));
+        assert_ne!(whole, Fingerprint::of(&canonical(&[&ISSUES], EVENTS, 3, 254)));
+        assert_ne!(whole, of(&[], EVENTS));
+        assert_ne!(whole, of(&[&ISSUES], &[]));
+        let table = |change: fn(&mut TableSchema)| {
+            let mut table = self::table();
+            change(&mut table);
+            of(&[&table], EVENTS)
+        };
+        assert_eq!(whole, table(|_| {}));
+        let changed: [(&str, Change<TableSchema>); 14] = [
+            ("name", |table| table.name = "tickets"),
+            ("a column less", |table| table.columns = &[NUMBER, STATUS]),
+            ("a column's name", |table| table.columns = &[NUMBER, ColumnSchema { name: "state", ..STATUS }, PARENT]),
+            ("a column's type", |table| {
+                table.columns = const {
+                    &[ColumnSchema { ty: ColumnType::new(Storage::Integer, "u32"), ..NUMBER }, STATUS, PARENT]
+                };
+            }),
+            ("a column's variants", |table| {
+                table.columns = const {
+                    &[NUMBER, ColumnSchema { ty: ColumnType::unit_enum(&["Open", "Shut"]), ..STATUS }, PARENT]
+                };
+            }),
+            ("null", |table| {
+                table.columns = const {
+                    &[NUMBER, STATUS, ColumnSchema { ty: ColumnType::new(Storage::Integer, "i64"), ..PARENT }]
+                };
+            }),
+            ("default", |table| table.columns = &[NUMBER, ColumnSchema { default: None, ..STATUS }, PARENT]),
+            ("key", |table| table.primary_key = &[0, 1]),
+            ("unique", |table| table.unique = &[&[1]]),
+            ("an index's name", |table| table.indexes = &[IndexSchema { name: "other", columns: &[1] }]),
+            ("an index's columns", |table| {
+                table.indexes = &[IndexSchema { name: "issues_status_index", columns: &[1, 2] }];
+            }),
+            ("a reference's target", |table| table.references = &[ReferenceSchema { target: "other", ..REFERENCE }]),
+            ("what a reference does", |table| {
+                table.references = &[ReferenceSchema { on_delete: ReferenceAction::Cascade, ..REFERENCE }];
+            }),
+            ("no reference", |table| table.references = &[]),
+        ];
+        changed.into_iter().for_each(|(what, change)| assert_ne!(whole, table(change), "{what}"));
+        let event = |change: fn(&mut EventInfo)| {
+            let mut event = EVENT;
+            change(&mut event);
+            of(&[&ISSUES], &[event])
+        };
+        let changed: [(&str, Change<EventInfo>); 4] = [
+            ("wire name", |event| event.name = "v3.IssueOpened"),
+            ("payload", |event| event.payload = "number: i64"),
+            ("client_only", |event| event.client_only = true),
+            ("from", |event| event.from = &["v0.IssueOpened"]),
+        ];
+        changed.into_iter().for_each(|(what, change)| assert_ne!(whole, event(change), "{what}"));
+        let same: [(&str, Change<EventInfo>); 2] =
+            [("variant", |event| event.variant = "Begun"), ("deprecated", |event| event.deprecated = None)];
+        same.into_iter().for_each(|(what, change)| assert_eq!(whole, event(change), "{what}"));
     }
 }

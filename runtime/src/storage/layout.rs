@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::folder;
+use super::{folder, network};
 use crate::id::StoreId;
 
 /// Longest readable part of a file name, in bytes.
@@ -41,8 +41,14 @@ impl LayoutError {
 impl Layout {
     /// The data dir at `path`, made if it is missing. The path to it may hold symlinks, what is inside may not.
     pub(crate) fn open(path: &Path) -> Result<Self, LayoutError> {
+        Self::open_judged(path, network::file_system)
+    }
+
+    fn open_judged(path: &Path, judge: network::Judge) -> Result<Self, LayoutError> {
         make_folder(path)?;
         let root = path.canonicalize().map_err(|error| LayoutError::failed(path, error))?;
+        // First of all: the catalog is an SQLite file, too.
+        network::refuse_network(&root, judge).map_err(|reason| LayoutError::new(path, reason))?;
         let layout = Self { root };
         if !layout.stores().is_dir() {
             // Before anything is in it, so that what is found in it later was never in a folder that power loss could take away.
@@ -166,6 +172,18 @@ pub(crate) fn refuse_symlink(path: &Path) -> Result<(), LayoutError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_data_dir_on_a_network_file_system_is_refused_before_anything_is_made_in_it() {
+        let dir = tempfile::tempdir().unwrap();
+        for _ in 0..2 {
+            let judge = |_: &Path| network::FileSystem::Network("nfs4".to_owned());
+            let refused = Layout::open_judged(dir.path(), judge).unwrap_err();
+            assert!(refused.reason.contains("network file system (nfs4)"), "{}", refused.reason);
+            assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);
+        }
+        assert!(Layout::open_judged(dir.path(), |_| network::FileSystem::Doubtful("9p".to_owned())).is_ok());
+    }
 
     #[test]
     fn a_file_name_is_readable_and_never_the_id() {

@@ -26,7 +26,7 @@ mod wal;
 
 pub(crate) use error::{Constraint, SqliteError, SqliteErrorKind};
 pub(crate) use guard::Guard;
-pub(crate) use wal::Checkpoint;
+pub(crate) use wal::{Checkpoint, Moved};
 
 /// Prepared statements kept by a connection that works.
 const CACHED_STATEMENTS: usize = 32;
@@ -134,7 +134,10 @@ impl Connection {
     /// Whether a transaction that writes can begin. SQLite opens a `-wal` that it cannot open for writing, for whatever reason, for
     /// reading, and a connection keeps what it opened.
     pub(crate) fn check_writes(&mut self) -> Result<(), SqliteError> {
-        self.batch("BEGIN IMMEDIATE; ROLLBACK")
+        self.batch("BEGIN IMMEDIATE; ROLLBACK").map_err(|error| match error.kind {
+            SqliteErrorKind::ReadOnly => read_only(),
+            _ => error,
+        })
     }
 
     /// Turns the checks of references on or off, also inside a transaction.
@@ -258,6 +261,12 @@ fn make_private(path: &Path) -> Result<(), SqliteError> {
     }
 }
 
+/// The file or its `-wal` was opened for reading.
+fn read_only() -> SqliteError {
+    let message = "the file can only be read; make it writable, or try again once there are file descriptors";
+    SqliteError::new(SqliteErrorKind::ReadOnly, message)
+}
+
 fn set_up(sqlite: &rusqlite::Connection, place: &Place, access: Access) -> Result<(), SqliteError> {
     // Waiting is the caller's affair; SQLite would sleep.
     sqlite.busy_timeout(Duration::ZERO)?;
@@ -278,10 +287,7 @@ fn set_up(sqlite: &rusqlite::Connection, place: &Place, access: Access) -> Resul
     if matches!(place, Place::File(_)) {
         // SQLite opens what it cannot open for writing, for whatever reason, for reading.
         if sqlite.is_readonly(rusqlite::MAIN_DB)? {
-            return Err(SqliteError::new(
-                SqliteErrorKind::ReadOnly,
-                "the file can only be read; make it writable, or try again once there are file descriptors",
-            ));
+            return Err(read_only());
         }
         let mode: String = sqlite.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0))?;
         if mode != "wal" {

@@ -210,9 +210,9 @@ impl Frame {
 pub(crate) struct WalIndex {
     salt: Salt,
     /// Frames up to the last commit.
-    frames: u32,
+    pub(crate) frames: u32,
     /// How many of them a checkpoint has moved into the database.
-    moved: u32,
+    pub(crate) moved: u32,
 }
 
 /// Bytes of a `-shm` that [`WalIndex::parse`] looks at.

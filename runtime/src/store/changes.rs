@@ -42,14 +42,13 @@ struct Records {
 
 impl Listeners {
     /// Gives a record to everybody who listens.
-    fn publish(&self, record: ChangeRecord) {
-        let record = Arc::new(record);
+    fn publish(&self, record: &Arc<ChangeRecord>) {
         for queue in self.lock().iter().filter_map(Weak::upgrade) {
             let mut records = queue.lock();
             if records.missed > 0 || records.kept.len() >= KEPT_RECORDS {
                 records.missed += 1;
             } else {
-                records.kept.push_back(Arc::clone(&record));
+                records.kept.push_back(Arc::clone(record));
             }
         }
     }
@@ -103,7 +102,7 @@ impl Engine {
     /// Before a transaction: records changes while somebody listens, and not otherwise.
     pub(super) fn follow_listeners(&self, writer: &mut Writer) {
         // What fails here is tried again by the next commit; whoever listens hears that this one was missed.
-        let _ = match (writer.connection.is_capturing(), self.changes.anybody()) {
+        let _ = match (writer.connection.is_capturing(), self.changes.anybody() || self.live.any()) {
             (false, true) => writer.connection.start_capture(self.shared.model.tables()),
             (true, false) => writer.connection.stop_capture(),
             _ => Ok(()),
@@ -118,6 +117,7 @@ impl Engine {
     ) {
         if !writer.connection.is_capturing() {
             // Somebody began to listen during the commit.
+            self.live.mark_all();
             if self.changes.anybody() {
                 commits.for_each(|_| self.changes.miss());
             }
@@ -128,7 +128,9 @@ impl Engine {
         for (numbers, end) in commits {
             let own = rows.by_ref().take(end - taken).collect();
             taken = end;
-            self.changes.publish(ChangeRecord { numbers: numbers.to_vec(), rows: own });
+            let record = Arc::new(ChangeRecord { numbers: numbers.to_vec(), rows: own });
+            self.live.mark(&record, self.shared.model.tables());
+            self.changes.publish(&record);
         }
     }
 

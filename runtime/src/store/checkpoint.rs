@@ -4,10 +4,10 @@ use std::sync::{Arc, Weak};
 
 use super::{Engine, Writer, open::set_up_writer, seal::Seal};
 use crate::{
-    error::StoreError,
+    seeded,
     storage::{
         eventlog::LogHead,
-        sqlite::{Access, Checkpoint, Connection, Place, SqliteError, SqliteErrorKind},
+        sqlite::{Access, Checkpoint, Connection, Moved, Place, SqliteError, SqliteErrorKind},
     },
 };
 
@@ -21,12 +21,13 @@ const COMMIT_PAGES: u32 = 4_096;
 /// What is known of the `-wal` between two commits.
 #[derive(Debug, Default)]
 pub(crate) struct WalWatch {
+    /// A checkpoint in the background is on its way.
     scheduled: bool,
     /// Pages when the last checkpoint was begun. Those stay counted until a commit starts the `-wal` over.
     seen: u32,
     /// Pages when a commit last checkpointed; not again at once, when a reader or the background kept it from all of them.
     tried: u32,
-    /// There were commits since the last checkpoint of an idle store.
+    /// There is something in the `-wal` that no checkpoint of an idle store has moved.
     unfinished: bool,
 }
 
@@ -39,10 +40,19 @@ enum Due {
 }
 
 impl WalWatch {
-    /// Whether an idle store has something to checkpoint; then it is about to be done.
-    fn take_unfinished(&mut self, pages: u32) -> bool {
-        self.seen = pages;
-        std::mem::take(&mut self.unfinished)
+    /// After a load that wrote so many pages.
+    pub(super) fn new(pages: u32) -> Self {
+        Self { unfinished: pages > 0, ..Self::default() }
+    }
+
+    #[cfg(test)]
+    pub(super) fn is_scheduled(&self) -> bool {
+        self.scheduled
+    }
+
+    /// All `pages` of the `-wal` are in the file.
+    fn finished(&mut self, pages: u32) {
+        (self.seen, self.unfinished) = (pages, false);
     }
 
     /// `pages` are in the `-wal` after a commit.
@@ -68,6 +78,10 @@ impl WalWatch {
 impl Engine {
     /// After a group: a checkpoint, if the `-wal` has grown.
     pub(super) fn after_commit(self: &Arc<Self>, writer: &mut Writer) {
+        if self.gate.check_write().is_err() {
+            // After a failed sync nothing may be moved that rests on it; closing moves the rest of a store that is stopped.
+            return;
+        }
         match writer.wal.due(writer.connection.wal_pages()) {
             Due::Nothing => {}
             Due::Now => {
@@ -93,19 +107,30 @@ impl Engine {
         if let Ok(mut slot) = self.writer.try_lock()
             && let Some(writer) = slot.as_mut()
         {
-            if writer.wal.take_unfinished(writer.connection.wal_pages()) {
-                let done = writer.checkpoint();
-                self.look_at(done.err());
-            }
+            self.checkpoint_idle(writer);
             self.slim(writer);
         }
         Maintained::Idle
+    }
+
+    fn checkpoint_idle(&self, writer: &mut Writer) {
+        if !writer.wal.unfinished || self.gate.check_write().is_err() || seeded::bug("idle-checkpoint-skipped") {
+            return;
+        }
+        let pages = writer.connection.wal_pages();
+        match writer.checkpoint() {
+            Ok(Moved::All) => writer.wal.finished(pages),
+            // The next idleness moves the rest.
+            Ok(Moved::Part) => {}
+            Err(error) => self.look_at(Some(error)),
+        }
     }
 
     /// Gives memory back. Some of what SQLite takes to write it keeps until the connection is closed, so a file gets another one, which
     /// has written nothing yet.
     fn slim(&self, writer: &mut Writer) {
         if !writer.connection.is_capturing()
+            && self.gate.check_write().is_ok()
             && let Place::File(_) = &self.shared.place
             && let Some(fresh) = self.fresh_connection(writer)
         {
@@ -119,6 +144,7 @@ impl Engine {
 
     /// A connection to the same file, which has the same log. None when it cannot be had now: the old one does.
     fn fresh_connection(&self, writer: &Writer) -> Option<Connection> {
+        self.check_file().ok()?;
         let access = Access::Writer { create: false, durability: self.shared.options.durability };
         let mut connection = Connection::open(&self.shared.place, access).ok()?;
         // Somebody may have put another file in the place of this one: that stays as it is.
@@ -127,7 +153,6 @@ impl Engine {
         if head != writer.tip.head {
             return None;
         }
-        connection.check_writes().ok()?;
         set_up_writer(&mut connection).and_then(|()| connection.keep_wal_at_close(false)).ok()?;
         Some(connection)
     }
@@ -136,11 +161,12 @@ impl Engine {
     fn checkpoint_aside(&self) {
         let Place::File(_) = &self.shared.place else { return };
         let _one_at_a_time = self.maintenance.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        if self.gate.check_write().is_err() {
+        if self.gate.check_write().is_err() || seeded::bug("background-checkpoint-skipped") {
             return;
         }
         let access = Access::Writer { create: false, durability: self.shared.options.durability };
-        let done = Connection::open(&self.shared.place, access).and_then(|mut connection| {
+        let opened = self.check_file().and_then(|()| Connection::open(&self.shared.place, access));
+        let done = opened.and_then(|mut connection| {
             let done = connection.checkpoint(Checkpoint::Passive);
             connection.close().and(done)
         });
@@ -152,13 +178,10 @@ impl Engine {
             // Somebody else checkpoints, or there is no descriptor left: a later one will do.
             None => {}
             Some(error) if matches!(error.kind, SqliteErrorKind::Busy | SqliteErrorKind::TooManyOpenFiles) => {}
-            Some(error) if error.kind == SqliteErrorKind::SyncFailed => {
-                self.gate.poison(StoreError::Poisoned { store: self.store(), reason: error.message });
-            }
             Some(error) => {
                 let store = self.name();
                 tracing::warn!(store = store.definition(), id = store.id().as_str(), %error, "a checkpoint failed");
-                self.notice(&error);
+                self.notice_write(&error);
             }
         }
     }

@@ -3,7 +3,11 @@
 use std::sync::{PoisonError, atomic::Ordering};
 
 use super::{Engine, Writer};
-use crate::{error::StoreError, seeded, storage::sqlite::SqliteError};
+use crate::{
+    error::StoreError,
+    seeded,
+    storage::{same_file::Standing, sqlite::SqliteError},
+};
 
 impl Engine {
     /// Later calls answer `error`, running reads are interrupted, a commit in progress ends. Never waits.
@@ -12,7 +16,8 @@ impl Engine {
         if !seeded::bug("reads-not-interrupted") {
             self.reads.interrupt();
         }
-        self.watchers.wake_all();
+        self.shared.pool.wake();
+        self.wake_everybody();
     }
 
     /// Closes the file, after the commit and the reads in progress: everything is in the store's file, and the lock is
@@ -26,7 +31,7 @@ impl Engine {
         let Some(writer) = self.lock_writer().take() else { return Ok(()) };
         self.reads.wait();
         self.shared.pool.close_idle(self.shared.pool_key);
-        self.watchers.wake_all();
+        self.wake_everybody();
         self.close_writer(writer).map_err(|error| {
             let name = self.name();
             tracing::warn!(store = name.definition(), id = name.id().as_str(), %error, "closing a store failed");
@@ -37,6 +42,12 @@ impl Engine {
     fn close_writer(&self, writer: Writer) -> Result<(), SqliteError> {
         let Writer { connection, seal, .. } = writer;
         let Some(mut seal) = seal else { return connection.close() };
+        if self.standing() == Standing::Other {
+            // What stands beside the file belongs to the other one now, as far as can be told.
+            let mut connection = connection;
+            connection.keep_wal_at_close(true)?;
+            return connection.close();
+        }
         if self.suspect.load(Ordering::Relaxed) {
             seal.mark_suspect();
         }

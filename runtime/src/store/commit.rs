@@ -5,9 +5,9 @@ use std::sync::Arc;
 use super::{
     Engine, Writer,
     engine::Shared,
-    inside::{self, Inside},
+    inside::{self, Inside, Waiting},
     replay::Unapplied,
-    writer::{Tip, is_sync_failure},
+    writer::Tip,
 };
 use crate::{
     error::{CommitErrorKind, StoreError},
@@ -56,9 +56,10 @@ pub(super) struct Failed {
 
 impl Engine {
     /// Runs commits as the leader: `own` if it never queued, and what has queued meanwhile.
-    pub(super) fn lead(self: &Arc<Self>, own: Option<&dyn CommitWork>) -> Option<Outcome> {
+    pub(super) fn lead(self: &Arc<Self>, own: Option<&dyn CommitWork>, waiting: Option<Waiting>) -> Option<Outcome> {
         let mut lead = self.queue.lead();
         let mut slot = self.lock_writer();
+        drop(waiting);
         lead.take_group(own.map_or(0, |work| work.events().len()));
         let outcome = match (slot.as_mut(), own) {
             (None, own) => {
@@ -75,6 +76,7 @@ impl Engine {
         drop(lead);
         if !seeded::bug("wake-up-lost") {
             self.watchers.wake_all();
+            self.live.wake_marked();
         }
         outcome
     }
@@ -96,8 +98,9 @@ impl Engine {
         match committed {
             Ok(tip) => {
                 writer.tip = tip;
-                self.published.set(&tip.head);
+                // Who sees the new head has heard of the changes.
                 self.publish_changes(writer, std::iter::once((numbers.as_slice(), usize::MAX)));
+                self.published.set(&tip.head);
                 Ok(numbers)
             }
             Err(failure) => {
@@ -110,11 +113,7 @@ impl Engine {
     /// The error that the caller gets; damage stops the store, a failed sync poisons it.
     pub(super) fn explain(&self, failure: Failed) -> Box<CommitErrorKind> {
         let Some(error) = failure.sqlite else { return failure.kind };
-        if is_sync_failure(&error) && !seeded::bug("failed-sync-forgiven") {
-            self.gate.poison(StoreError::Poisoned { store: self.store(), reason: error.message });
-        } else {
-            self.notice(&error);
-        }
+        self.notice_write(&error);
         self.gate.check_write().err().map_or(failure.kind, |error| Box::new(error.into()))
     }
 

@@ -45,7 +45,7 @@ impl Engine {
     ///
     /// # Errors
     /// When the store takes no writes, or storage fails.
-    pub(crate) fn confirm(&self, global: u64) -> Result<(), StoreError> {
+    pub(crate) fn confirm(self: &Arc<Self>, global: u64) -> Result<(), StoreError> {
         self.gate.check_write()?;
         let mut slot = self.lock_writer();
         let Some(writer) = slot.as_mut() else { return Err(StoreError::Closed { store: self.store() }) };
@@ -59,13 +59,19 @@ impl Engine {
             .and_then(|()| writer.commit());
         if let Err(error) = written {
             writer.roll_back();
-            self.notice(&error);
-            return Err(StoreError::Stopped { store: self.store(), reason: error.to_string() });
+            self.notice_write(&error);
+            return Err(self.failed_or_gone(error.message));
         }
         self.published.set_confirmed(global);
+        self.after_commit(writer);
         drop(slot);
         self.watchers.wake_all();
         Ok(())
+    }
+
+    /// Why something failed: the store takes no writes any more, or goes on and can be asked again.
+    fn failed_or_gone(&self, message: String) -> StoreError {
+        self.gate.check_write().err().unwrap_or_else(|| StoreError::Storage { store: self.store(), message })
     }
 
     /// The last event that streams show: all committed ones, or with a backend all confirmed ones.

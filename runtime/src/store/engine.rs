@@ -21,14 +21,17 @@ use crate::{
     clock::Runtime,
     error::StoreError,
     event::{ClientId, EventNumber, SessionId},
+    live::LiveQueries,
     options::{Payload, ResolvedOptions},
     primitives::{
         Mutex, MutexGuard,
         atomic::{AtomicBool, AtomicU64},
     },
     schema::SchemaModel,
+    seeded,
     storage::{
         eventlog::{ChainKey, LogHead, number_at, place_of},
+        same_file::{FileId, Standing},
         sqlite::{Place, SqliteError, SqliteErrorKind},
     },
 };
@@ -61,6 +64,9 @@ pub(crate) struct OpenRequest {
     pub(crate) host: Arc<dyn EngineHost>,
 }
 
+/// Why a store stops whose file is not at its place any more.
+const GONE: &str = "its file is gone, or another is in its place";
+
 /// One loaded store without its types.
 pub(crate) struct Engine {
     pub(super) shared: Shared,
@@ -70,6 +76,7 @@ pub(crate) struct Engine {
     pub(super) reads: ActiveReads,
     pub(super) watchers: Watchers,
     pub(super) changes: super::changes::Listeners,
+    pub(super) live: LiveQueries,
     pub(super) published: Published,
     pub(super) report: MigrationsReport,
     pub(super) gate: Gate,
@@ -92,6 +99,8 @@ pub(crate) struct Shared {
     pub(crate) pool: Arc<ReaderPool>,
     pub(crate) pool_key: PoolKey,
     pub(crate) key: ChainKey,
+    /// Of the file that was loaded, where the system says it.
+    pub(crate) file_id: Option<FileId>,
     pub(crate) runtime: Runtime,
     pub(crate) host: Arc<dyn EngineHost>,
 }
@@ -162,6 +171,7 @@ impl Engine {
             reads: ActiveReads::default(),
             watchers: Watchers::default(),
             changes: super::changes::Listeners::default(),
+            live: LiveQueries::default(),
             report,
             gate: Gate::default(),
             maintenance: Mutex::default(),
@@ -237,12 +247,24 @@ impl Engine {
         self.shared.name.clone()
     }
 
+    /// Looks at an error of something that writes: after a failed sync what is acknowledged later could rest on writes that are not on
+    /// disk, so the store takes no more.
+    pub(super) fn notice_write(&self, error: &SqliteError) {
+        if error.kind == SqliteErrorKind::SyncFailed && !seeded::bug("failed-sync-forgiven") {
+            self.gate.poison(StoreError::Poisoned { store: self.store(), reason: error.message.clone() });
+        } else {
+            self.notice(error);
+        }
+    }
+
     /// Looks at an error of SQLite: damage, or a file that is gone, stops the store for good.
     pub(super) fn notice(&self, error: &SqliteError) {
         let reason = match error.kind {
             SqliteErrorKind::Corrupt | SqliteErrorKind::NotADatabase => format!("its file is damaged: {error}"),
-            SqliteErrorKind::Io | SqliteErrorKind::CannotOpen | SqliteErrorKind::ReadOnly if self.file_is_gone() => {
-                "its file is gone".to_owned()
+            SqliteErrorKind::Io | SqliteErrorKind::CannotOpen | SqliteErrorKind::ReadOnly
+                if self.standing() != Standing::Same =>
+            {
+                GONE.to_owned()
             }
             _ => return,
         };
@@ -254,7 +276,8 @@ impl Engine {
         let error = StoreError::Stopped { store: self.store(), reason };
         if self.gate.stop(error.clone()) {
             self.mark_suspect();
-            self.watchers.wake_all();
+            self.shared.pool.wake();
+            self.wake_everybody();
             self.shared.host.stopped(error);
         }
     }
@@ -265,10 +288,23 @@ impl Engine {
         size(path) + size(&crate::storage::lock::beside(path, "-wal"))
     }
 
-    fn file_is_gone(&self) -> bool {
-        match &self.shared.place {
-            Place::File(path) => matches!(path.try_exists(), Ok(false)),
-            Place::Memory => false,
+    /// To be called before the file is opened again, by its path: another one in its place is not this store's.
+    ///
+    /// # Errors
+    /// When it is gone or another, which stops the store.
+    pub(super) fn check_file(&self) -> Result<(), SqliteError> {
+        if self.standing() == Standing::Same {
+            return Ok(());
+        }
+        self.fail(GONE.to_owned());
+        Err(SqliteError::new(SqliteErrorKind::CannotOpen, GONE))
+    }
+
+    /// What stands at the path of the store's file.
+    pub(super) fn standing(&self) -> Standing {
+        match (&self.shared.place, self.shared.file_id) {
+            (Place::File(path), Some(id)) => id.look(path),
+            _ => Standing::Same,
         }
     }
 }

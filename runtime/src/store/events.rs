@@ -95,6 +95,8 @@ impl Events {
         if self.ready.is_empty() && self.limit(&engine) > self.after {
             match self.fill(&engine) {
                 Ok(()) => {}
+                // The store goes on, and so does the stream: the next poll reads again.
+                Err(error @ StoreError::Storage { .. }) => return Poll::Ready(Some(Err(error))),
                 Err(error) => return Poll::Ready(self.end(error)),
             }
         }
@@ -123,7 +125,7 @@ impl Events {
                     .gate
                     .check_read()
                     .err()
-                    .unwrap_or_else(|| StoreError::Stopped { store: engine.store(), reason: other.to_string() }),
+                    .unwrap_or_else(|| StoreError::Storage { store: engine.store(), message: other.to_string() }),
             })?;
             let Some(last) = read.last() else { break };
             from = last.number;
@@ -157,7 +159,7 @@ impl Drop for Events {
 }
 
 /// The events of a store, from [`Store::events`](crate::Store::events). It waits for further ones for ever, is an observer of the
-/// store, and ends with one error when the store goes.
+/// store, and ends with one error when the store goes. [`StoreError::Storage`] is no end: the event that could not be read is read again.
 pub struct EventStream<D> {
     events: Events,
     types: PhantomData<fn() -> D>,

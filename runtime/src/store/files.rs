@@ -18,7 +18,6 @@ use crate::{
         folder,
         lock::{self, Lock, LockError, Marker, MarkerState, beside},
         meta::{self, Header},
-        network::{FileSystem, file_system},
         wal::{self, WalIndex, WalScan},
     },
 };
@@ -39,23 +38,8 @@ pub(super) enum Found {
 pub(super) fn check_folder(request: &OpenRequest, path: &Path) -> Result<(), LoadError> {
     let folder = folder::of(path);
     make_folder(folder).map_err(|error| io(request, path, &error))?;
-    if !request.readers.is_new_folder(folder) {
-        return Ok(());
-    }
-    let unusable = |reason: String| LoadError::DataDir { path: folder.to_owned(), reason };
-    match file_system(folder) {
-        FileSystem::Fine => {}
-        FileSystem::Doubtful(kind) => tracing::warn!(
-            folder = %folder.display(), kind,
-            "stores are on a file system that may be shared with other machines; SQLite's WAL needs a local one"
-        ),
-        FileSystem::Network(kind) => {
-            return Err(unusable(format!(
-                "it is on a network file system ({kind}), where SQLite's WAL does not work; choose a local folder"
-            )));
-        }
-    }
-    Ok(())
+    let unfit = |reason| LoadError::DataDir { path: folder.to_owned(), reason };
+    request.readers.folders().check(folder).map_err(unfit)
 }
 
 fn make_folder(folder: &Path) -> io::Result<()> {

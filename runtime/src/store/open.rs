@@ -22,6 +22,7 @@ use crate::{
         eventlog::{self, ChainKey, LogError, LogHead},
         lock::{MarkerState, beside},
         meta::{self, Kind, Meta},
+        same_file::FileId,
         sqlite::{Access, Checkpoint, Connection, Place, SqliteError, SqliteErrorKind},
     },
 };
@@ -51,6 +52,10 @@ impl Engine {
         let Opened { connection, meta, key, head, report } = opened;
         let OpenRequest { model, name, place, options, client_id, session_id, readers, runtime, host, .. } = request;
         let pool_key = readers.register();
+        let file_id = match &place {
+            Place::File(path) => FileId::of(path).ok(),
+            Place::Memory => None,
+        };
         let shared = Shared {
             name,
             model,
@@ -61,6 +66,7 @@ impl Engine {
             pool: readers,
             pool_key,
             key: key.clone(),
+            file_id,
             runtime,
             host,
         };
@@ -92,11 +98,12 @@ fn open_file(request: &OpenRequest, path: &Path) -> Result<(Seal, Opened), LoadE
         files::sync_new(request, path).map_err(|error| files::io(request, path, &error))?;
     }
     let mut seal = Seal::new(lock, path.to_owned());
-    let opened = match open_found(request, path, &mut seal, &left) {
+    let mut opened = match open_found(request, path, &mut seal, &left) {
         Err(Stop::TablesDamaged) => replace::replace_tables(request, path, &mut seal)?,
         Err(Stop::Load(error)) => return Err(error),
         Ok(opened) => opened,
     };
+    opened.report.lost = seal.take_lost();
     Ok((seal, opened))
 }
 
@@ -159,39 +166,39 @@ fn prepare(
     }
     if kind == Kind::Empty {
         check_unmade(request, seal, left)?;
-        let lost = note_loss(request, path, seal, left, 0);
+        note_loss(request, path, seal, left, 0);
         connection.keep_wal_at_close(false).map_err(failed)?;
         connection.checkpoint(Checkpoint::Truncate).map_err(failed)?;
         seal.fits_nothing();
         // The marker stays as it is until the tables are there: a process killed before that leaves an empty file, and the next one
         // begins anew.
         let meta = create(request, connection, seal.next())?;
-        seal.made().map_err(io)?;
-        let (meta, key, head, report) = new_store(request, meta);
-        return Ok((meta, key, head, MigrationsReport { lost, ..report }));
+        seal.made().map_err(failed)?;
+        return Ok(new_store(request, meta));
     }
     let (meta, key, head) = identify(request, path, connection)?;
     let fits = files::fits(path, seal.marker(), meta.epoch, left.wal.as_ref()).map_err(io)?;
     fits.map_err(|misfit| misfit_error(request, path, misfit))?;
-    let lost = note_loss(request, path, seal, left, meta.epoch);
+    note_loss(request, path, seal, left, meta.epoch);
     connection.keep_wal_at_close(false).map_err(failed)?;
-    seal.fits(meta.epoch, left.wal_bytes(), connection).map_err(io)?;
+    seal.fits(meta.epoch, left.wal_bytes(), connection).map_err(failed)?;
     if seal.marker().suspect {
         return Err(Stop::TablesDamaged);
     }
     let report = ensure_tables(request, seal, connection, &meta, &key, &head)?;
-    Ok((meta, key, head, MigrationsReport { lost, ..report }))
+    rebuild::call_back(request, connection, &key)?;
+    Ok((meta, key, head, report))
 }
 
-/// Looks whether commits are lost, says so, and keeps what is left of them.
-fn note_loss(request: &OpenRequest, path: &Path, seal: &Seal, left: &Left, epoch: u64) -> Option<LostCommits> {
-    let known = seal::lost(seal.marker(), epoch, left.wal.as_ref())?;
+/// Looks whether commits are lost, says so, and keeps what is left of them. The report says it whatever becomes of the tables.
+fn note_loss(request: &OpenRequest, path: &Path, seal: &mut Seal, left: &Left, epoch: u64) {
+    let Some(known) = seal::lost(seal.marker(), epoch, left.wal.as_ref()) else { return };
     // The warning says it where no copy can be made.
     let kept = (known > 0).then(|| files::keep_wal(path).ok()).flatten();
     let lost = LostCommits { known, kept };
     let (store, id) = (request.name.definition(), request.name.id().as_str());
     tracing::warn!(store, id, "{lost}");
-    Some(lost)
+    seal.note_lost(lost);
 }
 
 /// A file without tables is one that was never made, or one whose making a loss of power undid, and all that came after.
@@ -212,7 +219,16 @@ fn misfit_error(request: &OpenRequest, path: &Path, misfit: Misfit) -> LoadError
 }
 
 /// Checkpoints are larder's own, and a busy writer has a page cache; [`Engine::maintain`] takes it away when the store is idle.
+///
+/// # Errors
+/// Also when the `-wal` could only be opened for reading, which would stay so as long as the store is loaded.
 pub(super) fn set_up_writer(connection: &mut Connection) -> Result<(), SqliteError> {
+    if let Err(error) = connection.check_writes()
+        // Who is busy ends.
+        && error.kind != SqliteErrorKind::Busy
+    {
+        return Err(error);
+    }
     connection.watch_wal()?;
     connection.batch("PRAGMA cache_size = -2048")
 }
@@ -237,9 +253,15 @@ fn ensure_tables(
         return Ok(MigrationsReport::new(Migration::Unchanged, fingerprint));
     }
     let migration = Migration::Rebuilt(RebuildReason::SchemaChanged { from: meta.fingerprint });
-    seal.open().map_err(|error| files::io(request, &file(request), &error))?;
-    let Rebuilt { applied, failed, unknown } = rebuild::in_place(request, seal, connection, key, head)?;
-    Ok(MigrationsReport { applied, failed, unknown, ..MigrationsReport::new(migration, fingerprint) })
+    let failed = |error| sqlite_error(request, error);
+    seal.open().map_err(failed)?;
+    let Rebuilt { applied, failed: not_applied, unknown } = rebuild::in_place(request, seal, connection, key, head)?;
+    match seal.checkpoint(connection) {
+        Err(error) if error.kind == SqliteErrorKind::SyncFailed => return Err(failed(error).into()),
+        // All of the tables went through the `-wal`, and no commit is to move them. What cannot be moved now a later one will.
+        _ => {}
+    }
+    Ok(MigrationsReport { applied, failed: not_applied, unknown, ..MigrationsReport::new(migration, fingerprint) })
 }
 
 /// What the file says of itself, and the end of its log, checked.

@@ -1,4 +1,4 @@
-//! Reads: on a pooled reader, which never waits for the writer; or on the store's own connection, where there is no other.
+//! Reads: on a pooled reader, which never waits for the writer; or on the store's own connection, where there is no other one.
 
 use std::{cell::RefCell, fmt, marker::PhantomData, sync::Arc};
 
@@ -37,7 +37,7 @@ impl Engine {
         let whole = if Q::__ONE_STATEMENT { Span::Statement } else { Span::Snapshot };
         let mut output = None;
         self.read(whole, &mut |connection| {
-            let mut session = Session { engine: self, connection, rows: 0 };
+            let mut session = Session::new(self, connection);
             output = Some(query.__run(&mut session)?);
             span.record("rows", session.rows);
             Ok(())
@@ -70,37 +70,36 @@ impl Engine {
             return Err(QueryErrorKind::Reentrant);
         }
         match self.reader()? {
-            Some(reader) => self.read_pooled(reader, span, work),
-            None => self.read_alone(span, work),
+            Source::Reader(reader) => self.read_pooled(reader, span, work),
+            Source::Own(why) => self.read_alone(why, span, work),
         }
     }
 
-    /// A reader; `None` where the store's own connection must serve.
-    fn reader(&self) -> Result<Option<Reader>, QueryErrorKind> {
+    fn reader(&self) -> Result<Source, QueryErrorKind> {
         if self.shared.place == Place::Memory {
-            return Ok(None);
+            return Ok(Source::Own(None));
         }
         let pool = &self.shared.pool;
-        match pool.take(self.shared.pool_key) {
-            Lease::Idle(reader) => Ok(Some(reader)),
-            Lease::Exhausted => Ok(None),
-            Lease::Open => match Connection::open(&self.shared.place, Access::Reader) {
-                Ok(mut connection) => {
-                    // Readers of an idle store are closed, so what they keep is for work.
-                    connection.batch("PRAGMA cache_size = -512").map_err(|error| self.refused("", error))?;
-                    let interrupter = Arc::new(connection.interrupter());
-                    Ok(Some(Reader { connection, interrupter }))
+        // A thread that is inside of a store waits for no reader: whoever has one may wait for that store.
+        match pool.take(self.shared.pool_key, !inside::inside_any(), || self.gate.check_read())? {
+            Lease::Idle(reader) => Ok(Source::Reader(reader)),
+            Lease::Open => self.open_reader().or_else(|error| {
+                pool.forget();
+                match error.kind {
+                    SqliteErrorKind::TooManyOpenFiles => Ok(Source::Own(Some(error))),
+                    _ => Err(self.refused("", error)),
                 }
-                Err(error) => {
-                    pool.forget();
-                    if error.kind == SqliteErrorKind::TooManyOpenFiles {
-                        Ok(None)
-                    } else {
-                        Err(self.refused("", error))
-                    }
-                }
-            },
+            }),
         }
+    }
+
+    fn open_reader(&self) -> Result<Source, SqliteError> {
+        self.check_file()?;
+        let mut connection = Connection::open(&self.shared.place, Access::Reader)?;
+        // Readers of an idle store are closed, so what they keep is for work.
+        connection.batch("PRAGMA cache_size = -512")?;
+        let interrupter = Arc::new(connection.interrupter());
+        Ok(Source::Reader(Reader { connection, interrupter }))
     }
 
     fn read_pooled(
@@ -116,21 +115,38 @@ impl Engine {
         self.run(&mut reader.connection, span, work)
     }
 
+    /// On the store's own connection; `why` no reader could be opened, where there can be readers.
     fn read_alone(
         &self,
+        why: Option<SqliteError>,
         span: Span,
         work: &mut dyn FnMut(&mut Connection) -> Result<(), QueryErrorKind>,
     ) -> Result<(), QueryErrorKind> {
-        if inside::inside(self.address()).is_some() {
-            return Err(QueryErrorKind::Reentrant);
+        match (inside::inside(self.address()), why) {
+            (None, _) | (Some(Inside::Read), Some(_)) => {}
+            (Some(_), None) => return Err(QueryErrorKind::Reentrant),
+            // The thread has it already.
+            (Some(_), Some(error)) => return Err(self.refused("", error)),
         }
+        let waiting = inside::wait_for(self.address()).map_err(|inside::Circle| QueryErrorKind::Reentrant)?;
         let mut slot = self.lock_writer();
+        drop(waiting);
         let Some(writer) = slot.as_mut() else { return Err(self.closed_store().into()) };
         let interrupter = Arc::new(writer.connection.interrupter());
         let _active = self.reads.enter(&interrupter);
         // A `decode` of the app that asked this store again would wait for itself.
-        let _inside = inside::enter(self.address(), Inside::Read);
+        let _inside = inside::enter(self.address(), Inside::ReadAlone);
         self.run(&mut writer.connection, span, work)
+    }
+
+    /// Gives a reader back.
+    fn give_back(&self, reader: Reader) {
+        let shared = &self.shared;
+        shared.pool.give_back(shared.pool_key, reader);
+        // A store that stops takes its readers along; whoever closed it meanwhile did not find this one.
+        if self.gate.check_read().is_err() {
+            shared.pool.close_idle(shared.pool_key);
+        }
     }
 
     fn run(
@@ -164,6 +180,14 @@ impl Engine {
     }
 }
 
+/// What a read runs on.
+enum Source {
+    /// A reader.
+    Reader(Reader),
+    /// The store's own connection: there is no other in memory, or none can be opened now.
+    Own(Option<SqliteError>),
+}
+
 /// A reader in use.
 struct Lent<'a> {
     engine: &'a Engine,
@@ -173,13 +197,12 @@ struct Lent<'a> {
 impl Drop for Lent<'_> {
     fn drop(&mut self) {
         let Some(reader) = self.reader.take() else { return };
-        let shared = &self.engine.shared;
-        // A store that stops takes its readers along, and a reader in a transaction would hold a state for ever.
-        if self.engine.gate.check_read().is_err() || reader.connection.in_transaction() {
+        if reader.connection.in_transaction() {
+            // It would hold a state for ever.
             drop(reader);
-            shared.pool.forget();
+            self.engine.shared.pool.forget();
         } else {
-            shared.pool.give_back(shared.pool_key, reader);
+            self.engine.give_back(reader);
         }
     }
 }
@@ -206,10 +229,21 @@ impl Drop for Transaction<'_> {
 }
 
 /// Queries of the app on one connection.
-struct Session<'a> {
+pub(super) struct Session<'a> {
     engine: &'a Engine,
     connection: &'a mut Connection,
     rows: u64,
+}
+
+impl<'a> Session<'a> {
+    pub(super) fn new(engine: &'a Engine, connection: &'a mut Connection) -> Self {
+        Self { engine, connection, rows: 0 }
+    }
+
+    /// Rows read so far.
+    pub(super) fn rows(&self) -> u64 {
+        self.rows
+    }
 }
 
 impl Reads for Session<'_> {
@@ -227,6 +261,20 @@ impl Reads for Session<'_> {
     }
 }
 
+/// The number of the last event of the state that the connection reads.
+pub(super) fn head(engine: &Engine, connection: &mut Connection) -> Result<EventNumber, QueryErrorKind> {
+    let sql = "SELECT place, generation FROM larder_events ORDER BY place DESC LIMIT 1";
+    let head = connection.row(sql, &[], |row| {
+        Ok::<_, SqliteError>(match (row.value(0), row.value(1)) {
+            (ValueRef::Integer(place), ValueRef::Integer(generation)) => {
+                number_at(place, u32::try_from(generation).unwrap_or(0))
+            }
+            _ => None,
+        })
+    });
+    Ok(head.map_err(|error| engine.refused(sql, error))?.flatten().unwrap_or(EventNumber::ZERO))
+}
+
 /// One consistent state of a store, inside [`Store::read`](crate::Store::read).
 pub struct Snapshot<'a, D> {
     engine: &'a Engine,
@@ -241,7 +289,12 @@ impl<D> Snapshot<'_, D> {
     /// Those of [`Store::query`](crate::Store::query).
     pub fn query<Q: Query + Fits<D>>(&self, query: Q) -> Result<Q::Output, QueryError> {
         let Ok(mut session) = self.session.try_borrow_mut() else { return Err(self.reentrant()) };
-        query.__run(&mut *session).map_err(|kind| self.engine.query_error(kind))
+        let span = self.engine.timed(telemetry::query(self.engine.name()));
+        let _entered = span.enter();
+        let before = session.rows;
+        let output = query.__run(&mut *session);
+        span.record("rows", session.rows - before);
+        output.map_err(|kind| self.engine.query_error(kind))
     }
 
     /// The number of the last event of this state.
@@ -251,17 +304,7 @@ impl<D> Snapshot<'_, D> {
     pub fn head(&self) -> Result<EventNumber, QueryError> {
         let Ok(mut session) = self.session.try_borrow_mut() else { return Err(self.reentrant()) };
         let Session { engine, connection, .. } = &mut *session;
-        let sql = "SELECT place, generation FROM larder_events ORDER BY place DESC LIMIT 1";
-        let head = connection.row(sql, &[], |row| {
-            Ok::<_, SqliteError>(match (row.value(0), row.value(1)) {
-                (ValueRef::Integer(place), ValueRef::Integer(generation)) => {
-                    number_at(place, u32::try_from(generation).unwrap_or(0))
-                }
-                _ => None,
-            })
-        });
-        let head = head.map_err(|error| engine.query_error(engine.refused(sql, error)))?;
-        Ok(head.flatten().unwrap_or(EventNumber::ZERO))
+        head(engine, connection).map_err(|kind| engine.query_error(kind))
     }
 
     fn reentrant(&self) -> QueryError {
@@ -284,11 +327,61 @@ pub(crate) fn read<D, R>(
     let (mut work, mut output) = (Some(work), None);
     engine.read(Span::Snapshot, &mut |connection| {
         if let Some(work) = work.take() {
-            let session = RefCell::new(Session { engine, connection, rows: 0 });
+            let session = RefCell::new(Session::new(engine, connection));
             // An error of `work` says already which store it is about.
             output = Some(work(&Snapshot { engine, session, types: PhantomData }));
         }
         Ok(())
     })?;
     output.unwrap_or_else(|| Err(engine.query_error(QueryErrorKind::Interrupted)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::tests::{Note, note, on_disk, open};
+
+    fn reader(engine: &Engine) -> Reader {
+        match engine.reader() {
+            Ok(Source::Reader(reader)) => reader,
+            _ => panic!("there is no reader"),
+        }
+    }
+
+    #[test]
+    fn a_reader_that_comes_back_after_its_store_was_closed_is_closed() {
+        let (place, _dir) = on_disk();
+        let (store, _host) = open(&place);
+        let lent = reader(store.engine());
+        store.engine().close().unwrap();
+        store.engine().give_back(lent);
+        assert_eq!(store.engine().shared.pool.open(), 0);
+    }
+
+    #[test]
+    fn readers_beyond_the_bound_are_closed_after_use() {
+        let (place, _dir) = on_disk();
+        let (store, _host) = open(&place);
+        let lent: Vec<_> = (0..6).map(|_| reader(store.engine())).collect();
+        assert_eq!(store.engine().shared.pool.open(), 6);
+        lent.into_iter().for_each(|reader| store.engine().give_back(reader));
+        assert_eq!(store.engine().shared.pool.open(), 4);
+    }
+
+    #[tokio::test]
+    async fn a_read_that_fails_once_does_not_end_a_stream_of_events() {
+        let (place, _dir) = on_disk();
+        let (store, _host) = open(&place);
+        store.commit(note(1, 1)).unwrap();
+        let mut events = store.events(EventNumber::ZERO);
+        let access = Access::Writer { create: true, durability: crate::Durability::Process };
+        let nothing = Connection::open(&Place::Memory, access).unwrap();
+        let broken = Reader { connection: nothing, ..reader(store.engine()) };
+        store.engine().give_back(broken);
+        let failed = events.next().await.unwrap().unwrap_err();
+        assert!(matches!(failed, StoreError::Storage { .. }), "{failed}");
+        store.engine().shared.pool.close_idle(store.engine().shared.pool_key);
+        assert_eq!(events.next().await.unwrap().unwrap().number, EventNumber::synced(1));
+        assert_eq!(store.query(Note::all()).unwrap().len(), 1);
+    }
 }

@@ -1,24 +1,27 @@
 //! Reader connections: a bounded number for all stores of a registry, taken for a read and given back after it.
 
 use std::{
-    collections::HashSet,
-    path::{Path, PathBuf},
     sync::{Arc, PoisonError, atomic::Ordering},
+    time::Duration,
 };
 
 use crate::{
-    primitives::{Mutex, MutexGuard, atomic::AtomicU64},
-    storage::sqlite::{Connection, Interrupter},
+    clock,
+    primitives::{Condvar, Mutex, MutexGuard, atomic::AtomicU64},
+    storage::{
+        network::Folders,
+        sqlite::{Connection, Interrupter},
+    },
 };
 
-/// Reader connections of all stores of a registry, at most so many at a time. It never waits: when all are in use, a read
-/// takes its store's own connection.
+/// Reader connections of all stores of a registry, and how many of them are kept. When so many are in use, a read waits for one a short
+/// while and opens one more then, which is closed after it: whoever has the others may be waiting for this very read.
 pub(crate) struct ReaderPool {
     max: usize,
     next_store: AtomicU64,
     state: Mutex<PoolState>,
-    // Folders whose file system has been looked at.
-    folders: Mutex<HashSet<PathBuf>>,
+    freed: Condvar,
+    folders: Folders,
 }
 
 #[derive(Default)]
@@ -44,49 +47,94 @@ pub(crate) enum Lease {
     Idle(Reader),
     /// It may open one.
     Open,
-    /// All are in use.
-    Exhausted,
 }
 
+/// How long a read waits for a reader: most reads are far shorter.
+const PATIENCE: Duration = Duration::from_millis(10);
+
 impl ReaderPool {
-    /// A pool of at most `max` connections.
+    /// A pool that keeps at most `max` connections, and at least one.
     pub(crate) fn new(max: usize) -> Self {
-        Self { max, next_store: AtomicU64::new(0), state: Mutex::default(), folders: Mutex::default() }
+        Self {
+            max: max.max(1),
+            freed: Condvar::new(),
+            next_store: AtomicU64::new(0),
+            state: Mutex::default(),
+            folders: Folders::default(),
+        }
+    }
+
+    #[cfg(test)]
+    pub(crate) fn with_folders(max: usize, folders: Folders) -> Self {
+        Self { folders, ..Self::new(max) }
     }
 
     pub(crate) fn register(&self) -> PoolKey {
         PoolKey(self.next_store.fetch_add(1, Ordering::Relaxed))
     }
 
-    /// A reader of this store, or leave to open one; another store's idle reader is closed for it.
-    pub(crate) fn take(&self, store: PoolKey) -> Lease {
+    /// A reader of this store, or leave to open one; another store's idle reader is closed for it. `may_wait` says whether the thread
+    /// holds nothing that a read in progress may need, and `check` whether the store still answers.
+    pub(crate) fn take<E>(
+        &self,
+        store: PoolKey,
+        mut may_wait: bool,
+        check: impl Fn() -> Result<(), E>,
+    ) -> Result<Lease, E> {
         let mut state = self.lock();
-        if let Some(at) = state.idle.iter().rposition(|(key, _)| *key == store) {
-            return Lease::Idle(state.idle.remove(at).1);
+        loop {
+            if let Some(at) = state.idle.iter().rposition(|(key, _)| *key == store) {
+                return Ok(Lease::Idle(state.idle.remove(at).1));
+            }
+            if state.open < self.max || (state.idle.is_empty() && !may_wait) {
+                state.open += 1;
+                return Ok(Lease::Open);
+            }
+            if !state.idle.is_empty() {
+                let (_, unused) = state.idle.remove(0);
+                drop(state);
+                // Closing is file work, so it happens without the lock. The count stays: it is the new reader's now.
+                drop(unused);
+                return Ok(Lease::Open);
+            }
+            check()?;
+            (state, may_wait) = clock::wait_at_most(&self.freed, state, PATIENCE);
         }
-        if state.open < self.max {
-            state.open += 1;
-            return Lease::Open;
-        }
-        if state.idle.is_empty() {
-            return Lease::Exhausted;
-        }
-        let (_, unused) = state.idle.remove(0);
-        drop(state);
-        // Closing is file work, so it happens without the lock. The count stays: it is the new reader's now.
-        drop(unused);
-        Lease::Open
     }
 
-    /// Gives a reader back, to be used again.
+    /// Gives a reader back, to be used again unless there are too many.
     pub(crate) fn give_back(&self, store: PoolKey, reader: Reader) {
-        self.lock().idle.push((store, reader));
+        let mut state = self.lock();
+        let kept = state.open <= self.max;
+        if kept {
+            state.idle.push((store, reader));
+        } else {
+            state.open -= 1;
+            drop(state);
+            drop(reader);
+        }
+        self.freed.notify_one();
     }
 
     /// A reader was closed, or could not be opened.
     pub(crate) fn forget(&self) {
         let mut state = self.lock();
         state.open = state.open.saturating_sub(1);
+        drop(state);
+        self.freed.notify_one();
+    }
+
+    /// Lets those who wait look whether their store still answers.
+    pub(crate) fn wake(&self) {
+        // With the lock in between nobody is between looking and waiting.
+        drop(self.lock());
+        self.freed.notify_all();
+    }
+
+    /// How many are open, idle or in use.
+    #[cfg(test)]
+    pub(crate) fn open(&self) -> usize {
+        self.lock().open
     }
 
     /// Closes the idle readers of a store.
@@ -98,12 +146,12 @@ impl ReaderPool {
         state.open = state.open.saturating_sub(own.len());
         drop(state);
         drop(own);
+        self.freed.notify_all();
     }
 
-    /// Whether this folder's file system has not been looked at yet.
-    pub(crate) fn is_new_folder(&self, folder: &Path) -> bool {
-        let mut folders = self.folders.lock().unwrap_or_else(PoisonError::into_inner);
-        !folders.contains(folder) && folders.insert(folder.to_owned())
+    /// The folders of the stores.
+    pub(crate) fn folders(&self) -> &Folders {
+        &self.folders
     }
 
     fn lock(&self) -> MutexGuard<'_, PoolState> {

@@ -1,5 +1,7 @@
 //! Rebuilding tables from the eventlog when they are not those of the schema: wholly old or wholly new.
 
+use std::collections::HashSet;
+
 use super::{
     LoadProgress, OpenRequest,
     open::{Stop, create_tables, log_error, schema_error, sqlite_error},
@@ -60,7 +62,6 @@ pub(super) fn in_place(
     seal.ended(true);
     span.record("events", done.events());
     span.record("failed", done.failed);
-    call_back(request, connection, key, &done)?;
     Ok(Rebuilt { applied: done.applied, failed: done.failed, unknown: done.unknown_events() })
 }
 
@@ -137,19 +138,26 @@ pub(super) fn check_unknown(request: &OpenRequest, connection: &mut Connection) 
     }
 }
 
-/// Shows unknown events to the app's callback. The rebuild is over by then: user code runs in no transaction.
-pub(super) fn call_back(
-    request: &OpenRequest,
-    connection: &mut Connection,
-    key: &ChainKey,
-    done: &Replayed,
-) -> Result<(), LoadError> {
+/// Shows the events that are noted as unknown to the app's callback, at each load. What is written is committed by then: user code
+/// runs in no transaction.
+pub(super) fn call_back(request: &OpenRequest, connection: &mut Connection, key: &ChainKey) -> Result<(), LoadError> {
     let UnknownEvents::Callback(callback) = request.options.unknown_events else { return Ok(()) };
-    let Some(first) = done.unknown.values().map(|(place, _)| *place).min() else { return Ok(()) };
+    let (mut names, mut first) = (HashSet::new(), i64::MAX);
+    let listed = connection.each_row("SELECT name, place FROM larder_unknown", &[], |row| {
+        if let (ValueRef::Text(name), ValueRef::Integer(place)) = (row.value(0), row.value(1)) {
+            names.insert(name.to_owned());
+            first = first.min(place);
+        }
+        Ok::<_, SqliteError>(true)
+    });
+    listed.map_err(|error| sqlite_error(request, error))?;
+    if names.is_empty() {
+        return Ok(());
+    }
     let failed = |error| log_error(request, error);
     let mut cursor = LogCursor::after(connection, key.clone(), first - 1).map_err(failed)?;
     while cursor.read(connection, 256).map_err(failed)? > 0 {
-        cursor.rows().filter(|row| done.unknown.contains_key(row.name)).for_each(|row| callback(&row.to_stored()));
+        cursor.rows().filter(|row| names.contains(row.name)).for_each(|row| callback(&row.to_stored()));
     }
     Ok(())
 }

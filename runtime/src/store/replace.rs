@@ -9,6 +9,7 @@ use super::{
     rebuild::{call_back, finish as finish_rebuild, observe, replay_error},
     replay::{Log, Replayed, replay},
     seal::Seal,
+    timed::Timed,
 };
 use crate::{
     error::LoadError,
@@ -19,6 +20,7 @@ use crate::{
         meta::{self, Meta},
         sqlite::{Access, Checkpoint, Connection, Place},
     },
+    telemetry,
 };
 
 /// The file that is built beside the old one.
@@ -41,7 +43,8 @@ pub(super) fn replace_tables(request: &OpenRequest, path: &Path, seal: &mut Seal
     let mut connection = Connection::open(&request.place, access).map_err(failed)?;
     set_up_writer(&mut connection).map_err(failed)?;
     let (meta, key, head) = identify(request, path, &mut connection)?;
-    seal.fits(meta.epoch, 0, &mut connection).map_err(|error| super::files::io(request, path, &error))?;
+    seal.fits(meta.epoch, 0, &mut connection).map_err(failed)?;
+    call_back(request, &mut connection, &key)?;
     Ok(Opened { connection, meta, key, head, report })
 }
 
@@ -62,6 +65,8 @@ pub(super) fn finish(path: &Path, lock: &mut Lock) -> io::Result<()> {
 }
 
 fn build(request: &OpenRequest, path: &Path, new: &Path, epoch: u64) -> Result<MigrationsReport, LoadError> {
+    let span = Timed::new(telemetry::rebuild(&request.name), &request.runtime);
+    let _entered = span.enter();
     let failed = |error| sqlite_error(request, error);
     let open = |place: &Place, create| {
         Connection::open(place, Access::Writer { create, durability: request.options.durability }).map_err(failed)
@@ -78,8 +83,9 @@ fn build(request: &OpenRequest, path: &Path, new: &Path, epoch: u64) -> Result<M
     })?;
     target.checkpoint(Checkpoint::Truncate).map_err(failed)?;
     target.close().map_err(failed)?;
-    call_back(request, &mut old, &key, &done)?;
     old.close().map_err(failed)?;
+    span.record("events", done.events());
+    span.record("failed", done.failed);
     let migration = Migration::Rebuilt(RebuildReason::Damaged);
     Ok(MigrationsReport {
         applied: done.applied,

@@ -17,18 +17,16 @@
 //!   when that is `open`. Any other is the remains of a clean close, all of which the file has, or it is another's. Which, its pages tell.
 //! - `open` without a `-wal` is no crash: its name was on disk before `open` was written, and is removed when the file has the even epoch.
 
-use std::{
-    fs, io,
-    path::{Path, PathBuf},
-};
+use std::{fs, io, path::PathBuf};
 
+use super::LostCommits;
 use crate::{
     seeded,
     storage::{
         folder,
         lock::{Lock, Marker, MarkerState, beside},
         meta,
-        sqlite::{Checkpoint, Connection, SqliteError},
+        sqlite::{Checkpoint, Connection, Moved, SqliteError, SqliteErrorKind},
         wal::WalScan,
     },
 };
@@ -44,6 +42,10 @@ pub(crate) struct Seal {
     /// The `-wal` that is written now has it.
     signed: bool,
     signing: bool,
+    /// A sync of what the last opener left failed: the files stay as they are.
+    sync_failed: bool,
+    /// What was found to be lost.
+    lost: Option<LostCommits>,
 }
 
 /// Why a file is not opened with the `-wal` that it has.
@@ -107,15 +109,19 @@ fn is_open(epoch: u64) -> bool {
 
 impl Seal {
     pub(super) fn new(lock: Lock, path: PathBuf) -> Self {
-        Self { lock, path, found: None, ours: None, signed: false, signing: false }
+        Self { lock, path, found: None, ours: None, signed: false, signing: false, sync_failed: false, lost: None }
     }
 
     pub(super) fn lock(&mut self) -> &mut Lock {
         &mut self.lock
     }
 
-    pub(super) fn path(&self) -> &Path {
-        &self.path
+    pub(super) fn note_lost(&mut self, lost: LostCommits) {
+        self.lost = Some(lost);
+    }
+
+    pub(super) fn take_lost(&mut self) -> Option<LostCommits> {
+        self.lost.take()
     }
 
     pub(super) fn marker(&self) -> Marker {
@@ -129,20 +135,30 @@ impl Seal {
 
     /// The file fits what is beside it and is of `epoch`. What the last opener left in the `-wal` is moved into the file, as it would
     /// have been at a clean close, so that this opening begins with none.
-    pub(super) fn fits(&mut self, epoch: u64, wal_bytes: u64, connection: &mut Connection) -> io::Result<()> {
+    ///
+    /// # Errors
+    /// When a sync failed, or the marker cannot be written.
+    pub(super) fn fits(&mut self, epoch: u64, wal_bytes: u64, connection: &mut Connection) -> Result<(), SqliteError> {
         (self.found, self.ours, self.signed) = (Some(epoch), None, false);
-        let unclean = wal_bytes > 0 || is_open(self.latest());
-        if unclean && self.sign_closed(connection).and_then(|()| connection.checkpoint(Checkpoint::Truncate)).is_err() {
-            // Where there is no room the store can still be read. A marker of a new epoch would disown what is in the `-wal`; that of
-            // before stays true when this one writes.
-            self.ours = Some(self.latest() | 1);
-        } else if unclean {
-            (self.found, self.ours) = (self.ours, None);
-            self.mark_closed();
-            return Ok(());
+        if wal_bytes > 0 || is_open(self.latest()) {
+            match self.sign_closed(connection).and_then(|()| connection.checkpoint(Checkpoint::Truncate)) {
+                Ok(_) => {
+                    (self.found, self.ours) = (self.ours, None);
+                    self.mark_closed();
+                    return Ok(());
+                }
+                Err(error) if error.kind == SqliteErrorKind::SyncFailed => {
+                    // Closing must not try again: a second sync that works says nothing about what the first one lost.
+                    self.sync_failed = true;
+                    return Err(error);
+                }
+                // Where there is no room the store can still be read. A marker of a new epoch would disown what is in the `-wal`; that
+                // of before stays true when this one writes.
+                Err(_) => self.ours = Some(self.latest() | 1),
+            }
         }
         // The pid at least is a new one.
-        self.lock.mark(self.lock.marker())
+        self.lock.mark(self.lock.marker()).map_err(|error| SqliteError::from_io(&self.path, &error))
     }
 
     /// A file without tables fits: it was never made.
@@ -156,7 +172,10 @@ impl Seal {
     }
 
     /// Says that the file is written to. To be called before the first write.
-    pub(super) fn open(&mut self) -> io::Result<()> {
+    ///
+    /// # Errors
+    /// When the folder cannot be synced or the marker not be written.
+    pub(super) fn open(&mut self) -> Result<(), SqliteError> {
         if self.ours.is_none() {
             let epoch = self.next();
             self.mark_open(epoch)?;
@@ -165,13 +184,14 @@ impl Seal {
         Ok(())
     }
 
-    fn mark_open(&mut self, epoch: u64) -> io::Result<()> {
-        folder::sync(folder::of(&self.path))?;
-        self.lock.mark(Marker { state: MarkerState::Open, epoch, ..self.lock.marker() })
+    fn mark_open(&mut self, epoch: u64) -> Result<(), SqliteError> {
+        folder::sync_once(folder::of(&self.path))?;
+        let marked = self.lock.mark(Marker { state: MarkerState::Open, epoch, ..self.lock.marker() });
+        marked.map_err(|error| SqliteError::from_io(&self.path, &error))
     }
 
     /// The same after the transaction that made the file, with the [`next`](Self::next) epoch.
-    pub(super) fn made(&mut self) -> io::Result<()> {
+    pub(super) fn made(&mut self) -> Result<(), SqliteError> {
         let epoch = self.next();
         // The file has it, whether the marker can be written or not.
         (self.ours, self.signed) = (Some(epoch), true);
@@ -189,6 +209,12 @@ impl Seal {
     /// The transaction that had begun is committed, or came to nothing.
     pub(super) fn ended(&mut self, committed: bool) {
         self.signed |= std::mem::take(&mut self.signing) && committed;
+    }
+
+    /// Moves into the file what is in the `-wal`, without waiting for anybody.
+    pub(super) fn checkpoint(&mut self, connection: &mut Connection) -> Result<Moved, SqliteError> {
+        self.wal_may_begin_anew();
+        connection.checkpoint(Checkpoint::Passive)
     }
 
     /// There was a checkpoint: the next transaction may be the first of a `-wal`.
@@ -210,12 +236,16 @@ impl Seal {
         if self.found.is_none() {
             return connection.close();
         }
+        if self.sync_failed {
+            connection.keep_wal_at_close(true)?;
+            return connection.close();
+        }
         let signed = self.sign_closed(&mut connection);
         if signed.is_err() {
             // The next opener looks for the `-wal` of an odd epoch.
             connection.keep_wal_at_close(true)?;
         }
-        let moved = signed.and_then(|()| connection.checkpoint(Checkpoint::Truncate));
+        let moved = signed.and_then(|()| connection.checkpoint(Checkpoint::Truncate).map(drop));
         if moved.is_ok() {
             // From here on nothing is in the `-wal`, and nothing will be: a crash before the end of closing is a clean close.
             self.mark_closed();

@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{Engine, EngineHost, Maintained, OpenRequest, ReaderPool, Store, StoreName};
 use crate::{
-    CommitErrorKind, QueryErrorKind, SqliteAdapter, StoreError,
+    CommitErrorKind, Durability, QueryErrorKind, SqliteAdapter, StoreError,
     clock::Runtime,
     define_store,
     definition::StoreDefinition,
@@ -20,29 +20,34 @@ use crate::{
     options::{Layers, StoreOptions},
     prelude::*,
     schema::SchemaModel,
-    storage::sqlite::{Place, SqliteError, SqliteErrorKind},
+    storage::{
+        network::{FileSystem, Folders},
+        sqlite::{Place, SqliteError, SqliteErrorKind},
+    },
 };
 
+mod checkpoints;
 mod drops;
+mod replaced;
 mod snapshots;
 
 #[derive(Table, Clone, Debug, PartialEq)]
 #[table(name = "notes")]
-struct Note {
+pub(super) struct Note {
     #[table(primary_key)]
     number: i64,
     text: String,
 }
 
 #[derive(Event, Clone, Debug, PartialEq)]
-enum NoteEvent {
+pub(super) enum NoteEvent {
     #[event(name = "v1.NoteWritten")]
     Written { number: i64, text: String },
 }
 
 #[derive(StoreSchema)]
 #[schema(events = NoteEvent, tables(Note), version = 1)]
-struct NoteSchema;
+pub(super) struct NoteSchema;
 
 #[crate::materializer]
 impl Materializer for NoteSchema {
@@ -53,12 +58,12 @@ impl Materializer for NoteSchema {
 }
 
 define_store! {
-    NoteStore { name: "note", schema: NoteSchema, adapter: SqliteAdapter::persisted() }
+    pub(super) NoteStore { name: "note", schema: NoteSchema, adapter: SqliteAdapter::persisted() }
 }
 
 /// Counts what the store says.
 #[derive(Default)]
-struct Ears {
+pub(super) struct Ears {
     busy: AtomicUsize,
     stopped: Mutex<Vec<StoreError>>,
 }
@@ -77,10 +82,16 @@ impl EngineHost for Ears {
     }
 }
 
-fn open(place: &Place) -> (Store<NoteStore>, Arc<Ears>) {
-    let (none, host) = (StoreOptions::default(), Arc::new(Ears::default()));
+pub(super) fn open(place: &Place) -> (Store<NoteStore>, Arc<Ears>) {
+    let host = Arc::new(Ears::default());
+    let (engine, _) = Engine::open(request(place, &host, &Arc::new(ReaderPool::new(4)))).unwrap();
+    (Store::new(engine), host)
+}
+
+fn request(place: &Place, host: &Arc<Ears>, readers: &Arc<ReaderPool>) -> OpenRequest {
+    let none = StoreOptions::default();
     let layers = Layers { registry: &none, definition: &NoteStore::__options(), call: &none };
-    let request = OpenRequest {
+    OpenRequest {
         model: SchemaModel::of::<NoteStore>().unwrap(),
         name: StoreName::new(NoteStore::NAME, "note:1".parse().unwrap()),
         place: place.clone(),
@@ -88,13 +99,12 @@ fn open(place: &Place) -> (Store<NoteStore>, Arc<Ears>) {
         options: layers.resolve(),
         client_id: "client".into(),
         session_id: "session".into(),
-        readers: Arc::new(ReaderPool::new(4)),
+        readers: Arc::clone(readers),
         runtime: Runtime::real().unwrap(),
         cancel: CancellationToken::new(),
         progress: Arc::new(|_| {}),
-        host: Arc::clone(&host) as Arc<dyn EngineHost>,
-    };
-    (Store::new(Engine::open(request).unwrap().0), host)
+        host: Arc::clone(host) as Arc<dyn EngineHost>,
+    }
 }
 
 fn places() -> [(Place, tempfile::TempDir); 2] {
@@ -103,7 +113,12 @@ fn places() -> [(Place, tempfile::TempDir); 2] {
     [(Place::File(on_disk.path().join("a.db")), on_disk), (Place::Memory, dir())]
 }
 
-fn note(number: i64, bytes: usize) -> NoteEvent {
+pub(super) fn on_disk() -> (Place, tempfile::TempDir) {
+    let [on_disk, _] = places();
+    on_disk
+}
+
+pub(super) fn note(number: i64, bytes: usize) -> NoteEvent {
     NoteEvent::Written { number, text: "x".repeat(bytes) }
 }
 
@@ -233,5 +248,36 @@ fn closing_twice_is_closing_once() {
             store.commit(note(2, 1)).unwrap_err().kind(),
             CommitErrorKind::Store(StoreError::Closed { .. })
         ));
+    }
+}
+
+#[test]
+fn a_store_on_a_network_file_system_is_refused_each_time_and_nothing_is_made() {
+    let [(place, dir), _] = places();
+    let folders = Folders::new(|_| FileSystem::Network("nfs4".to_owned()));
+    let readers = Arc::new(ReaderPool::with_folders(4, folders));
+    for _ in 0..2 {
+        let refused = Engine::open(request(&place, &Arc::default(), &readers)).unwrap_err();
+        assert!(refused.to_string().contains("network file system (nfs4)"), "{refused}");
+        assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0);
+    }
+}
+
+#[test]
+fn by_default_commits_survive_the_process_and_power_syncs_each_also_after_idleness() {
+    let synchronous = |store: &Store<NoteStore>| {
+        let mut slot = store.engine.lock_writer();
+        slot.as_mut().unwrap().connection.integer("PRAGMA synchronous", &[]).unwrap()
+    };
+    for (durability, value) in [(None, 1), (Some(Durability::Power), 2)] {
+        let (place, _dir) = on_disk();
+        let mut request = request(&place, &Arc::default(), &Arc::new(ReaderPool::new(4)));
+        assert_eq!(request.options.durability, Durability::Process);
+        request.options.durability = durability.unwrap_or(request.options.durability);
+        let store = Store::<NoteStore>::new(Engine::open(request).unwrap().0);
+        store.commit(note(1, 1)).unwrap();
+        assert_eq!(synchronous(&store), Some(value));
+        while store.engine.maintain() != Maintained::Idle {}
+        assert_eq!(synchronous(&store), Some(value), "an idle store has another connection");
     }
 }

@@ -13,6 +13,7 @@ use crate::{
         sqlite::{Access, Connection, Place, SqliteError},
     },
     table::{TableSchema, quote},
+    telemetry,
     value::ValueRef,
 };
 
@@ -61,6 +62,8 @@ impl TableReport {
 impl Engine {
     /// Rebuilds the tables in memory and compares. Tables that differ are rebuilt at the next load.
     pub(crate) fn verify(&self) -> Result<VerifyReport, QueryError> {
+        let span = self.timed(telemetry::verify(self.name()));
+        let _entered = span.enter();
         let mut report = VerifyReport { events: 0, tables: Vec::new(), log_damage: None };
         self.read(Span::Snapshot, &mut |connection| {
             let mut fresh = self.fresh_tables()?;
@@ -85,6 +88,7 @@ impl Engine {
             }
             Ok(())
         })?;
+        span.record("events", report.events);
         if !report.is_sound() {
             self.mark_suspect();
         }

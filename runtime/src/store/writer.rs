@@ -1,12 +1,12 @@
 //! The one connection that writes, and where its log ends.
 
-use super::seal::Seal;
+use super::{checkpoint::WalWatch, seal::Seal};
 use crate::{
     event::{ClientId, EventId, EventNumber, SessionId},
     seeded,
     storage::{
         eventlog::{self, Appended, AuthorRow, ChainKey, LogHead, place_of},
-        sqlite::{Checkpoint, Connection, SqliteError, SqliteErrorKind},
+        sqlite::{Checkpoint, Connection, Moved, SqliteError},
     },
 };
 
@@ -17,7 +17,7 @@ pub(crate) struct Writer {
     pub(super) seal: Option<Seal>,
     pub(crate) key: ChainKey,
     pub(crate) tip: Tip,
-    pub(super) wal: super::checkpoint::WalWatch,
+    pub(super) wal: WalWatch,
     scratch: Vec<u8>,
 }
 
@@ -49,12 +49,14 @@ impl Tip {
 
 impl Writer {
     pub(super) fn new(connection: Connection, seal: Option<Seal>, key: ChainKey, head: LogHead) -> Self {
-        Self { connection, seal, key, tip: Tip::new(head), wal: Default::default(), scratch: Vec::new() }
+        // What loading wrote, as a rebuild does, is in the `-wal` and for an idle store to move.
+        let wal = WalWatch::new(connection.wal_pages());
+        Self { connection, seal, key, tip: Tip::new(head), wal, scratch: Vec::new() }
     }
 
     pub(crate) fn begin(&mut self) -> Result<(), SqliteError> {
         if let Some(seal) = &mut self.seal {
-            seal.open().map_err(|error| SqliteError::from_io(seal.path(), &error))?;
+            seal.open()?;
         }
         if seeded::bug("acknowledged-before-commit") && self.connection.in_transaction() {
             self.connection.execute("COMMIT", &[])?;
@@ -89,7 +91,7 @@ impl Writer {
     }
 
     /// Checkpoints without waiting for anybody.
-    pub(super) fn checkpoint(&mut self) -> Result<(), SqliteError> {
+    pub(super) fn checkpoint(&mut self) -> Result<Moved, SqliteError> {
         self.seal.iter_mut().for_each(Seal::wal_may_begin_anew);
         self.connection.checkpoint(Checkpoint::Passive)
     }
@@ -108,9 +110,4 @@ impl Writer {
         tip.head = eventlog::append(&mut self.connection, &self.key, &tip.head, &author, event, &mut self.scratch)?;
         Ok(())
     }
-}
-
-/// Whether the error means that what was acknowledged later could rest on writes that are not on disk.
-pub(crate) fn is_sync_failure(error: &SqliteError) -> bool {
-    error.kind == SqliteErrorKind::SyncFailed
 }

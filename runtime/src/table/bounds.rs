@@ -60,36 +60,92 @@ pub const fn assert_key_column(ty: &ColumnType) {
     );
 }
 
-/// What the literal of a `default` is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// The literal of a `default`.
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub enum DefaultKind {
     /// A whole number.
-    Integer,
+    Integer(i64),
     /// A number with a point.
-    Real,
+    Real(f64),
     /// `true` or `false`.
     Bool,
-    /// A string.
-    Text,
+    /// A string, and whether it is JSON.
+    Text(&'static str, bool),
 }
 
 /// For generated code; runs while compiling.
 #[track_caller]
-pub const fn assert_default(ty: &ColumnType, kind: DefaultKind, text: &str) {
+pub const fn assert_default(ty: &ColumnType, default: DefaultKind) {
     let is_bool = same(ty.encoding, "bool");
-    match (kind, ty.storage) {
-        (DefaultKind::Integer, Storage::Integer) if !is_bool => {}
+    match (default, ty.storage) {
+        (DefaultKind::Integer(number), Storage::Integer) if !is_bool => assert_range(ty.encoding, number),
         (DefaultKind::Bool, Storage::Integer) if is_bool => {}
-        (DefaultKind::Integer | DefaultKind::Real, Storage::Real) => {}
-        (DefaultKind::Text, Storage::Text) if ty.variants.is_empty() || contains(ty.variants, text) => {}
-        (DefaultKind::Text, Storage::Text) => {
-            panic!("this default is not the stored name of a variant of the column's enum")
+        (DefaultKind::Integer(number), Storage::Real) => assert_precision(ty.encoding, number as f64),
+        (DefaultKind::Real(number), Storage::Real) => assert_precision(ty.encoding, number),
+        (DefaultKind::Text(text, _), Storage::Text) if !ty.variants.is_empty() => assert!(
+            contains(ty.variants, text),
+            "this default is not the stored name of a variant of the column's enum"
+        ),
+        (DefaultKind::Text(_, json), Storage::Text) => assert!(
+            json || !same(ty.encoding, "json"),
+            "this default is not JSON, and the column is `Json<_>`; write the JSON as a string, such as `default = \"[]\"`"
+        ),
+        (DefaultKind::Bool, _) => {
+            panic!("this default is a `bool`, and the column is not; write a literal of the column's type")
         }
-        (DefaultKind::Integer, _) => panic!("this default is a whole number, and the column is not"),
-        (DefaultKind::Real, _) => panic!("this default is a float, and the column is not"),
-        (DefaultKind::Bool, _) => panic!("this default is a `bool`, and the column is not"),
-        (DefaultKind::Text, _) => panic!("this default is a string, and the column is not stored as text"),
+        (_, Storage::Integer) if is_bool => {
+            panic!("this default is no `bool`, and the column is; write `default = true` or `default = false`")
+        }
+        (DefaultKind::Integer(_), _) => {
+            panic!("this default is a whole number, and the column is not; write a literal of the column's type")
+        }
+        (DefaultKind::Real(_), _) => {
+            panic!("this default is a float, and the column is not; write a literal of the column's type")
+        }
+        (DefaultKind::Text(..), _) => panic!(
+            "this default is a string, and the column is not stored as text; write a literal of the column's type"
+        ),
     }
+}
+
+/// The integers that a column of an encoding reads back, and what is said of others. An encoding that is not here takes all.
+const RANGES: &[(&str, i64, i64, &str)] = &[
+    ("i8", i8::MIN as i64, i8::MAX as i64, "this default does not fit the column; an `i8` is from -128 to 127"),
+    ("i16", i16::MIN as i64, i16::MAX as i64, "this default does not fit the column; an `i16` is from -32768 to 32767"),
+    (
+        "i32",
+        i32::MIN as i64,
+        i32::MAX as i64,
+        "this default does not fit the column; an `i32` is from -2147483648 to 2147483647",
+    ),
+    ("u8", 0, u8::MAX as i64, "this default does not fit the column; a `u8` is from 0 to 255"),
+    ("u16", 0, u16::MAX as i64, "this default does not fit the column; a `u16` is from 0 to 65535"),
+    ("u32", 0, u32::MAX as i64, "this default does not fit the column; a `u32` is from 0 to 4294967295"),
+    (
+        "timestamp",
+        -377_705_023_201_000_000,
+        253_402_207_200_999_999,
+        "this default does not fit the column; a `Timestamp` is in microseconds since 1970, from the year -9999 to 9999",
+    ),
+];
+
+#[track_caller]
+const fn assert_range(encoding: &str, number: i64) {
+    let mut at = 0;
+    while at < RANGES.len() {
+        let (name, least, most, message) = RANGES[at];
+        assert!(!same(name, encoding) || (least <= number && number <= most), "{}", message);
+        at += 1;
+    }
+}
+
+/// SQLite stores an `f64`; an `f32` reads back only what it holds itself.
+#[track_caller]
+const fn assert_precision(encoding: &str, number: f64) {
+    assert!(
+        !same(encoding, "f32") || number as f32 as f64 == number,
+        "this default is no `f32`, and would not read back; write a number that an `f32` holds, such as 0.5, or make the column `f64`"
+    );
 }
 
 /// For generated code; runs while compiling.
@@ -123,4 +179,22 @@ const fn same(left: &str, right: &str) -> bool {
         at += 1;
     }
     at == left.len() && at == right.len()
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+
+    use super::RANGES;
+
+    #[test]
+    fn the_range_of_timestamps_is_that_of_their_type() {
+        let of =
+            |name| RANGES.iter().find(|(encoding, ..)| *encoding == name).map(|(_, least, most, _)| (*least, *most));
+        let expected = (Timestamp::MIN.as_microsecond(), Timestamp::MAX.as_microsecond());
+        assert_eq!(of("timestamp"), Some(expected));
+        for (name, least, most, message) in RANGES.iter().filter(|(name, ..)| *name != "timestamp") {
+            assert!(message.contains(&format!("`{name}` is from {least} to {most}")), "{message}");
+        }
+    }
 }

@@ -11,7 +11,7 @@ use crate::value::{ColumnValue, IntoValue, Value, ValueError};
 
 /// A number that SQLite computes of each row of an update, from the row as it was: `Issue::COMMENTS + 1`, `Issue::OPEN - Issue::DONE`.
 /// A result that does not fit the column's type is an error of the update.
-pub struct Computed<T, V> {
+pub struct ComputedColumn<T, V> {
     formula: Result<Formula, ValueError>,
     types: PhantomData<fn() -> (T, V)>,
 }
@@ -33,13 +33,13 @@ pub(crate) enum Operand {
     Column(usize),
 }
 
-impl<T, V> Clone for Computed<T, V> {
+impl<T, V> Clone for ComputedColumn<T, V> {
     fn clone(&self) -> Self {
         Self { formula: self.formula.clone(), types: PhantomData }
     }
 }
 
-impl<T: Table, V> fmt::Debug for Computed<T, V> {
+impl<T: Table, V> fmt::Debug for ComputedColumn<T, V> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let name = |column: usize| T::schema().columns[column].name;
         match &self.formula {
@@ -49,7 +49,7 @@ impl<T: Table, V> fmt::Debug for Computed<T, V> {
             Ok(Formula { left, operator, right: Operand::Value(right), .. }) => {
                 write!(formatter, "{} {operator} {right:?}", name(*left))
             }
-            Err(error) => write!(formatter, "Computed({error})"),
+            Err(error) => write!(formatter, "ComputedColumn({error})"),
         }
     }
 }
@@ -117,16 +117,16 @@ macro_rules! operators {
     ($($trait:ident $function:ident $operator:literal),+) => {$(
         #[diagnostic::do_not_recommend]
         impl<T, V: Number, To, R: IntoOperand<T, V>> $trait<R> for Column<T, V, To> {
-            type Output = Computed<T, V>;
+            type Output = ComputedColumn<T, V>;
 
-            fn $function(self, right: R) -> Computed<T, V> {
+            fn $function(self, right: R) -> ComputedColumn<T, V> {
                 let formula = right.__operand().0.map(|right| Formula {
                     left: self.index(),
                     operator: $operator,
                     right,
                     range: V::__RANGE,
                 });
-                Computed { formula, types: PhantomData }
+                ComputedColumn { formula, types: PhantomData }
             }
         }
     )+};
@@ -174,7 +174,7 @@ impl<T, V: ColumnValue, I: IntoValue<V>> SetTo<T, V, Plain> for I {
 }
 
 #[diagnostic::do_not_recommend]
-impl<T, V> SetTo<T, V, OfRow> for Computed<T, V> {
+impl<T, V> SetTo<T, V, OfRow> for ComputedColumn<T, V> {
     fn __assigned(self) -> Assigned {
         Assigned(self.formula.map(NewValue::Computed))
     }

@@ -131,8 +131,34 @@ pub(crate) fn card(number: i64) -> Card {
     }
 }
 
-pub(crate) async fn board() -> larder::StoreHandle<BoardStore> {
-    Store::<BoardStore>::open("board:1", OpenOptions::in_memory()).await.expect("it opens")
+/// A board of one shape of storage, and the folder that it is in.
+pub(crate) struct Board {
+    store: StoreHandle<BoardStore>,
+    _folder: Option<tempfile::TempDir>,
+}
+
+impl std::ops::Deref for Board {
+    type Target = StoreHandle<BoardStore>;
+
+    fn deref(&self) -> &StoreHandle<BoardStore> {
+        &self.store
+    }
+}
+
+/// An empty board in a file, and one in memory.
+pub(crate) async fn boards() -> [Board; 2] {
+    let folder = tempfile::tempdir().expect("a folder for the test");
+    let on_disk = opened(OpenOptions::data_dir(folder.path())).await;
+    [Board { store: on_disk, _folder: Some(folder) }, Board { store: board().await, _folder: None }]
+}
+
+/// An empty board in memory.
+pub(crate) async fn board() -> StoreHandle<BoardStore> {
+    opened(OpenOptions::in_memory()).await
+}
+
+async fn opened(options: OpenOptions) -> StoreHandle<BoardStore> {
+    Store::<BoardStore>::open("board:1", options).await.expect("it opens")
 }
 
 pub(crate) fn added(number: i64) -> BoardEvent {

@@ -87,6 +87,32 @@ async fn a_commit_or_query_from_inside_a_materializer_is_reentrant_never_a_deadl
 }
 
 #[tokio::test]
+async fn commit_async_from_inside_a_materializer_or_read_is_reentrant_and_gives_the_events_back() {
+    for mut lab in Lab::both() {
+        let store = lab.open::<Notebook>().await;
+        let (inner, seen) = (store.clone(), std::rc::Rc::new(std::cell::RefCell::new(Vec::new())));
+        let polled = move || {
+            let mut commit = inner.commit_async([written(8), written(9)]);
+            match std::pin::Pin::new(&mut commit).poll(&mut std::task::Context::from_waker(std::task::Waker::noop())) {
+                std::task::Poll::Ready(Err(error)) => {
+                    assert!(matches!(error.kind(), CommitErrorKind::Reentrant { .. }), "{error}");
+                    (error.to_string(), error.into_events())
+                }
+                other => panic!("{other:?}"),
+            }
+        };
+        let (log, asked) = (std::rc::Rc::clone(&seen), polled.clone());
+        in_materializer(move || log.borrow_mut().push(asked()), || store.commit(NoteEvent::Hooked)).unwrap();
+        seen.borrow_mut().push(store.read(|_| Ok(polled())).unwrap());
+        for ((message, events), inside) in seen.take().into_iter().zip(["its own materializer", "a `read` of it"]) {
+            assert!(message.contains(&format!("from inside {inside}")), "{message}");
+            assert_eq!(events, [written(8), written(9)]);
+        }
+        assert_eq!(store.head(), EventNumber::synced(1));
+    }
+}
+
+#[tokio::test]
 async fn a_commit_from_inside_a_materializer_that_verify_runs_is_reentrant_never_a_deadlock() {
     for mut lab in Lab::both() {
         let store = lab.open::<Notebook>().await;

@@ -1,10 +1,10 @@
 //! Durabilities and checkpoints, as far as they show without a crash.
 
-use std::{fs, path::Path};
+use std::fs;
 
 use larder::{Durability, StoreOptions};
 use larder_tests::{
-    lab::{Lab, with_ending},
+    lab::{Lab, transactions, with_ending},
     notebook::{Note, NoteEvent, Notebook, written},
 };
 
@@ -36,14 +36,6 @@ async fn the_wal_stays_bounded_under_a_steady_flow_of_commits() {
     lab.close().await;
     assert_eq!(bytes("-wal"), 0);
     assert_eq!(lab.open::<Notebook>().await.query(Note::all().count()).unwrap(), 1_500);
-}
-
-/// How many transactions a `-wal` holds: frames of its newest round that say how large the file is after a commit.
-fn transactions(wal: &Path) -> usize {
-    let bytes = fs::read(wal).unwrap();
-    let page = u32::from_be_bytes(bytes[8..12].try_into().unwrap()) as usize;
-    let frames = bytes[32..].chunks_exact(24 + page).take_while(|frame| frame[8..16] == bytes[16..24]);
-    frames.filter(|frame| frame[4..8] != [0; 4]).count()
 }
 
 #[tokio::test]

@@ -204,10 +204,16 @@ fn column<V: ColumnValue + PartialEq + std::fmt::Debug>(value: V, stored: Value,
 #[test]
 fn column_values_are_stored_like_this() {
     column(i64::MIN, Value::Integer(i64::MIN), "i64");
+    column(i8::MIN, Value::Integer(-128), "i8");
+    column(i16::MIN, Value::Integer(-32_768), "i16");
+    column(i32::MIN, Value::Integer(-2_147_483_648), "i32");
+    column(u8::MAX, Value::Integer(255), "u8");
+    column(u16::MAX, Value::Integer(65_535), "u16");
     column(u32::MAX, Value::Integer(4_294_967_295), "u32");
     column(1.5_f64, Value::Real(1.5), "f64");
     column(0.1_f32, Value::Real(f64::from(0.1_f32)), "f32");
     column(true, Value::Integer(1), "bool");
+    column(false, Value::Integer(0), "bool");
     column("a".to_owned(), Value::Text("a".to_owned()), "text");
     column(vec![0_u8, 1], Value::Blob(vec![0, 1]), "bytes");
     column("1970-01-01T00:00:01.000002Z".parse::<Timestamp>().expect("a time"), Value::Integer(1_000_002), "timestamp");

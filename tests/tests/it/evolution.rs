@@ -322,12 +322,22 @@ async fn unknown_events_may_be_shown_to_the_app() {
     lab.set_defaults(StoreOptions::default().unknown_events(UnknownEvents::Callback(|event| {
         SEEN.lock().unwrap().push(event.clone());
     })));
-    let _store = lab.open::<v1::Tasks>().await;
-    let seen = SEEN.lock().unwrap();
-    assert_eq!(
-        (seen.len(), seen[0].name.as_str(), seen[0].args.as_deref()),
-        (1, "v1.TaskDone", Some(r#"{"number":1}"#))
-    );
+    // At the rebuild, at a load that finds the tables built, and when damaged tables are built anew.
+    for tables in ["those of another schema", "built", "damaged"] {
+        if tables == "damaged" {
+            lab.sqlite("tasks").execute_batch("CREATE INDEX of_somebody_else ON tasks (title)").unwrap();
+        }
+        let store = lab.open::<v1::Tasks>().await;
+        assert_eq!(store.migrations_report().rebuilt(), tables != "built");
+        let seen = std::mem::take(&mut *SEEN.lock().unwrap());
+        assert_eq!(
+            (seen.len(), seen[0].name.as_str(), seen[0].args.as_deref()),
+            (1, "v1.TaskDone", Some(r#"{"number":1}"#)),
+            "tables {tables}"
+        );
+        drop(store);
+        lab.close().await;
+    }
 }
 
 #[tokio::test]

@@ -3,6 +3,7 @@
 
 use std::fs;
 
+use larder::prelude::*;
 use larder_tests::{
     lab::{Lab, lock_text, with_ending},
     notebook::{NoteEvent, Notebook, written},
@@ -89,4 +90,108 @@ async fn the_lock_files_text_never_changes() {
     drop(store);
     lab.close().await;
     assert_eq!(fs::read_to_string(&lock).unwrap(), text("closed sound 2"));
+}
+
+/// With every key that the derives know.
+#[derive(Table)]
+#[table(name = "issues", index(state, opened_at), unique(title, assignee))]
+struct Issue {
+    #[table(primary_key)]
+    number: i64,
+    #[table(default = "it's new")]
+    title: String,
+    #[table(index)]
+    state: State,
+    assignee: Option<Author>,
+    #[table(name = "since")]
+    opened_at: Timestamp,
+    #[table(default = -1.5)]
+    score: f32,
+    #[table(default = true)]
+    shown: bool,
+    labels: Json<Vec<String>>,
+}
+
+#[derive(Table)]
+struct IssueComment {
+    #[table(primary_key)]
+    id: Uuid,
+    #[table(references(Issue, on_delete = cascade))]
+    issue: i64,
+    #[table(references(IssueComment, on_delete = set_null))]
+    answers: Option<Uuid>,
+}
+
+#[derive(ColumnValue)]
+enum State {
+    Open,
+    #[column(name = "done")]
+    Closed,
+}
+
+#[derive(ColumnValue)]
+struct Author(String);
+
+#[derive(Event)]
+enum IssueEvent {
+    #[event(name = "v2.IssueOpened", from("v1.IssueOpened" = without_title))]
+    Opened {
+        number: i64,
+        /// Documentation does not count, nor does layout.
+        #[serde(default, rename = "name")]
+        title: Option<String>,
+    },
+    #[event(name = "v1.IssueSelected", client_only)]
+    Selected(Option<i64>),
+    #[event(name = "v1.AllClosed", deprecated = "close each by itself")]
+    AllClosed,
+}
+
+fn without_title(number: i64) -> Result<IssueEvent, std::convert::Infallible> {
+    Ok(IssueEvent::Opened { number, title: None })
+}
+
+#[derive(StoreSchema)]
+#[schema(events = IssueEvent, tables(IssueComment, Issue), version = 7)]
+struct IssueSchema;
+
+#[larder::materializer]
+impl Materializer for IssueSchema {
+    fn materialize(event: &IssueEvent, _: &EventContext, tables: &mut Tables<'_, Self>) -> MaterializeResult {
+        match event {
+            IssueEvent::Opened { number, title } => tables.insert(Issue {
+                number: *number,
+                title: title.clone().unwrap_or_default(),
+                state: State::Open,
+                assignee: None,
+                opened_at: Timestamp::UNIX_EPOCH,
+                score: 0.5,
+                shown: true,
+                labels: Json(Vec::new()),
+            }),
+            IssueEvent::Selected(_) => Ok(()),
+            IssueEvent::AllClosed => tables.update(Issue::all()).set(Issue::STATE, State::Closed).run(),
+        }
+    }
+}
+
+larder::define_store! {
+    Issues { name: "issues", schema: IssueSchema, adapter: SqliteAdapter::persisted() }
+}
+
+#[test]
+fn the_words_of_derived_payloads_never_change() {
+    let words = IssueEvent::EVENTS.iter().map(|event| event.payload).collect::<Vec<_>>();
+    assert_eq!(words, ["{number:i64,#[serde(default,rename=\"name\")]title:Option<String>}", "(Option<i64>)", ""]);
+}
+
+/// When this changes, an update of larder rebuilds every store of every app.
+#[tokio::test]
+async fn the_fingerprint_of_a_derived_schema_never_changes() {
+    let mut lab = Lab::on_disk();
+    drop(lab.open::<Issues>().await);
+    lab.close().await;
+    let text = "SELECT lower(hex(value)) FROM larder_meta WHERE key = 'fingerprint'";
+    let fingerprint: String = lab.sqlite("issues").query_row(text, [], |row| row.get(0)).unwrap();
+    assert_eq!(fingerprint, "e13fc910593cfb9d8750909d26d9538c");
 }

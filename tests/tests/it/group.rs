@@ -4,7 +4,7 @@ use std::sync::mpsc;
 
 use larder::{Change, CommitErrorKind, StoreError, prelude::*};
 use larder_tests::{
-    lab::Lab,
+    lab::{Lab, transactions, with_ending},
     notebook::{Note, NoteEvent, Notebook, in_materializer, note, written},
 };
 
@@ -106,6 +106,18 @@ async fn in_a_group_the_failing_and_the_panicking_commit_fail_alone() {
         assert_eq!(rows, [(1, 0), (2, 2), (1, 0), (1, 1)], "each record has the rows of its own commit");
         store.commit(written(8)).unwrap();
     }
+}
+
+#[tokio::test]
+async fn commits_that_wait_share_one_transaction() {
+    let mut lab = Lab::on_disk();
+    let store = lab.open::<Notebook>().await;
+    store.commit(written(100)).unwrap();
+    let wal = with_ending(&lab.store_file("notebook"), "-wal");
+    let before = transactions(&wal);
+    let outcomes = as_group(lab.registry(), &store, (1..=8).map(|number| vec![written(number)]).collect(), || {});
+    assert!(outcomes.iter().all(Result::is_ok));
+    assert_eq!(transactions(&wal), before + 2, "one of the leader, one of all who waited");
 }
 
 #[tokio::test]

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use larder::doctor;
+use larder::{Migration, RebuildReason, doctor};
 use larder_tests::{
     lab::{Lab, copy_dir, with_ending},
     notebook::{Note, Notebook, note, written},
@@ -66,6 +66,26 @@ async fn a_damaged_frame_takes_the_commits_behind_it_along_and_the_load_says_how
         let store = dead.open::<Notebook>().await;
         assert_eq!((store.migrations_report().lost.clone(), store.head().global()), (None, 3), "it is said once");
     }
+}
+
+#[tokio::test]
+async fn what_is_lost_is_said_also_when_the_tables_are_built_anew() {
+    let mut dead = killed().await;
+    let file = dead.store_file("notebook");
+    let wal = with_ending(&file, "-wal");
+    let mut bytes = fs::read(&wal).unwrap();
+    bytes[32 + 24 + 100] ^= 4;
+    fs::write(wal, bytes).unwrap();
+    // The last opener found the tables damaged.
+    let lock = with_ending(&file, ".lock");
+    let text = fs::read_to_string(&lock).unwrap().replace(" sound ", " suspect ");
+    let line = text.lines().next().unwrap().trim_end().to_owned();
+    fs::write(lock, format!("{line:<63}\n").repeat(2)).unwrap();
+    let store = dead.open::<Notebook>().await;
+    let report = store.migrations_report();
+    assert_eq!(report.migration, Migration::Rebuilt(RebuildReason::Damaged));
+    assert_eq!(report.lost.as_ref().map(|lost| lost.known), Some(3));
+    assert_eq!(store.query(Note::all()).unwrap(), [note(1), note(2)]);
 }
 
 #[tokio::test]

@@ -1,8 +1,10 @@
 //! Behaviour of larder through its public API, one module per topic.
 
+mod added_field;
 mod backup;
 mod board;
 mod change_record;
+mod circles;
 mod commit;
 mod corruption;
 mod crash;
@@ -10,6 +12,7 @@ mod deps;
 mod doctor;
 mod durability;
 mod encoding;
+mod event_context;
 mod evolution;
 mod executors;
 mod golden;
@@ -20,6 +23,7 @@ mod hostile_rows;
 mod hostile_sql;
 mod ids;
 mod killed;
+mod live;
 mod lock;
 mod log;
 mod lost_commits;

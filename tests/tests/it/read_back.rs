@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use larder::{CommitErrorKind, EventEncodeError, prelude::*, serde, testing::given};
+use larder::{CommitErrorKind, EventEncodeError, prelude::*, testing::given};
 use larder_tests::lab::Lab;
 use proptest::prelude::*;
 

@@ -52,7 +52,7 @@ async fn a_commit_from_inside_read_is_an_error_never_a_deadlock() {
         let store = lab.open::<Notebook>().await;
         let inner = store.clone();
         let kind = store.read(|_| Ok(inner.commit(written(1)).unwrap_err().to_string())).unwrap();
-        assert!(kind.contains("from inside"), "{kind}");
+        assert!(kind.contains("from inside a `read` of it"), "{kind}");
         assert_eq!(store.head(), EventNumber::ZERO);
     }
 }
@@ -143,14 +143,14 @@ async fn an_eviction_interrupts_running_reads() {
 }
 
 #[tokio::test]
-async fn when_all_readers_are_in_use_the_stores_own_connection_serves() {
+async fn when_all_readers_are_in_use_one_more_serves() {
     let lab = Lab::on_disk();
     let registry = StoreRegistry::builder().data_dir(lab.data_dir()).reader_connections(1).build().unwrap();
     let store = registry.get::<Notebook>("book:1").await.unwrap();
     store.commit(written(1)).unwrap();
     store
         .read(|_| {
-            // The one reader is in use here, by this thread, so another thread gets the store's own connection.
+            // The one reader is in use here, by this thread, which waits for the other one.
             let asked = std::thread::scope(|scope| scope.spawn(|| store.query(Note::all())).join().unwrap());
             assert_eq!(asked?, [note(1)]);
             Ok(())
@@ -159,6 +159,46 @@ async fn when_all_readers_are_in_use_the_stores_own_connection_serves() {
     let other = registry.get::<Notebook>("book:2").await.unwrap();
     assert_eq!(other.query(Note::all()).unwrap(), []);
     assert_eq!(store.query(Note::all()).unwrap(), [note(1)]);
+}
+
+#[tokio::test]
+async fn reads_never_wait_for_the_writer_when_all_readers_are_in_use() {
+    let lab = Lab::on_disk();
+    let registry = StoreRegistry::builder().data_dir(lab.data_dir()).reader_connections(1).build().unwrap();
+    let store = registry.get::<Notebook>("book:1").await.unwrap();
+    store.commit(written(1)).unwrap();
+    let (entered, at_entry) = mpsc::channel();
+    let (release, at_release) = mpsc::channel::<()>();
+    std::thread::scope(|scope| {
+        let writer = store.clone();
+        scope.spawn(move || {
+            let hook = move || {
+                entered.send(()).unwrap();
+                at_release.recv().unwrap();
+            };
+            in_materializer(hook, || writer.commit([written(2), NoteEvent::Hooked])).unwrap();
+        });
+        at_entry.recv().unwrap();
+        store
+            .read(|_| {
+                // The one reader is here, the store's own connection in the commit.
+                let asked = std::thread::scope(|scope| scope.spawn(|| store.query(Note::all())).join().unwrap());
+                assert_eq!(asked?, [note(1)]);
+                Ok(())
+            })
+            .unwrap();
+        release.send(()).unwrap();
+    });
+}
+
+#[tokio::test]
+async fn a_query_inside_read_of_a_file_store_is_never_reentrant() {
+    let lab = Lab::on_disk();
+    let registry = StoreRegistry::builder().data_dir(lab.data_dir()).reader_connections(1).build().unwrap();
+    let store = registry.get::<Notebook>("book:1").await.unwrap();
+    store.commit(written(1)).unwrap();
+    let inner = store.read(|_| store.read(|_| store.query(Note::all())));
+    assert_eq!(inner.unwrap(), [note(1)]);
 }
 
 #[tokio::test]

@@ -68,6 +68,8 @@ define_store! {
             #[indexed]
             fn text(number: i64) -> Option<String> = "SELECT text FROM notes WHERE number = :number";
             fn known(wanted: &str) -> bool = "SELECT EXISTS (SELECT 1 FROM notes WHERE text = :wanted)";
+            fn items(number: i64) -> Vec<i64> =
+                "SELECT value FROM notes AS n, json_each(n.text) WHERE n.number = :number ORDER BY key";
             fn weighed() -> Vec<f64> = "SELECT weight FROM lines WHERE weight IS NOT NULL";
         }
     }
@@ -101,6 +103,16 @@ async fn sql_is_checked_against_a_schema_of_another_crate() {
     assert_eq!(store.query(ForeignStore::text(1)).unwrap().as_deref(), Some("one"));
     assert_eq!(store.query((ForeignStore::known("one"), ForeignStore::known("three"))), Ok((true, false)));
     assert!(store.query(ForeignStore::weighed()).is_ok());
+}
+
+#[tokio::test]
+async fn json_in_a_column_is_taken_apart_and_only_the_column_is_read() {
+    let registry = StoreRegistry::builder().in_memory().build().unwrap();
+    let store = registry.get::<ForeignStore>("a").await.unwrap();
+    store.commit(NoteEvent::Written { number: 1, text: "[3, 1, 2]".to_owned() }).unwrap();
+    assert_eq!(store.query(ForeignStore::items(1)), Ok(vec![3, 1, 2]));
+    let columns = &["number", "text"][..];
+    assert_eq!(ForeignStore::items(1).reads(), [TableReads { table: "notes", columns }]);
 }
 
 #[tokio::test]

@@ -19,7 +19,7 @@ fn every_variant(load: &LoadError, store: &StoreError, sync: &SyncError, delete:
     }
     match store {
         StoreError::Evicted { .. } | StoreError::Closed { .. } => {}
-        StoreError::Stopped { .. } | StoreError::Poisoned { .. } => {}
+        StoreError::Stopped { .. } | StoreError::Storage { .. } | StoreError::Poisoned { .. } => {}
     }
     match sync {
         SyncError::Store(_) | SyncError::NotConfigured { .. } => {}

@@ -50,7 +50,7 @@ fn a_computed_column_is_the_row_s_own_number_of_before_the_update() {
 }
 
 /// An update's formula, and what it must come to.
-type Case<V> = (crate::Computed<Count, V>, Option<V>);
+type Case<V> = (crate::ComputedColumn<Count, V>, Option<V>);
 
 #[test]
 fn a_number_that_does_not_fit_its_column_is_an_error_and_changes_nothing() {

@@ -71,17 +71,29 @@ impl Connection {
                 capture.triggers.push(name);
             }
         }
-        self.sqlite.execute_batch(&sql)?;
+        self.all_or_none(&sql)?;
         self.capture = Some(capture);
         Ok(())
     }
 
+    /// Makes or drops triggers: half of them would record half of what changes.
+    fn all_or_none(&mut self, sql: &str) -> Result<(), SqliteError> {
+        let done = self.sqlite.execute_batch(&format!("SAVEPOINT larder_capture; {sql} RELEASE larder_capture"));
+        if done.is_err() {
+            // Without a savepoint nothing was done.
+            let _ = self.sqlite.execute_batch("ROLLBACK TO larder_capture; RELEASE larder_capture");
+        }
+        Ok(done?)
+    }
+
     /// Records no more; what was not taken is forgotten.
     pub(crate) fn stop_capture(&mut self) -> Result<(), SqliteError> {
-        if let Some(capture) = self.capture.take() {
+        if let Some(capture) = &self.capture {
             let drop = |name: &String| format!("DROP TRIGGER IF EXISTS temp.{name};");
-            self.sqlite.execute_batch(&capture.triggers.iter().map(drop).collect::<String>())?;
+            let sql = capture.triggers.iter().map(drop).collect::<String>();
+            self.all_or_none(&sql)?;
         }
+        self.capture = None;
         Ok(())
     }
 

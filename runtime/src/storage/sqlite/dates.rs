@@ -14,7 +14,8 @@ use super::{
     row::{Param, from_sqlite},
 };
 
-const FUNCTIONS: &[&str] = &["date", "time", "datetime", "julianday", "unixepoch", "strftime", "timediff"];
+/// SQLite's date functions.
+pub(super) const FUNCTIONS: &[&str] = &["date", "time", "datetime", "julianday", "unixepoch", "strftime", "timediff"];
 
 /// SQLite finds a connection's own functions before its built-in ones. So these stand in their place, look at the arguments, and ask
 /// a second connection, in memory, for the built-in function's answer.

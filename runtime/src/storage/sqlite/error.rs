@@ -42,7 +42,9 @@ pub(crate) enum SqliteErrorKind {
     TooManyOpenFiles,
     /// A value or statement exceeds SQLite's limits.
     TooBig,
-    /// All else: wrong SQL, refused by the guard, out of memory.
+    /// There is no memory left: not the statement's fault.
+    OutOfMemory,
+    /// All else: wrong SQL, refused by the guard.
     Other,
 }
 
@@ -83,6 +85,11 @@ impl SqliteError {
         };
         Self::new(kind, format!("{}: {error}", path.display()))
     }
+
+    /// A sync of a file or folder failed.
+    pub(crate) fn of_sync(path: &Path, error: &std::io::Error) -> Self {
+        Self { kind: SqliteErrorKind::SyncFailed, ..Self::from_io(path, error) }
+    }
 }
 
 impl fmt::Display for SqliteError {
@@ -117,6 +124,7 @@ impl From<rusqlite::Error> for SqliteError {
 fn kind(code: i32) -> SqliteErrorKind {
     match code {
         ffi::SQLITE_IOERR_FSYNC | ffi::SQLITE_IOERR_DIR_FSYNC => return SqliteErrorKind::SyncFailed,
+        ffi::SQLITE_IOERR_NOMEM => return SqliteErrorKind::OutOfMemory,
         ffi::SQLITE_CONSTRAINT_PRIMARYKEY | ffi::SQLITE_CONSTRAINT_ROWID => {
             return SqliteErrorKind::Constraint(Constraint::PrimaryKey);
         }
@@ -138,6 +146,7 @@ fn kind(code: i32) -> SqliteErrorKind {
         ffi::SQLITE_CANTOPEN if out_of_files() => SqliteErrorKind::TooManyOpenFiles,
         ffi::SQLITE_CANTOPEN => SqliteErrorKind::CannotOpen,
         ffi::SQLITE_TOOBIG => SqliteErrorKind::TooBig,
+        ffi::SQLITE_NOMEM => SqliteErrorKind::OutOfMemory,
         _ => SqliteErrorKind::Other,
     }
 }
@@ -189,6 +198,8 @@ mod tests {
         assert_eq!(kind(ffi::SQLITE_READONLY_DBMOVED), SqliteErrorKind::ReadOnly);
         assert_eq!(kind(ffi::SQLITE_CANTOPEN_ISDIR), SqliteErrorKind::CannotOpen);
         assert_eq!(kind(ffi::SQLITE_TOOBIG), SqliteErrorKind::TooBig);
+        assert_eq!(kind(ffi::SQLITE_NOMEM), SqliteErrorKind::OutOfMemory);
+        assert_eq!(kind(ffi::SQLITE_IOERR_NOMEM), SqliteErrorKind::OutOfMemory);
         assert_eq!(kind(ffi::SQLITE_ERROR), SqliteErrorKind::Other);
     }
 }

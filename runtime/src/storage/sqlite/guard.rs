@@ -4,13 +4,16 @@ use std::{
     borrow::Cow,
     sync::{
         Arc, Mutex, PoisonError,
-        atomic::{AtomicU8, Ordering},
+        atomic::{AtomicBool, AtomicU8, Ordering},
     },
 };
 
 use rusqlite::hooks::{AuthAction, AuthContext, Authorization};
 
-use super::{Connection, SqliteError, SqliteErrorKind, dates::Dates};
+use super::{
+    Connection, SqliteError, SqliteErrorKind,
+    dates::{Dates, FUNCTIONS},
+};
 
 /// Who wrote the SQL that runs now, and what it may do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,6 +36,8 @@ pub(super) struct GuardState {
 #[derive(Default)]
 pub(super) struct Shared {
     mode: AtomicU8,
+    /// The date functions are larder's.
+    dates: AtomicBool,
     refused: Mutex<Option<String>>,
 }
 
@@ -66,8 +71,9 @@ impl Connection {
     /// Runs `work`, whose SQL is under `mode`.
     pub(crate) fn guard<R>(&mut self, mode: Guard, work: impl FnOnce(&mut Self) -> R) -> R {
         if mode == Guard::Materializer && self.guard.dates.is_none() {
-            // Where this fails, the date functions are refused altogether; see `refusal`.
+            // Where this fails, the date functions are refused altogether: SQLite's own would tell the time.
             self.guard.dates = Dates::install(&self.sqlite, &self.guard.shared).ok();
+            self.guard.shared.dates.store(self.guard.dates.is_some(), Ordering::Relaxed);
         }
         let shared = Arc::clone(&self.guard.shared);
         let _restore = Restore { before: shared.mode(), shared: Arc::clone(&shared) };
@@ -115,7 +121,7 @@ fn authorize(shared: &Shared, context: &AuthContext<'_>) -> Authorization {
     if mode == Guard::Internal {
         return Authorization::Allow;
     }
-    match refusal(mode, context) {
+    match refusal(mode, shared.dates.load(Ordering::Relaxed), context) {
         None => Authorization::Allow,
         Some(message) => {
             let mut refused = shared.refused.lock().unwrap_or_else(PoisonError::into_inner);
@@ -126,7 +132,7 @@ fn authorize(shared: &Shared, context: &AuthContext<'_>) -> Authorization {
     }
 }
 
-fn refusal(mode: Guard, context: &AuthContext<'_>) -> Option<String> {
+fn refusal(mode: Guard, dates: bool, context: &AuthContext<'_>) -> Option<String> {
     match context.action {
         AuthAction::Select | AuthAction::Recursive => None,
         AuthAction::Read { table_name, .. } => hidden(table_name),
@@ -142,7 +148,7 @@ fn refusal(mode: Guard, context: &AuthContext<'_>) -> Option<String> {
                 Some(format!("a query reads, it cannot change table `{table_name}`; commit an event instead"))
             }
         }
-        AuthAction::Function { function_name } => refused_function(mode, function_name),
+        AuthAction::Function { function_name } => refused_function(mode, dates, function_name),
         AuthAction::Transaction { .. } | AuthAction::Savepoint { .. } => {
             Some("transactions are larder's, SQL of an app cannot begin or end one".to_owned())
         }
@@ -164,11 +170,14 @@ fn hidden(table: &str) -> Option<String> {
     is_hidden.then(|| format!("table `{table}` is not one of the schema's"))
 }
 
-fn refused_function(mode: Guard, function: &str) -> Option<String> {
+fn refused_function(mode: Guard, dates: bool, function: &str) -> Option<String> {
     let lower = function.to_ascii_lowercase();
     match lower.as_str() {
         "load_extension" | "fts3_tokenizer" => Some(format!("function `{function}` is not allowed")),
         _ if mode != Guard::Materializer => None,
+        name if !dates && FUNCTIONS.contains(&name) => Some(format!(
+            "function `{function}` is not allowed in a materializer now: it could not be kept from telling the time; commit again"
+        )),
         "random"
         | "randomblob"
         | "changes"
@@ -187,5 +196,19 @@ fn refused_function(mode: Guard, function: &str) -> Option<String> {
              into the event"
         )),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn date_functions_that_are_not_larders_are_refused_in_a_materializer_only() {
+        for function in FUNCTIONS {
+            assert!(refused_function(Guard::Materializer, false, function).is_some(), "{function}");
+            assert_eq!(refused_function(Guard::Materializer, true, function), None);
+            assert_eq!(refused_function(Guard::ReadOnlySql, false, function), None);
+        }
     }
 }

@@ -147,8 +147,10 @@ fn a_backup_is_the_whole_database_in_a_new_file() {
     let mut connection = memory();
     connection.execute("INSERT INTO parent VALUES (1, 'a')", &[]).expect("inserts");
     let path = folder.path().join("backup.db");
-    connection.backup_to(&path).expect("backs up");
-    assert!(connection.backup_to(&path).is_err(), "an existing file is not written over");
+    connection.backup_to(&path, &|| true).expect("backs up");
+    assert!(connection.backup_to(&path, &|| true).is_err(), "an existing file is not written over");
+    let interrupted = connection.backup_to(&path.with_extension("half"), &|| false).expect_err("is ended");
+    assert_eq!((interrupted.kind, path.with_extension("half").exists()), (SqliteErrorKind::Interrupted, false));
     assert!(!connection.in_transaction());
     let mut copy = Connection::open(&Place::File(path), WRITER).expect("opens");
     assert_eq!(copy.integer("SELECT count(*) FROM parent", &[]).expect("reads"), Some(1));
@@ -215,6 +217,18 @@ fn integers(connection: &mut Connection, sql: &str, guard: Guard) -> Result<Vec<
     };
     connection.read(&statement, guard, &mut each).map_err(|error| error.to_string())?;
     Ok(found)
+}
+
+#[test]
+fn recording_that_cannot_start_leaves_nothing_behind() {
+    let mut connection = memory();
+    connection.batch("DROP TABLE child").expect("drops");
+    connection.start_capture(&[&PARENT, &CHILD]).expect_err("there is no such table");
+    assert!(!connection.is_capturing());
+    assert_eq!(connection.integer("SELECT count(*) FROM temp.sqlite_schema", &[]), Ok(Some(0)));
+    connection.start_capture(&[&PARENT]).expect("starts");
+    connection.execute("INSERT INTO parent VALUES (1, 'a')", &[]).expect("inserts");
+    assert_eq!(connection.take_changes(), [change("parent", None, Some(parent(1, "a")))]);
 }
 
 #[test]

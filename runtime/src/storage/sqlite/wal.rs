@@ -18,15 +18,24 @@ pub(crate) enum Checkpoint {
     Truncate,
 }
 
+/// What a checkpoint left.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Moved {
+    /// The file has all of the `-wal`.
+    All,
+    /// A reader needs what the file has, or somebody else checkpoints.
+    Part,
+}
+
 impl Connection {
     /// Copies pages from the `-wal` into the file.
-    pub(crate) fn checkpoint(&mut self, mode: Checkpoint) -> Result<(), SqliteError> {
+    pub(crate) fn checkpoint(&mut self, mode: Checkpoint) -> Result<Moved, SqliteError> {
         let mode = match mode {
             Checkpoint::Passive => CheckpointMode::PASSIVE,
             Checkpoint::Truncate => CheckpointMode::TRUNCATE,
         };
-        self.sqlite.wal_checkpoint_v2(rusqlite::DEFAULT_NAME, mode)?;
-        Ok(())
+        let (logged, moved) = self.sqlite.wal_checkpoint_v2(rusqlite::DEFAULT_NAME, mode)?;
+        Ok(if logged == moved { Moved::All } else { Moved::Part })
     }
 
     /// Whether closing the last connection leaves the `-wal` as it is, instead of moving it into the file.

@@ -55,8 +55,10 @@ impl Engine {
     fn run_group(&self, writer: &mut Writer, members: &mut [Member<'_>]) -> Group {
         let mut group = Group::new(members.len());
         let mut tip = writer.tip;
-        if writer.begin().is_err() {
-            // Each hears of it by itself, when it begins alone.
+        if let Err(error) = writer.begin() {
+            writer.roll_back();
+            // A failed sync poisons the store, and is not tried again. Of all else each hears by itself, when it begins alone.
+            self.explain(failed(&self.shared, error));
             group.rolled_back();
             return group;
         }
@@ -91,9 +93,9 @@ impl Engine {
             return;
         }
         writer.tip = tip;
-        self.published.set(&tip.head);
         let applied = members.iter().zip(group.fates()).filter(|(_, fate)| **fate == Fate::Applied);
         self.publish_changes(writer, applied.map(|(member, _)| (member.numbers.as_slice(), member.changes_end)));
+        self.published.set(&tip.head);
     }
 
     /// One commit in its savepoint.

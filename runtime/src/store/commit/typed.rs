@@ -22,7 +22,8 @@ use crate::{
     seeded,
     storage::sqlite::Connection,
     store::{
-        Engine, Receipt, deprecated, inside,
+        Engine, Receipt, deprecated,
+        inside::{self, Inside},
         replay::{self, Unapplied},
     },
     telemetry,
@@ -100,12 +101,20 @@ pub(crate) fn commit<D: StoreDefinition>(
     }
 }
 
+/// A commit from inside of the store would wait for itself.
+fn not_inside(engine: &Engine) -> Result<(), Box<CommitErrorKind>> {
+    let inside = match inside::inside(engine.address()) {
+        None => return Ok(()),
+        Some(Inside::Materializer) => "its own materializer",
+        Some(Inside::Read | Inside::ReadAlone) => "a `read` of it",
+    };
+    Err(Box::new(CommitErrorKind::Reentrant { store: engine.store(), inside }))
+}
+
 /// Checks, encodes and reads back; nothing is touched yet.
 fn ready<E: Event>(engine: &Arc<Engine>, events: &[E]) -> Result<(Vec<EncodedEvent>, Vec<E>), Box<CommitErrorKind>> {
     engine.check_write()?;
-    if inside::inside(engine.address()).is_some() {
-        return Err(Box::new(CommitErrorKind::Reentrant { store: engine.store() }));
-    }
+    not_inside(engine)?;
     engine.note_call();
     let (count, limit) = (events.len(), engine.shared.options.limits.max_commit_events);
     if count > limit {
@@ -144,17 +153,25 @@ fn unless_it_panics<R>(work: impl FnOnce() -> Result<R, EventEncodeError>) -> Re
 }
 
 fn run<S: Materializer>(engine: &Arc<Engine>, work: TypedWork<S>) -> (Outcome, Vec<S::Event>) {
+    let waiting = match inside::wait_for(engine.address()) {
+        Ok(waiting) => waiting,
+        Err(inside::Circle) => {
+            let inside = "another store, while somebody inside of this one waits for that";
+            return (Err(Box::new(CommitErrorKind::Reentrant { store: engine.store(), inside })), work.events);
+        }
+    };
     if engine.queue.try_lead() {
-        let outcome = engine.lead(Some(&work)).unwrap_or_else(|| Err(engine.closed()));
+        let outcome = engine.lead(Some(&work), waiting).unwrap_or_else(|| Err(engine.closed()));
         return (outcome, work.events);
     }
-    let job = Arc::new(TypedJob { size: work.encoded.len(), work: Mutex::new(Some(work)), ticket: Ticket::default() });
+    let (size, ticket) = (work.encoded.len(), Ticket::waiting(waiting));
+    let job = Arc::new(TypedJob { size, work: Mutex::new(Some(work)), ticket });
     engine.queue.push(Arc::clone(&job) as Arc<dyn Job>);
     let outcome = loop {
         match engine.queue.wait(&job.ticket) {
             Turn::Done(outcome) => break outcome,
             Turn::Lead => {
-                engine.lead(None);
+                engine.lead(None, job.ticket.stop_waiting());
             }
         }
     };
@@ -196,9 +213,12 @@ impl<D: StoreDefinition> CommitAsync<D> {
 
     /// The blocking pool did not run it, or it panicked outside of the app's code.
     fn not_run(&self, panicked: Panicked) -> CommitError<EventOf<D>> {
-        let events = self.events.lock().unwrap_or_else(PoisonError::into_inner).take().unwrap_or_default();
         let message = panicked.into_message();
-        CommitError::new(CommitErrorKind::Storage { store: self.engine.store(), message }, events)
+        CommitError::new(CommitErrorKind::Storage { store: self.engine.store(), message }, self.take_events())
+    }
+
+    fn take_events(&self) -> Vec<EventOf<D>> {
+        self.events.lock().unwrap_or_else(PoisonError::into_inner).take().unwrap_or_default()
     }
 }
 
@@ -206,7 +226,14 @@ impl<D: StoreDefinition> Future for CommitAsync<D> {
     type Output = Result<Receipt, CommitError<EventOf<D>>>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        let mut running = self.running.take().unwrap_or_else(|| self.start());
+        let mut running = match self.running.take() {
+            Some(running) => running,
+            // Another thread is to commit, which is inside of nothing: so this one is asked, before it waits for itself.
+            None => match not_inside(&self.engine) {
+                Ok(()) => self.start(),
+                Err(kind) => return Poll::Ready(Err(CommitError::new(*kind, self.take_events()))),
+            },
+        };
         match Pin::new(&mut running).poll(context) {
             Poll::Ready(Ok(result)) => Poll::Ready(result),
             Poll::Ready(Err(panicked)) => Poll::Ready(Err(self.not_run(panicked))),

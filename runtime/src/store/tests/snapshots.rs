@@ -3,7 +3,7 @@
 use super::*;
 use crate::{
     QueryError, Snapshot,
-    query::{FitsSchema, Query, Reads},
+    query::{Description, FitsSchema, Query, Reads},
 };
 
 /// A query that asks its own snapshot, which is busy with it.
@@ -11,6 +11,8 @@ struct Nested<'a, 'b>(&'a Snapshot<'b, NoteStore>);
 
 impl Query for Nested<'_, '_> {
     type Output = QueryError;
+
+    fn __describe(&self, _: &mut Description) {}
 
     fn __run(&self, _: &mut dyn Reads) -> Result<QueryError, QueryErrorKind> {
         assert_eq!(self.0.head().unwrap_err().kind(), &QueryErrorKind::Reentrant);

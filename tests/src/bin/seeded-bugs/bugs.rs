@@ -131,6 +131,21 @@ pub(crate) const BUGS: &[Bug] = &[
         &["it::change_record::what_a_failed_commit_wrote_is_in_no_record"],
     ),
     bug(
+        "group-of-one",
+        "commits that wait do not share a transaction",
+        &["it::group::commits_that_wait_share_one_transaction"],
+    ),
+    bug(
+        "idle-checkpoint-skipped",
+        "an idle store leaves its `-wal` to a commit",
+        &["larder::store::tests::checkpoints::an_idle_store_moves_its_wal_into_the_file"],
+    ),
+    bug(
+        "background-checkpoint-skipped",
+        "a `-wal` past 4 MiB is left to a commit",
+        &["larder::store::tests::checkpoints::past_4_mib_the_wal_is_moved_in_the_background"],
+    ),
+    bug(
         "wake-up-lost",
         "streams do not hear of commits",
         &["it::streams::a_task_that_waits_for_an_event_or_a_change_is_woken_by_a_commit"],

@@ -168,3 +168,40 @@ async fn a_rebuild_has_a_span_and_the_arguments_of_what_fails_are_in_none() {
     assert!(spans("larder.commit", "telemetry-rebuilt").iter().all(|commit| commit.fields.contains_key("micros")));
     assert!(!format!("{:?}", SEEN.lock().unwrap()).contains("canary"), "an argument is in a span");
 }
+
+#[tokio::test]
+async fn queries_inside_read_verify_backup_and_a_rebuild_of_damaged_tables_have_spans() {
+    read();
+    let dir = tempfile::tempdir().unwrap();
+    let id = "telemetry-whole";
+    let first = StoreRegistry::builder().data_dir(dir.path().join("data")).build().unwrap();
+    let handle = first.get::<NoteStore>(id).await.unwrap();
+    handle.commit([written(1), written(2)]).unwrap();
+    handle.read(|snapshot| Ok((snapshot.query(Note::all())?, snapshot.query(Note::by_key(1))?))).unwrap();
+    assert!(handle.verify().unwrap().is_sound());
+    handle.backup(dir.path().join("backup.db")).unwrap();
+    drop(handle);
+    let file = first.stored::<NoteStore>().await.unwrap().remove(0).file;
+    assert!(first.shutdown(Duration::from_secs(5)).await.is_clean());
+    let sqlite = rusqlite::Connection::open(file).unwrap();
+    sqlite.execute_batch("CREATE INDEX of_somebody_else ON notes (text)").unwrap();
+    sqlite.close().unwrap();
+    let second = StoreRegistry::builder().data_dir(dir.path().join("data")).build().unwrap();
+    let handle = second.get::<NoteStore>(id).await.unwrap();
+    assert!(handle.migrations_report().rebuilt());
+    drop(handle);
+    second.shutdown(Duration::from_secs(5)).await;
+
+    let rows: Vec<_> = spans("larder.query", id).into_iter().map(|span| span.fields["rows"].clone()).collect();
+    assert_eq!(rows, ["2", "1"]);
+    for (name, fields) in [
+        ("larder.verify", &["events", "id", "micros", "store"][..]),
+        ("larder.backup", &["id", "micros", "store"]),
+        ("larder.rebuild", &["events", "failed", "id", "micros", "store"]),
+    ] {
+        let found = spans(name, id);
+        let [span] = &found[..] else { panic!("{name}: {found:?}") };
+        assert_eq!(names(span), fields, "{name}");
+    }
+    assert_eq!(spans("larder.rebuild", id)[0].fields["events"], "2");
+}

@@ -1,0 +1,8 @@
+//! A table without columns has no rows to speak of.
+
+use larder::prelude::*;
+
+#[derive(Table)]
+struct Issue {}
+
+fn main() {}
