@@ -1,11 +1,11 @@
 //! The hunt: records workloads, stops them everywhere, and checks what is left.
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeMap, HashMap},
     io,
     sync::{
         Mutex, PoisonError,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicUsize, Ordering},
     },
 };
 
@@ -65,6 +65,8 @@ pub struct Found {
     pub stops: u64,
     /// How many of them were opened and checked; each other one left the same bytes as one that was, and promised no more.
     pub checked: u64,
+    /// The stops of each workload with each durability.
+    pub ran: BTreeMap<String, u64>,
     /// What does not hold, with all that is needed to see it again.
     pub losses: Vec<String>,
 }
@@ -76,7 +78,7 @@ impl Hunt {
         Self { stops, seed: 20_261_122, losses_of_power: 12, threads, lie: Lie::None, only: None, most_losses: 20 }
     }
 
-    /// Hunts, and calls `progress` after each recording.
+    /// Hunts in whole rounds, so that every workload runs with every durability, and calls `progress` after each recording.
     ///
     /// # Errors
     /// When the folder of the images cannot be used.
@@ -85,38 +87,53 @@ impl Hunt {
     /// When a workload fails by itself.
     pub fn run(&self, progress: &(dyn Fn(&Found) + Sync)) -> io::Result<Found> {
         let found = Mutex::new(Found::default());
-        let next = AtomicU64::new(0);
-        std::thread::scope(|scope| {
-            let threads: Vec<_> =
-                (0..self.threads).map(|_| scope.spawn(|| self.work(&next, &found, progress))).collect();
-            threads.into_iter().try_for_each(|thread| thread.join().unwrap_or_else(|_| panic!("a thread panicked")))
-        })?;
+        for round in 0.. {
+            let (seed, next) = (self.seed + round, AtomicUsize::new(0));
+            std::thread::scope(|scope| {
+                let threads: Vec<_> =
+                    (0..self.threads).map(|_| scope.spawn(|| self.work(seed, &next, &found, progress))).collect();
+                threads.into_iter().try_for_each(|thread| thread.join().unwrap_or_else(|_| panic!("a thread panicked")))
+            })?;
+            let all = found.lock().unwrap_or_else(PoisonError::into_inner);
+            // Where no workload is chosen, no further round changes that.
+            if all.stops >= self.stops || all.losses.len() >= self.most_losses || all.recordings == 0 {
+                break;
+            }
+        }
         Ok(found.into_inner().unwrap_or_else(PoisonError::into_inner))
     }
 
-    fn work(&self, next: &AtomicU64, found: &Mutex<Found>, progress: &(dyn Fn(&Found) + Sync)) -> io::Result<()> {
-        let lab = Lab::new()?;
-        let count = workloads::all(0).len() as u64;
-        loop {
-            let turn = next.fetch_add(1, Ordering::Relaxed);
-            let seed = self.seed + turn / count;
-            let mut workload = workloads::all(seed).swap_remove((turn % count) as usize);
-            if self.only.as_ref().is_none_or(|only| workload.name.contains(only)) {
-                if self.lie == Lie::TwoTransactions {
-                    split_commits(&mut workload.steps);
-                }
-                let mut recording = lab.record(&workload)?;
-                tell_lie(&mut recording.trace.ops, self.lie);
-                let one = self.stop_everywhere(&lab, &workload, &recording, seed)?;
-                let mut all = found.lock().unwrap_or_else(PoisonError::into_inner);
-                all.add(one);
-                progress(&all);
+    /// The workloads of a round, by the name under which [`Found::ran`] counts them.
+    pub fn names(&self) -> Vec<String> {
+        self.round(self.seed).iter().map(name).collect()
+    }
+
+    fn round(&self, seed: u64) -> Vec<Workload> {
+        let chosen = |workload: &Workload| self.only.as_ref().is_none_or(|only| workload.name.contains(only));
+        workloads::all(seed).into_iter().filter(chosen).collect()
+    }
+
+    /// Takes workloads of a round until none is left.
+    fn work(
+        &self,
+        seed: u64,
+        next: &AtomicUsize,
+        found: &Mutex<Found>,
+        progress: &(dyn Fn(&Found) + Sync),
+    ) -> io::Result<()> {
+        let (lab, mut round) = (Lab::new()?, self.round(seed));
+        while let Some(workload) = round.get_mut(next.fetch_add(1, Ordering::Relaxed)) {
+            if self.lie == Lie::TwoTransactions {
+                split_commits(&mut workload.steps);
             }
-            let all = found.lock().unwrap_or_else(PoisonError::into_inner);
-            if all.stops >= self.stops || all.losses.len() >= self.most_losses {
-                return Ok(());
-            }
+            let mut recording = lab.record(workload)?;
+            tell_lie(&mut recording.trace.ops, self.lie);
+            let one = self.stop_everywhere(&lab, workload, &recording, seed)?;
+            let mut all = found.lock().unwrap_or_else(PoisonError::into_inner);
+            all.add(one);
+            progress(&all);
         }
+        Ok(())
     }
 
     /// Goes through a recording twice: first to see which stops leave the same bytes, then to check each image once, with the most
@@ -134,16 +151,20 @@ impl Hunt {
         self.each_stop(workload, recording, seed, &mut |stop| {
             if chosen.get(&stop.key()).is_some_and(|(_, at)| *at == stop.at) {
                 found.checked += 1;
-                if let Err(what) = lab.check(&stop.disk.image(&stop.recipe), workload.durability, stop.promised, &recording.finals)? {
-                    let (name, durability, (position, damage)) = (workload.name, workload.durability, stop.at);
+                if let Err(what) =
+                    lab.check(&stop.disk.image(&stop.recipe), workload.durability, stop.promised, &recording.finals)?
+                {
+                    let (position, damage) = stop.at;
                     let how = if damage == 0 { "process killed" } else { "power lost" };
                     found.losses.push(format!(
-                        "{name} ({durability:?}), seed {seed}, {how} before call {position} of {calls}, damage {damage}: {what}"
+                        "{}, seed {seed}, {how} before call {position} of {calls}, damage {damage}: {what}",
+                        name(workload)
                     ));
                 }
             }
             Ok(found.losses.len() < self.most_losses)
         })?;
+        found.ran.insert(name(workload), found.stops);
         Ok(found)
     }
 
@@ -203,8 +224,15 @@ impl Found {
         self.calls += other.calls;
         self.stops += other.stops;
         self.checked += other.checked;
+        for (name, stops) in other.ran {
+            *self.ran.entry(name).or_default() += stops;
+        }
         self.losses.extend(other.losses);
     }
+}
+
+fn name(workload: &Workload) -> String {
+    format!("{} ({:?})", workload.name, workload.durability)
 }
 
 /// Commits of several events become two.
