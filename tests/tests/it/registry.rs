@@ -18,3 +18,4 @@ mod threads;
 mod time;
 mod unknown_events;
 mod unsent;
+mod user_code;

@@ -372,6 +372,42 @@ async fn rule_14_event_streams_are_observers_and_end_with_one_error() {
 }
 
 #[tokio::test]
+async fn rule_14_streams_of_changes_and_subscriptions_are_observers_and_end_with_one_error() {
+    let bench = Bench::new();
+    let handle = bench.get::<NoteStore>("n").await.unwrap();
+    let (mut changes, mut notes) = (handle.changes(), handle.subscribe(Note::all()));
+    assert_eq!(bench.stats_of("note", "n").observers, 3);
+    drop(handle);
+    assert!(notes.next().await.unwrap().is_ok());
+    bench.advance(1_000).await;
+    assert_eq!(bench.stats_of("note", "n").observers, 2);
+    bench.evict::<NoteStore>("n").await.unwrap();
+    let ended = changes.next().await;
+    assert!(matches!(ended, Some(Err(StoreError::Evicted { .. }))), "{ended:?}");
+    assert!(changes.next().await.is_none());
+    let ended = notes.next().await;
+    let is_evicted =
+        |error: &larder::QueryError| matches!(error.kind(), larder::QueryErrorKind::Store(StoreError::Evicted { .. }));
+    assert!(ended.as_ref().is_some_and(|ended| ended.as_ref().is_err_and(is_evicted)), "{ended:?}");
+    assert!(notes.next().await.is_none());
+}
+
+#[tokio::test]
+async fn rule_03_a_preload_of_a_loaded_store_runs_nothing_and_starts_its_clock_anew() {
+    let bench = Bench::new();
+    drop(bench.get::<NoteStore>("n").await.unwrap());
+    bench.advance(50).await;
+    assert_eq!(bench.deadline("note", "n"), Some(10));
+    bench.preload::<NoteStore>("n").await.unwrap();
+    assert_eq!(bench.deadline("note", "n"), Some(60));
+    assert_eq!(bench.stats().loads, 1);
+    let handle = bench.get::<NoteStore>("n").await.unwrap();
+    bench.preload::<NoteStore>("n").gc_time(GcTime::ZERO).detach();
+    assert_eq!(bench.stats_of("note", "n").observers, 1);
+    assert!(handle.commit(written(1)).is_ok());
+}
+
+#[tokio::test]
 async fn rule_14_receipts_hold_no_observer() {
     let bench = Bench::new();
     let handle = bench.get::<NoteStore>("n").await.unwrap();

@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use larder::{Durability, StoreOptions, StoreState};
+use larder::{Durability, LoadError, StoreOptions, StoreState};
 
 use super::{
     fake::{Fake, synced},
@@ -210,6 +210,18 @@ async fn rule_13_a_connection_that_flaps_adds_no_pushes_and_no_tasks() {
     fake.connect(true);
     bench.advance(60).await;
     assert_eq!(fake.received_of_all(), 13);
+}
+
+#[tokio::test]
+async fn another_backend_of_a_loaded_store_is_a_conflict() {
+    let bench = Bench::new();
+    let (one, two) = (Fake::new("wss://one", false), Fake::new("wss://two", false));
+    let _handle = bench.get::<NoteStore>("n").options(synced(&one)).await.unwrap();
+    assert!(bench.get::<NoteStore>("n").options(synced(&one)).await.is_ok());
+    let other = bench.get::<NoteStore>("n").options(synced(&two)).await;
+    assert!(matches!(other, Err(LoadError::OptionsConflict { option: "sync", .. })), "{other:?}");
+    let renamed = bench.get::<NoteStore>("n").options(StoreOptions::new().sync_id(|id| format!("x-{id}"))).await;
+    assert!(matches!(renamed, Err(LoadError::OptionsConflict { option: "sync_id", .. })), "{renamed:?}");
 }
 
 #[tokio::test]
