@@ -284,25 +284,6 @@ async fn concurrent_commits_share_transactions_and_each_is_whole() {
 }
 
 #[tokio::test]
-async fn a_commit_waits_while_somebody_has_the_lock_of_writers_for_a_moment() {
-    let mut lab = Lab::on_disk();
-    let store = lab.open::<Notebook>().await;
-    store.commit(written(1)).unwrap();
-    let other = lab.sqlite("notebook");
-    let (taken, is_taken) = std::sync::mpsc::channel();
-    let holder = std::thread::spawn(move || {
-        other.execute_batch("BEGIN IMMEDIATE").unwrap();
-        taken.send(()).unwrap();
-        (0..20).for_each(|_| std::thread::yield_now());
-        other.execute_batch("COMMIT").unwrap();
-    });
-    is_taken.recv().unwrap();
-    store.commit(written(2)).unwrap();
-    holder.join().unwrap();
-    assert_eq!(store.query(Note::all().count()).unwrap(), 2);
-}
-
-#[tokio::test]
 async fn an_error_or_panic_in_one_of_a_group_rolls_back_that_one_only() {
     for mut lab in Lab::both() {
         let store = lab.open::<Notebook>().await;

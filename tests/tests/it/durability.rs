@@ -53,3 +53,22 @@ async fn a_commit_is_one_transaction_of_the_file_and_it_is_written_when_commit_r
     }
     assert_eq!(transactions(&wal), first + 20, "a failed commit leaves none");
 }
+
+#[tokio::test]
+async fn a_commit_waits_while_somebody_has_the_lock_of_writers_for_a_moment() {
+    let mut lab = Lab::on_disk();
+    let store = lab.open::<Notebook>().await;
+    store.commit(written(1)).unwrap();
+    let other = lab.sqlite("notebook");
+    let (taken, is_taken) = std::sync::mpsc::channel();
+    let holder = std::thread::spawn(move || {
+        other.execute_batch("BEGIN IMMEDIATE").unwrap();
+        taken.send(()).unwrap();
+        (0..20).for_each(|_| std::thread::yield_now());
+        other.execute_batch("COMMIT").unwrap();
+    });
+    is_taken.recv().unwrap();
+    store.commit(written(2)).unwrap();
+    holder.join().unwrap();
+    assert_eq!(store.query(Note::all().count()).unwrap(), 2);
+}

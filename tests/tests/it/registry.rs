@@ -11,6 +11,7 @@ mod loading;
 mod options;
 mod rules_keep;
 mod rules_load;
+mod rules_streams;
 mod sending;
 mod stress;
 mod telemetry;
