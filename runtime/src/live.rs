@@ -7,6 +7,7 @@
 mod affected;
 mod computed;
 mod index;
+mod listener;
 mod marks;
 mod news;
 mod query;

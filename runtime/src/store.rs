@@ -63,7 +63,7 @@ pub(crate) use observer::Observer;
 pub use read::Snapshot;
 pub(crate) use readers::ReaderPool;
 pub use receipt::Receipt;
-pub(crate) use replace::NEW;
+pub(crate) use replace::discard_new;
 pub(crate) use replay::{Applied, ApplyStored, Unapplied, apply_stored};
 pub use report::{LoadProgress, LostCommits, Migration, MigrationsReport, RebuildReason};
 pub(crate) use seal::{Misfit, lost};

@@ -10,11 +10,12 @@ use std::{
 use futures_core::Stream;
 
 use super::{
+    listener::Listener,
     marks::Marks,
     slot::{AnyNode, Begun, Node, Refreshed, Slot, Versioned, subscriber},
     source::{Inputs, Pulled, Sources},
 };
-use crate::error::{QueryError, QueryErrorKind};
+use crate::error::QueryError;
 
 /// A pure function of subscriptions, signals and other computed values, of one store or several. Clones are the same value.
 ///
@@ -160,34 +161,17 @@ impl<T, V, F> Drop for Turn<'_, T, V, F> {
 /// It ends with one error when a store that it depends on is gone; other errors are results like others. That of a signal never ends.
 #[must_use = "a stream does nothing until it is polled"]
 pub struct Updates<T> {
-    node: AnyNode<Arc<T>>,
-    who: u64,
-    seen: Option<u64>,
-    ended: bool,
+    listener: Listener<Arc<T>>,
 }
 
 impl<T> Updates<T> {
     pub(super) fn new(node: AnyNode<Arc<T>>) -> Self {
-        Self { node, who: subscriber(), seen: None, ended: false }
+        Self { listener: Listener::new(node) }
     }
 
     /// The next value; `None` after the end.
     pub async fn next(&mut self) -> Option<Result<Arc<T>, QueryError>> {
-        std::future::poll_fn(|context| self.poll(context)).await
-    }
-
-    fn poll(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Arc<T>, QueryError>>> {
-        if self.ended {
-            return Poll::Ready(None);
-        }
-        self.node.watch(self.who, context.waker());
-        let Refreshed::Is(now) = self.node.refresh() else { return Poll::Pending };
-        if self.seen == Some(now.version) {
-            return Poll::Pending;
-        }
-        self.seen = Some(now.version);
-        self.ended = matches!(&now.result, Err(error) if matches!(error.kind(), QueryErrorKind::Store(_)));
-        Poll::Ready(Some(now.result))
+        std::future::poll_fn(|context| self.listener.poll(context)).await
     }
 }
 
@@ -195,20 +179,14 @@ impl<T> Stream for Updates<T> {
     type Item = Result<Arc<T>, QueryError>;
 
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        self.poll(context)
+        self.listener.poll(context)
     }
 }
 
 impl<T> Unpin for Updates<T> {}
 
-impl<T> Drop for Updates<T> {
-    fn drop(&mut self) {
-        self.node.leave(self.who);
-    }
-}
-
 impl<T> fmt::Debug for Updates<T> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_struct("Updates").field("ended", &self.ended).finish_non_exhaustive()
+        formatter.debug_struct("Updates").field("ended", &self.listener.ended()).finish_non_exhaustive()
     }
 }

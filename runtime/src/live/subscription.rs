@@ -9,14 +9,8 @@ use std::{
 
 use futures_core::Stream;
 
-use super::{
-    Live,
-    slot::{AnyNode, Refreshed, subscriber},
-};
-use crate::{
-    error::{QueryError, QueryErrorKind},
-    store::Observer,
-};
+use super::{Live, listener::Listener, slot::AnyNode};
+use crate::{error::QueryError, store::Observer};
 
 /// A live query's results as a stream: the current one, then each different one. It never ends while the store is loaded.
 ///
@@ -27,16 +21,14 @@ use crate::{
 /// [`QueryErrorKind::NotOne`](crate::QueryErrorKind::NotOne) of a row that is gone, are results like others: the stream goes on.
 #[must_use = "a subscription does nothing until it is polled"]
 pub struct Subscription<T> {
-    node: AnyNode<Live<Arc<T>>>,
-    who: u64,
-    seen: Option<u64>,
+    listener: Listener<Live<Arc<T>>>,
     /// `None` at the end.
     observer: Option<Observer>,
 }
 
 impl<T> Subscription<T> {
     pub(super) fn new(node: AnyNode<Live<Arc<T>>>, observer: Observer) -> Self {
-        Self { node, who: subscriber(), seen: None, observer: Some(observer) }
+        Self { listener: Listener::new(node), observer: Some(observer) }
     }
 
     /// The next result; `None` after the end.
@@ -45,27 +37,16 @@ impl<T> Subscription<T> {
     }
 
     fn poll(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Live<Arc<T>>, QueryError>>> {
-        if self.observer.is_none() {
-            return Poll::Ready(None);
-        }
-        self.node.watch(self.who, context.waker());
-        let Refreshed::Is(now) = self.node.refresh() else { return Poll::Pending };
-        if self.seen == Some(now.version) {
-            return Poll::Pending;
-        }
-        self.seen = Some(now.version);
-        if let Err(error) = &now.result
-            && matches!(error.kind(), QueryErrorKind::Store(_))
-        {
+        let next = self.listener.poll(context);
+        if self.listener.ended() {
             self.observer = None;
-            self.node.leave(self.who);
         }
-        Poll::Ready(Some(now.result))
+        next
     }
 
     /// What a computed value takes over.
     pub(super) fn parts(&mut self) -> (AnyNode<Live<Arc<T>>>, Option<Observer>) {
-        (Arc::clone(&self.node), self.observer.take())
+        (self.listener.node(), self.observer.take())
     }
 }
 
@@ -78,12 +59,6 @@ impl<T> Stream for Subscription<T> {
 }
 
 impl<T> Unpin for Subscription<T> {}
-
-impl<T> Drop for Subscription<T> {
-    fn drop(&mut self) {
-        self.node.leave(self.who);
-    }
-}
 
 impl<T> fmt::Debug for Subscription<T> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {

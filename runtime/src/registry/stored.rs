@@ -1,7 +1,7 @@
 //! What a data dir holds: listing and deleting stores.
 
 use std::{
-    fmt, fs, io,
+    fmt, io,
     marker::PhantomData,
     path::{Path, PathBuf},
     pin::Pin,
@@ -23,11 +23,11 @@ use crate::{
     id::{StoreId, StoreIdError, StoreKey},
     options::Durability,
     storage::{
-        folder,
+        folder::{self, remove_if_there},
         lock::{Lock, LockError, Marker, beside, lock_path},
         sqlite::{Access, Connection, Place},
     },
-    store::{Engine, KEPT_WAL, NEW, NoHost, OpenRequest, StoreName},
+    store::{Engine, KEPT_WAL, NoHost, OpenRequest, StoreName, discard_new},
     telemetry::Happened,
 };
 
@@ -268,14 +268,11 @@ fn remove(file: &Path, mut lock: Lock) -> io::Result<()> {
     lock.sync()?;
     remove_if_there(&beside(file, "-wal"))?;
     folder::sync(folder::of(file))?;
-    // What a rebuild left that was killed goes too.
-    let new = beside(file, NEW);
-    for gone in ["", "-shm", KEPT_WAL].map(|ending| beside(file, ending)) {
-        remove_if_there(&gone)?;
+    for ending in ["", "-shm", KEPT_WAL] {
+        remove_if_there(&beside(file, ending))?;
     }
-    for gone in ["", "-wal", "-shm"].map(|ending| beside(&new, ending)) {
-        remove_if_there(&gone)?;
-    }
+    // Of one that was killed.
+    discard_new(file)?;
     // Elsewhere a locked file cannot be removed.
     if cfg!(not(unix)) {
         drop(lock);
@@ -284,11 +281,4 @@ fn remove(file: &Path, mut lock: Lock) -> io::Result<()> {
     remove_if_there(&lock_path(file))?;
     drop(lock);
     Ok(())
-}
-
-fn remove_if_there(file: &Path) -> io::Result<()> {
-    match fs::remove_file(file) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-        _ => Ok(()),
-    }
 }

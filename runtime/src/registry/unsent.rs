@@ -47,6 +47,12 @@ struct Watched {
     over: CancellationToken,
 }
 
+impl Watched {
+    fn is_of(&self, backend: &Arc<dyn SyncBackend>) -> bool {
+        std::ptr::addr_eq(self.backend.as_ptr(), Arc::as_ptr(backend))
+    }
+}
+
 impl Default for Unsent {
     fn default() -> Self {
         Self {
@@ -76,7 +82,6 @@ impl Unsent {
 impl Shared {
     /// A definition is used for the first time: its closed stores may have events to send.
     pub(super) fn know(self: &Arc<Self>, kind: &'static Kind, definition: &StoreOptions) {
-        let backend = definition.sync.clone().or_else(|| self.lock().defaults.sync.clone());
         let is_new = {
             let mut kinds = self.unsent.kinds.lock().unwrap_or_else(PoisonError::into_inner);
             let is_new = !kinds.iter().any(|known| known.type_id == kind.type_id);
@@ -88,6 +93,7 @@ impl Shared {
         if !is_new {
             return;
         }
+        let backend = definition.sync.clone().or_else(|| self.lock().defaults.sync.clone());
         if let Some(backend) = backend {
             self.watch(&backend);
             let mut kept = self.unsent.kept.lock().unwrap_or_else(PoisonError::into_inner);
@@ -109,7 +115,7 @@ impl Shared {
     /// A store was closed with unsent events.
     pub(super) fn closed_unsent(&self, backend: &Arc<dyn SyncBackend>) {
         let watched = self.unsent.watched.lock().unwrap_or_else(PoisonError::into_inner);
-        let own = watched.iter().find(|known| std::ptr::addr_eq(known.backend.as_ptr(), Arc::as_ptr(backend)));
+        let own = watched.iter().find(|known| known.is_of(backend));
         own.inspect(|own| own.again.notify_one());
     }
 
@@ -123,7 +129,7 @@ impl Shared {
             }
             alive
         });
-        if watched.iter().any(|known| std::ptr::addr_eq(known.backend.as_ptr(), Arc::as_ptr(backend))) {
+        if watched.iter().any(|known| known.is_of(backend)) {
             return;
         }
         let new =

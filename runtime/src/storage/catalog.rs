@@ -9,10 +9,9 @@ use std::{
 
 use super::{
     layout::{Layout, LayoutError, refuse_symlink},
-    sqlite::{Access, Connection, Place, SqliteError, SqliteErrorKind},
+    sqlite::{Access, Connection, Patience, Place, SqliteError, SqliteErrorKind},
 };
 use crate::{
-    clock::pause,
     id::StoreId,
     options::Durability,
     value::{Value, ValueRef},
@@ -38,9 +37,8 @@ CREATE TABLE sync_ids (
 const PROBE: &str = "SELECT definition, id, file, unsent FROM stores LIMIT 0; \
                      SELECT backend, sync_id, definition, id FROM sync_ids LIMIT 0";
 
-/// How long another process may hold the catalog, in tries of [`PAUSE`].
-const TRIES: u32 = 2_000;
-const PAUSE: Duration = Duration::from_millis(5);
+/// How long another process may hold the catalog, which it does for the length of a small write.
+const OTHERS: Patience = Patience { tries: 2_000, pause: Duration::from_millis(5) };
 
 /// The catalog of a data dir, or of a registry in memory.
 pub(crate) struct Catalog {
@@ -106,13 +104,13 @@ impl Catalog {
 
     /// The catalog, and whether it is new.
     fn open_file(path: &Path) -> Result<(Self, bool), SqliteError> {
-        let mut connection = retry(|| open(&Place::File(path.to_owned())))?;
-        let new = retry(|| transaction(&mut connection, create))?;
+        let mut connection = OTHERS.retry(|| open(&Place::File(path.to_owned())))?;
+        let new = OTHERS.retry(|| transaction(&mut connection, create))?;
         let format = connection.integer("PRAGMA user_version", &[])?;
         if format != Some(FORMAT) {
             return Err(SqliteError::new(SqliteErrorKind::NotADatabase, format!("it has format {format:?}")));
         }
-        retry(|| connection.batch(PROBE)).map_err(|error| match error.kind {
+        OTHERS.retry(|| connection.batch(PROBE)).map_err(|error| match error.kind {
             SqliteErrorKind::Other => SqliteError { kind: SqliteErrorKind::NotADatabase, ..error },
             _ => error,
         })?;
@@ -198,6 +196,9 @@ impl Catalog {
         let sql =
             "SELECT id, file, unsent FROM stores WHERE definition = ? AND (unsent IS NULL OR unsent > 0) ORDER BY id";
         let entries = self.entries(sql, &[ValueRef::Text(definition)])?;
+        if entries.is_empty() {
+            return Ok(Vec::new());
+        }
         let claims = self.claims(definition)?;
         let of_backend = entries.into_iter().filter_map(|entry| match claims.get(entry.id.as_str()) {
             None => Some(UnsentEntry { id: entry.id, sync_id: None }),
@@ -258,7 +259,7 @@ impl Catalog {
         let mut slot = self.slot();
         let closed = || SqliteError::new(SqliteErrorKind::CannotOpen, "the catalog is closed");
         let connection = slot.as_mut().ok_or_else(closed)?;
-        retry(|| step(connection))
+        OTHERS.retry(|| step(connection))
     }
 
     fn slot(&self) -> MutexGuard<'_, Option<Connection>> {
@@ -293,17 +294,6 @@ fn transaction<R>(
             Err(error)
         }
     }
-}
-
-/// Other processes may hold the catalog for the length of a small write.
-fn retry<R>(mut work: impl FnMut() -> Result<R, SqliteError>) -> Result<R, SqliteError> {
-    for _ in 1..TRIES {
-        match work() {
-            Err(error) if error.kind == SqliteErrorKind::Busy => pause(PAUSE),
-            done => return done,
-        }
-    }
-    work()
 }
 
 fn lost(error: &SqliteError) -> bool {

@@ -9,6 +9,14 @@ pub(crate) fn of(path: &Path) -> &Path {
     path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
+/// Removes a file; one that is not there is none to remove.
+pub(crate) fn remove_if_there(file: &Path) -> io::Result<()> {
+    match fs::remove_file(file) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}
+
 /// Makes the names in a folder survive power loss.
 pub(crate) fn sync(folder: &Path) -> io::Result<()> {
     // Elsewhere a folder is no file; its names are as safe as the file system makes them.

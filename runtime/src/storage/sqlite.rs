@@ -9,7 +9,6 @@ use std::{
 use rusqlite::{OpenFlags, config::DbConfig};
 
 use crate::{
-    clock::pause,
     options::Durability,
     query::RowRef,
     seeded,
@@ -17,6 +16,7 @@ use crate::{
 };
 
 mod backup;
+mod busy;
 mod capture;
 mod dates;
 mod error;
@@ -25,14 +25,13 @@ mod read;
 mod row;
 mod wal;
 
+pub(crate) use busy::Patience;
 pub(crate) use error::{Constraint, SqliteError, SqliteErrorKind};
 pub(crate) use guard::Guard;
 pub(crate) use wal::{Checkpoint, Moved};
 
-/// How often a transaction that writes is begun while the file is busy, how often of these without a pause, and the pause of the others.
-const BEGIN_TRIES: u32 = 400;
-const BEGIN_AT_ONCE: u32 = 200;
-const BEGIN_PAUSE: Duration = Duration::from_millis(1);
+/// How long the beginning of a transaction that writes waits.
+const BEGINS: Patience = Patience { tries: 400, pause: Duration::from_millis(1) };
 
 /// Prepared statements kept by a connection that works.
 const CACHED_STATEMENTS: usize = 32;
@@ -139,19 +138,12 @@ impl Connection {
 
     /// Begins a transaction that writes. No other connection of a store writes, but a reader that comes upon a half-written header of the
     /// index takes the lock of writers for a moment, to read it again (`walIndexReadHdr` of SQLite's `wal.c`); so what is busy is tried
-    /// again, at first at once.
+    /// again.
     ///
     /// # Errors
     /// Also `Busy`, when somebody who is not larder holds the lock for longer.
     pub(crate) fn begin_writing(&mut self) -> Result<(), SqliteError> {
-        for again in 0..BEGIN_TRIES {
-            match self.execute("BEGIN IMMEDIATE", &[]) {
-                Err(error) if error.kind == SqliteErrorKind::Busy && again < BEGIN_AT_ONCE => std::thread::yield_now(),
-                Err(error) if error.kind == SqliteErrorKind::Busy => pause(BEGIN_PAUSE),
-                done => return done.map(drop),
-            }
-        }
-        self.execute("BEGIN IMMEDIATE", &[]).map(drop)
+        BEGINS.retry(|| self.execute("BEGIN IMMEDIATE", &[]).map(drop))
     }
 
     /// Whether a transaction that writes can begin. SQLite opens a `-wal` that it cannot open for writing, for whatever reason, for

@@ -15,7 +15,7 @@ use crate::{
     error::LoadError,
     storage::{
         eventlog::{self, ChainKey, LogCursor, LogHead, LogPage},
-        folder,
+        folder::{self, remove_if_there},
         lock::{Lock, Marker, MarkerState, beside},
         meta::{self, Meta},
         sqlite::{Access, Checkpoint, Connection, Place},
@@ -24,12 +24,12 @@ use crate::{
 };
 
 /// The file that is built beside the old one.
-pub(crate) const NEW: &str = ".new";
+const NEW: &str = ".new";
 
 /// Builds the tables anew from the log, in a new file, and opens it.
 pub(super) fn replace_tables(request: &OpenRequest, path: &Path, seal: &mut Seal) -> Result<Opened, LoadError> {
     let new = beside(path, NEW);
-    remove(&new).map_err(|error| super::files::io(request, &new, &error))?;
+    discard_new(path).map_err(|error| super::files::io(request, &new, &error))?;
     let epoch = (seal.latest() + 1).next_multiple_of(2);
     let report = build(request, path, &new, epoch)?;
     let lock = seal.lock();
@@ -48,16 +48,22 @@ pub(super) fn replace_tables(request: &OpenRequest, path: &Path, seal: &mut Seal
     Ok(Opened { connection, meta, key, head, report })
 }
 
+/// Removes what a rebuild of the store in `path` has left.
+pub(crate) fn discard_new(path: &Path) -> io::Result<()> {
+    let new = beside(path, NEW);
+    ["", "-wal", "-shm"].iter().try_for_each(|ending| remove_if_there(&beside(&new, ending)))
+}
+
 /// Puts a finished new file in its place, or removes an unfinished one.
 pub(super) fn finish(path: &Path, lock: &mut Lock) -> io::Result<()> {
     let new = beside(path, NEW);
     if lock.marker().state != MarkerState::Replacing {
-        return remove(&new);
+        return discard_new(path);
     }
     if new.exists() {
         // The old file's `-wal` must not meet the new file. All that was in it is in the new file.
-        remove_one(&beside(path, "-wal"))?;
-        remove_one(&beside(path, "-shm"))?;
+        remove_if_there(&beside(path, "-wal"))?;
+        remove_if_there(&beside(path, "-shm"))?;
         fs::rename(&new, path)?;
         folder::sync(folder::of(path))?;
     }
@@ -116,17 +122,6 @@ fn copy(
     meta::put_confirmed(tables, meta.confirmed).map_err(failed)?;
     tables.batch("COMMIT").map_err(failed)?;
     Ok(done)
-}
-
-fn remove(new: &Path) -> io::Result<()> {
-    ["", "-wal", "-shm"].iter().try_for_each(|ending| remove_one(&beside(new, ending)))
-}
-
-fn remove_one(path: &Path) -> io::Result<()> {
-    match fs::remove_file(path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-        _ => Ok(()),
-    }
 }
 
 fn sync_file(path: &Path) -> io::Result<()> {

@@ -92,8 +92,10 @@ impl Writer {
 
     /// Checkpoints without waiting for anybody.
     pub(super) fn checkpoint(&mut self) -> Result<Moved, SqliteError> {
-        self.seal.iter_mut().for_each(Seal::wal_may_begin_anew);
-        self.connection.checkpoint(Checkpoint::Passive)
+        match &mut self.seal {
+            Some(seal) => seal.checkpoint(&mut self.connection),
+            None => self.connection.checkpoint(Checkpoint::Passive),
+        }
     }
 
     /// Appends one event to the log, behind `tip`.

@@ -262,7 +262,6 @@ fn race(store: &StoreHandle<Notebook>, threads: i64, each: i64, event: impl Fn(i
                         }
                         Err(error) => {
                             assert_eq!(error.events().len(), 1);
-                            println!("commit {number}: {error}");
                             failed.fetch_add(1, Ordering::Relaxed);
                         }
                     }

@@ -82,11 +82,8 @@ async fn a_panic_inside_read_leaves_the_store_usable() {
     }
 }
 
-#[tokio::test]
-async fn reads_never_wait_for_the_writer() {
-    let mut lab = Lab::on_disk();
-    let store = lab.open::<Notebook>().await;
-    store.commit(written(1)).unwrap();
+/// Does `work` in the middle of a commit of a second note: its row is written and not committed.
+fn during_a_commit(store: &StoreHandle<Notebook>, work: impl FnOnce()) {
     let (entered, at_entry) = mpsc::channel();
     let (release, at_release) = mpsc::channel::<()>();
     std::thread::scope(|scope| {
@@ -99,10 +96,19 @@ async fn reads_never_wait_for_the_writer() {
             in_materializer(hook, || writer.commit([written(2), NoteEvent::Hooked])).unwrap();
         });
         at_entry.recv().unwrap();
-        // The commit is in the middle: its rows are written and not committed.
+        work();
+        release.send(()).unwrap();
+    });
+}
+
+#[tokio::test]
+async fn reads_never_wait_for_the_writer() {
+    let mut lab = Lab::on_disk();
+    let store = lab.open::<Notebook>().await;
+    store.commit(written(1)).unwrap();
+    during_a_commit(&store, || {
         assert_eq!(store.query(Note::all()).unwrap(), [note(1)]);
         assert_eq!(store.head(), EventNumber::synced(1));
-        release.send(()).unwrap();
     });
     assert_eq!(store.query(Note::all().count()).unwrap(), 2);
 }
@@ -167,18 +173,7 @@ async fn reads_never_wait_for_the_writer_when_all_readers_are_in_use() {
     let registry = StoreRegistry::builder().data_dir(lab.data_dir()).reader_connections(1).build().unwrap();
     let store = registry.get::<Notebook>("book:1").await.unwrap();
     store.commit(written(1)).unwrap();
-    let (entered, at_entry) = mpsc::channel();
-    let (release, at_release) = mpsc::channel::<()>();
-    std::thread::scope(|scope| {
-        let writer = store.clone();
-        scope.spawn(move || {
-            let hook = move || {
-                entered.send(()).unwrap();
-                at_release.recv().unwrap();
-            };
-            in_materializer(hook, || writer.commit([written(2), NoteEvent::Hooked])).unwrap();
-        });
-        at_entry.recv().unwrap();
+    during_a_commit(&store, || {
         store
             .read(|_| {
                 // The one reader is here, the store's own connection in the commit.
@@ -187,7 +182,6 @@ async fn reads_never_wait_for_the_writer_when_all_readers_are_in_use() {
                 Ok(())
             })
             .unwrap();
-        release.send(()).unwrap();
     });
 }
 

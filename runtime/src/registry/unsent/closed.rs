@@ -31,31 +31,32 @@ struct Closed {
 
 /// Opens the closed stores that have unsent events for a backend, or may have, a few at a time; whether nothing is left to be tried again.
 pub(super) async fn send(registry: &Weak<Shared>, backend: &Weak<dyn SyncBackend>) -> bool {
-    let Some(closed) = find(registry, backend).await else { return true };
+    let closed = match find(registry, backend).await {
+        Ok(closed) => closed,
+        Err(error) => {
+            tracing::warn!(%error, "the catalog does not say which stores have unsent events");
+            return false;
+        }
+    };
     let sending = closed.into_iter().map(|closed| send_one(registry, closed));
     stream::iter(sending).buffer_unordered(OPENED_TO_SEND).fold(true, async |all, sent| all && sent).await
 }
 
 /// The closed stores of all definitions that were opened with this backend, or with none and would be now.
-async fn find(registry: &Weak<Shared>, backend: &Weak<dyn SyncBackend>) -> Option<Vec<Closed>> {
-    let (shared, backend) = (registry.upgrade()?, backend.upgrade()?);
-    shared.layout.as_ref()?;
+async fn find(registry: &Weak<Shared>, backend: &Weak<dyn SyncBackend>) -> Result<Vec<Closed>, BoxError> {
+    let (Some(shared), Some(backend)) = (registry.upgrade(), backend.upgrade()) else { return Ok(Vec::new()) };
+    if shared.layout.is_none() {
+        return Ok(Vec::new());
+    }
     let kinds = shared.unsent.kinds();
     let (reading, identity) = (Arc::clone(&shared), backend.identity().to_owned());
     let read = shared.runtime.spawn_blocking(move || {
         let of = |kind: &'static Kind| reading.catalog.unsent(kind.name, &identity).map(|found| (kind, found));
         kinds.into_iter().map(of).collect::<Result<Vec<_>, _>>()
     });
-    let found = match read.await {
-        Ok(Ok(found)) => found,
-        Ok(Err(error)) => {
-            tracing::warn!(%error, "the catalog does not say which stores have unsent events");
-            return None;
-        }
-        Err(_) => return None,
-    };
+    let found = read.await.map_err(|panic| panic.into_message())?.map_err(|error| error.to_string())?;
     let mut closed = Vec::new();
-    for (kind, found) in found {
+    for (kind, found) in found.into_iter().filter(|(_, found)| !found.is_empty()) {
         // The definition's code, so it is asked once, and under no lock.
         let own = shared.plan(kind, &Call::default()).resolved;
         let is_own = own.sync.as_ref().is_some_and(|own| Arc::ptr_eq(own, &backend));
@@ -64,7 +65,7 @@ async fn find(registry: &Weak<Shared>, backend: &Weak<dyn SyncBackend>) -> Optio
             Some(Closed { kind, id: found.id, wire: Wire { backend: Arc::clone(&backend), sync_id } })
         }));
     }
-    Some(closed)
+    Ok(closed)
 }
 
 /// Opens one closed store without `on_load`, sends, and closes it; `false` when it is to be tried again.
