@@ -109,16 +109,21 @@ impl From<SqliteError> for Stopped {
 
 impl Reading<'_, '_> {
     /// All readable rows with `after < place < before`.
-    fn range(&mut self, after: i64, before: i64) -> io::Result<()> {
-        let Some(reached) = self.forward(after, before)? else { return Ok(()) };
-        // The first readable place from the far end: everything between is damaged, or lies between two damaged pages.
-        let resumed = self.first_readable_from_the_end(reached, before);
-        let known = self.gaps.len();
-        self.gap(reached, resumed.min(reached.saturating_add(BEYOND)))?;
-        self.merge(known);
-        if resumed < before {
+    fn range(&mut self, mut after: i64, before: i64) -> io::Result<()> {
+        while let Some(reached) = self.forward(after, before)? {
+            // The first readable place from the far end: everything between is damaged, or lies between two damaged pages.
+            let resumed = self.first_readable_from_the_end(reached, before);
+            // A row can be read on the way back and not on the way there: then it is in the gap, or this would never end.
+            let found = resumed < before;
+            let resumed = if found && resumed - 1 == after { resumed + 1 } else { resumed };
+            let known = self.gaps.len();
+            self.gap(reached, resumed.min(reached.saturating_add(BEYOND)))?;
+            self.merge(known);
+            if !found {
+                break;
+            }
             self.last.checksum = None;
-            self.range(resumed - 1, before)?;
+            after = resumed - 1;
         }
         Ok(())
     }

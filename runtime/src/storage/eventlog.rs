@@ -54,14 +54,21 @@ impl LogHead {
     /// The head of an empty log.
     pub(crate) const EMPTY: Self = Self { number: EventNumber::ZERO, ordinal: 0, checksum: chain::ORIGIN };
 
-    /// The head of a log, its last row checked. Three seeks, however long the log is.
+    /// The head of a log, its last row checked. A few seeks, however long the log is.
     pub(crate) fn load(connection: &mut Connection, key: &ChainKey) -> Result<Self, LogError> {
         check_first_place(connection)?;
         let sql = "SELECT place FROM larder_events ORDER BY place DESC LIMIT 1 OFFSET 1";
         let before = connection.integer(sql, &[])?.unwrap_or(0);
         let mut cursor = LogCursor::after(connection, key.clone(), before)?;
         cursor.read(connection, 2)?;
-        Ok(cursor.head())
+        let head = cursor.head();
+        // Rows of a damaged page may stand where their places do not belong: then what is read from the front ends too early.
+        let last = connection.integer("SELECT place FROM larder_events ORDER BY place DESC LIMIT 1", &[])?.unwrap_or(0);
+        if last != place::place_of(head.number) {
+            let reason = "it is not the last one, whose place is damaged".to_owned();
+            return Err(LogError::Damaged { number: head.number, reason });
+        }
+        Ok(head)
     }
 }
 

@@ -203,6 +203,39 @@ async fn a_stopped_store_leaves_the_registry_and_its_handles_say_why() {
 }
 
 #[tokio::test]
+async fn a_log_of_which_the_end_of_any_page_is_zeroed_is_whole_or_an_error() {
+    let mut lab = Lab::on_disk();
+    with_events(&mut lab, 130).await;
+    let file = lab.store_file("notebook");
+    let sound = fs::read(&file).unwrap();
+    for sector in 0..sound.len() / 512 {
+        // From this sector to the end of its page.
+        let (begin, end) = (sector * 512, (sector * 512 / 4_096 + 1) * 4_096);
+        let mut damaged = sound.clone();
+        damaged[begin..end].fill(0);
+        fs::write(&file, &damaged).unwrap();
+        if let Ok(store) = lab.try_open::<Notebook>().await {
+            assert_eq!(store.head(), EventNumber::synced(130), "sector {sector}");
+            let mut events = store.events(EventNumber::ZERO);
+            for number in 1..=130 {
+                match events.next().await {
+                    Some(Ok(event)) => assert_eq!(event.number, EventNumber::synced(number), "sector {sector}"),
+                    Some(Err(StoreError::Stopped { .. })) => break,
+                    other => panic!("sector {sector}: {other:?} instead of event {number}"),
+                }
+            }
+        }
+        lab.close().await;
+        for ending in ["-wal", "-shm", ".lock", ".new"] {
+            let _ = fs::remove_file(with_ending(&file, ending));
+        }
+        // What can be read of it is exported, whatever that is.
+        let mut exported = Vec::new();
+        let _ = larder::doctor::export(&file, &mut exported);
+    }
+}
+
+#[tokio::test]
 async fn whatever_bit_flips_nothing_panics_and_every_event_that_is_shown_is_true() {
     let mut lab = Lab::on_disk();
     with_events(&mut lab, 200).await;
@@ -217,11 +250,13 @@ async fn whatever_bit_flips_nothing_panics_and_every_event_that_is_shown_is_true
         damaged[bit / 8] ^= 1 << (bit % 8);
         fs::write(&file, &damaged).unwrap();
         if let Ok(store) = lab.try_open::<Notebook>().await {
+            assert_eq!(store.head(), EventNumber::synced(200), "bit {bit}");
             let mut events = store.events(EventNumber::ZERO);
             for number in 1..=200 {
                 match events.next().await {
-                    Some(Ok(event)) => assert_eq!(event.decode().unwrap(), Some(written(number))),
-                    _ => break,
+                    Some(Ok(event)) => assert_eq!(event.decode().unwrap(), Some(written(number)), "bit {bit}"),
+                    Some(Err(StoreError::Stopped { .. })) => break,
+                    other => panic!("bit {bit}: {other:?} instead of event {number}"),
                 }
             }
         }
