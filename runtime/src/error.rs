@@ -12,7 +12,7 @@ mod tests;
 
 pub use commit::{CommitError, CommitErrorKind, ExistingRow, MaterializeError};
 pub use delete::DeleteError;
-pub use load::LoadError;
+pub use load::{LoadError, OpenFilesLimit};
 pub use query::{QueryError, QueryErrorKind};
 pub use store::StoreError;
 pub use sync::SyncError;

@@ -165,8 +165,8 @@ pub use self::{
     change::{ChangeRecord, RowChange},
     definition::{BoxFuture, EventOf, Singleton, SingletonDefinition, StoreDefinition},
     error::{
-        BoxError, CommitError, CommitErrorKind, DeleteError, ExistingRow, LoadError, MaterializeError, QueryError,
-        QueryErrorKind, SharedError, StoreError, StoreIdError, SyncError,
+        BoxError, CommitError, CommitErrorKind, DeleteError, ExistingRow, LoadError, MaterializeError, OpenFilesLimit,
+        QueryError, QueryErrorKind, SharedError, StoreError, StoreIdError, SyncError,
     },
     event::{
         ClientId, Event, EventContext, EventDecodeError, EventEncodeError, EventId, EventInfo, EventNumber, LogNumbers,

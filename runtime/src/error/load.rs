@@ -1,6 +1,6 @@
 //! Why a store could not be loaded.
 
-use std::path::PathBuf;
+use std::{fmt, path::PathBuf};
 
 use super::{SharedError, shown};
 use crate::{
@@ -97,17 +97,13 @@ pub enum LoadError {
         /// Its number.
         number: crate::event::EventNumber,
     },
-    /// All open files are taken by observed stores.
-    #[error(
-        "store {store} cannot be opened: {observed} observed stores use all of the capacity of {capacity}; drop handles, raise `capacity(..)`, or raise the limit of open files (`ulimit -n`)"
-    )]
+    /// No more files can be open.
+    #[error("store {store} cannot be opened: {limit}, or raise the limit of open files (`ulimit -n`)")]
     TooManyOpenFiles {
         /// Which store.
         store: StoreName,
-        /// How many stores are observed.
-        observed: usize,
-        /// The capacity.
-        capacity: usize,
+        /// What has come to its end.
+        limit: OpenFilesLimit,
     },
     /// The load was cancelled by `evict`, `clear` or `shutdown`.
     #[error("loading store {store} was cancelled by an eviction; get it again")]
@@ -215,6 +211,35 @@ pub enum LoadError {
         /// The store's file, or the catalog if that is what failed.
         file: PathBuf,
     },
+}
+
+/// Which limit of open files is reached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum OpenFilesLimit {
+    /// That of the registry: all places are taken by stores that are observed.
+    Capacity {
+        /// How many stores are observed.
+        observed: usize,
+        /// The capacity.
+        capacity: usize,
+    },
+    /// That of the process or of the system: its files are open elsewhere in the app, or `capacity(..)` is more than it allows.
+    Process,
+}
+
+impl fmt::Display for OpenFilesLimit {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Capacity { observed, capacity } => write!(
+                formatter,
+                "{observed} observed stores use all of the capacity of {capacity}; drop handles, raise `capacity(..)`"
+            ),
+            Self::Process => formatter.write_str(
+                "the process can open no more files; drop handles, lower `capacity(..)`, close files of your own",
+            ),
+        }
+    }
 }
 
 /// What to ask for instead of a store that is not there.

@@ -38,13 +38,28 @@ struct Closing {
     sends_rest: bool,
 }
 
+/// Says that a closing has ended, also when it panicked: who waits for it waits for the file, not for what the app's code did.
+struct Ended<'a> {
+    shared: &'a Arc<Shared>,
+    load: LoadRef,
+    closed: Result<(), StoreError>,
+}
+
+impl Drop for Ended<'_> {
+    fn drop(&mut self) {
+        let closed = std::mem::replace(&mut self.closed, Ok(()));
+        self.shared.with(|state, actions| state.ended(self.load, None, closed, actions));
+    }
+}
+
 impl Drop for Closing {
     fn drop(&mut self) {
         let Some(loaded) = self.loaded.take() else { return };
+        let mut ended = Ended { shared: &self.shared, load: self.load, closed: Ok(()) };
         if seeded::bug("reopened-before-closed") {
             self.shared.with(|state, actions| state.ended(self.load, None, Ok(()), actions));
         }
-        let closed = self.span.in_scope(|| close_file(&self.shared, &loaded));
+        ended.closed = self.span.in_scope(|| close_file(&self.shared, &loaded));
         let children = loaded.core().take_kept();
         telemetry::record_micros(&self.span, self.shared.runtime.now().since(self.started));
         let name = loaded.core().name().clone();
@@ -54,7 +69,7 @@ impl Drop for Closing {
         self.shared.happened(|| Happened::Closed(name));
         // Before the closing has ended, so that who waits for that finds it said.
         unsent.inspect(|backend| self.shared.closed_unsent(backend));
-        self.shared.with(|state, actions| state.ended(self.load, None, closed, actions));
+        drop(ended);
         drop(children);
     }
 }

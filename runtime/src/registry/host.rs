@@ -75,6 +75,7 @@ impl EngineHost for Host {
         };
         drop(state);
         shared.signals.changed();
-        Some(Box::new(Hold::counted(loaded)))
+        // The store is let go of before its own registry is.
+        Some(Box::new((Hold::counted(loaded), shared.owner_by_store())))
     }
 }

@@ -83,7 +83,7 @@ impl State {
         if slot.entry.phase() == Phase::Closing && slot.entry.waiters() == 0 {
             let Some(plan) = caller.plan.take() else { return Ok(Step::NeedsPlan) };
             slot.hidden = !plan.runs_on_load;
-            actions.push(Action::DropPlan(std::mem::replace(&mut slot.plan, Arc::new(plan))));
+            actions.push(Action::Drop(Box::new(std::mem::replace(&mut slot.plan, Arc::new(plan)))));
             return self.enter(at, caller, actions);
         }
         if slot.hidden && !caller.call.without_on_load {
@@ -130,7 +130,10 @@ impl State {
         let payload = self.merge_payload(at, caller.call, actions);
         let Some(joined) = self.join(at, caller.call.options.gc_time) else { return Ok(Step::Again) };
         Ok(match joined {
-            Ok(loaded) => Step::Joined(Joined::Loaded(loaded), payload),
+            Ok(loaded) => {
+                self.counters.hits += 1;
+                Step::Joined(Joined::Loaded(loaded), payload)
+            }
             Err(cell) => {
                 if let Some(listener) = &caller.call.listener {
                     cell.listen(Arc::clone(listener));
@@ -161,7 +164,7 @@ impl State {
         let layers = Layers { registry: &defaults, definition: &plan.definition, call: &plan.call };
         let payload = layers.payload();
         plan.resolved.sync_payload = payload.clone();
-        actions.push(Action::DropPlan(std::mem::replace(&mut slot.plan, Arc::new(plan))));
+        actions.push(Action::Drop(Box::new(std::mem::replace(&mut slot.plan, Arc::new(plan)))));
         Some(payload)
     }
 }

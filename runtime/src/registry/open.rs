@@ -46,8 +46,8 @@ impl OpenOptions {
 }
 
 impl<D: StoreDefinition> Store<D> {
-    /// Opens one store without a registry. The handle is the same as a registry's; with the last clone of it the store is closed, in
-    /// the background. [`StoreHandle::close`] closes it at once and says when that is done.
+    /// Opens one store without a registry. The handle is the same as a registry's; with the last clone of it, and the last stream or
+    /// subscription, the store is closed, in the background. [`StoreHandle::close`] closes it at once and says when that is done.
     ///
     /// ```no_run
     /// # use larder::{prelude::*, OpenOptions, StoreDefinition, LoadError};
@@ -69,7 +69,10 @@ impl<D: StoreDefinition> Store<D> {
             let registry = registry.build()?;
             let get = Get::<D>::new(registry.shared(), None, id).options(options);
             match registry.into_owner() {
-                Some(owner) => get.owned_by(owner).await,
+                Some(owner) => {
+                    owner.shared.belongs_to_its_store(&owner);
+                    get.owned_by(owner).await
+                }
                 None => get.await,
             }
         })

@@ -2,12 +2,13 @@
 
 use std::{
     path::PathBuf,
-    sync::{Arc, PoisonError},
+    sync::{Arc, OnceLock, PoisonError, Weak},
 };
 
 use tokio::sync::{Notify, Semaphore};
 
 use super::{
+    Owner,
     close::close,
     entry::Phase,
     handle::{Core, LoadRef},
@@ -47,6 +48,8 @@ pub(crate) struct Shared {
     /// How many files are opened at the same time.
     pub(super) opening: Arc<Semaphore>,
     pub(super) unsent: super::unsent::Unsent,
+    /// Who owns the registry of a store that was opened without one: all observers of the store do, streams too.
+    private: OnceLock<Weak<Owner>>,
     recorder: Option<Recorder>,
 }
 
@@ -114,6 +117,7 @@ impl Shared {
             signals: Arc::default(),
             opening: Arc::new(Semaphore::new(OPENING)),
             unsent: super::unsent::Unsent::default(),
+            private: OnceLock::new(),
             recorder,
             runtime,
         });
@@ -135,6 +139,8 @@ impl Shared {
     }
 
     pub(super) fn perform(self: &Arc<Self>, actions: Vec<Action>) {
+        // What may be the app's is let go of last: a `Drop` that panics keeps nothing else from being done.
+        let mut dropped = Vec::new();
         for action in actions {
             match action {
                 Action::Start(started) => load(self, started),
@@ -144,8 +150,7 @@ impl Shared {
                 Action::Closed(cell) => cell.wake(),
                 Action::Timer => self.timer.notify_one(),
                 Action::Push(loaded, pin) => self.push_in_background(loaded, pin),
-                Action::Drop(slot) => drop(slot),
-                Action::DropPlan(plan) => drop(plan),
+                Action::Drop(what) => dropped.push(what),
             }
         }
         self.signals.changed();
@@ -195,6 +200,7 @@ impl Shared {
             return None;
         }
         let joined = state.join(at, None)?.ok();
+        state.counters.hits += u64::from(joined.is_some());
         drop(state);
         self.signals.changed();
         joined
@@ -282,6 +288,17 @@ impl Shared {
         if let Some(slot) = state.slots.of(parent) {
             slot.children = children;
         }
+    }
+
+    /// The registry is that of one store, and ends with the store's last observer.
+    pub(super) fn belongs_to_its_store(&self, owner: &Arc<Owner>) {
+        // It is made for one `Store::open`, so nobody has said it before.
+        let _ = self.private.set(Arc::downgrade(owner));
+    }
+
+    /// What an observer of its store has to hold, beside the store.
+    pub(super) fn owner_by_store(&self) -> Option<Arc<Owner>> {
+        self.private.get()?.upgrade()
     }
 
     /// Whether the registry is gone, and all its stores are closed.

@@ -2,6 +2,7 @@
 //! outside of the lock comes back as [`Action`]s.
 
 use std::{
+    any::Any,
     collections::{HashMap, VecDeque},
     sync::Arc,
 };
@@ -20,7 +21,7 @@ use super::{
 };
 use crate::{
     clock::Tick,
-    error::{LoadError, StoreError},
+    error::{LoadError, OpenFilesLimit, StoreError},
     options::{Environment, GcTime, StoreOptions},
     store::StoreName,
 };
@@ -69,9 +70,7 @@ pub(super) enum Action {
     /// Send what the store has not sent.
     Push(Arc<dyn AnyLoaded>, Pin),
     /// Let go of it: what it holds may be the app's, whose `Drop` is not to run under the lock.
-    Drop(Option<Slot>),
-    /// The same for options.
-    DropPlan(Arc<Plan>),
+    Drop(Box<dyn Any + Send>),
 }
 
 /// Why a store leaves.
@@ -207,9 +206,10 @@ impl State {
             self.slots.iter().filter(|(other, slot)| *other != at && slot.counts && slot.loaded.is_some()).count();
         let capacity = self.capacity.limit();
         let Some(mut slot) = self.slots.remove(at) else { return };
-        let error = LoadError::TooManyOpenFiles { store: slot.name.clone(), observed, capacity };
+        let limit = OpenFilesLimit::Capacity { observed, capacity };
+        let error = LoadError::TooManyOpenFiles { store: slot.name.clone(), limit };
         fail(slot.cell.take(), error, actions);
-        actions.push(Action::Drop(Some(slot)));
+        actions.push(Action::Drop(Box::new(slot)));
     }
 
     /// A waiter of a load leaves before it ended; `false` when the load has ended.
@@ -232,7 +232,7 @@ impl State {
 
     fn forget(&mut self, at: u32, actions: &mut Vec<Action>) {
         self.queue.retain(|queued| *queued != at);
-        actions.push(Action::Drop(self.slots.remove(at)));
+        actions.push(Action::Drop(Box::new(self.slots.remove(at))));
     }
 
     fn cancel(&mut self, at: u32, actions: &mut Vec<Action>) {
@@ -317,7 +317,7 @@ impl State {
             let cell = slot.cell.take();
             let error = failure.unwrap_or_else(|| LoadError::Cancelled { store: slot.name.clone() });
             fail(cell, error, actions);
-            actions.push(Action::Drop(self.slots.remove(at)));
+            actions.push(Action::Drop(Box::new(self.slots.remove(at))));
         }
         while self.occupied < self.capacity.limit()
             && let Some(next) = self.queue.pop_front()
@@ -361,7 +361,6 @@ impl State {
         let slot = self.slots.get_mut(at)?;
         match slot.entry.join(gc_time) {
             Joined::Observes => {
-                self.counters.hits += 1;
                 let loaded = slot.loaded.clone()?;
                 loaded.core().count();
                 Some(Ok(loaded))

@@ -12,12 +12,13 @@ use super::{
     seal::{Misfit, compare},
 };
 use crate::{
-    error::LoadError,
+    error::{LoadError, OpenFilesLimit},
     options::Durability,
     storage::{
         folder,
         lock::{self, Lock, LockError, Marker, MarkerState, beside},
         meta::{self, Header},
+        sqlite::{SqliteError, SqliteErrorKind},
         wal::{self, WalIndex, WalScan},
     },
 };
@@ -177,5 +178,9 @@ pub(super) fn sync_new(request: &OpenRequest, path: &Path) -> io::Result<()> {
 
 /// A failure of the file system while loading.
 pub(super) fn io(request: &OpenRequest, path: &Path, error: &io::Error) -> LoadError {
-    LoadError::Storage { store: request.name.clone(), message: error.to_string(), file: path.to_owned() }
+    let store = request.name.clone();
+    match SqliteError::from_io(path, error).kind {
+        SqliteErrorKind::TooManyOpenFiles => LoadError::TooManyOpenFiles { store, limit: OpenFilesLimit::Process },
+        _ => LoadError::Storage { store, message: error.to_string(), file: path.to_owned() },
+    }
 }

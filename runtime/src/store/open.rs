@@ -15,7 +15,7 @@ use super::{
     seal::{self, Misfit, Seal},
 };
 use crate::{
-    error::{LoadError, shown},
+    error::{LoadError, OpenFilesLimit, shown},
     schema::SchemaModel,
     seeded,
     storage::{
@@ -339,6 +339,9 @@ pub(super) fn wrong_file(request: &OpenRequest, path: &Path, reason: &str) -> Lo
 pub(super) fn sqlite_error(request: &OpenRequest, error: SqliteError) -> LoadError {
     match error.kind {
         SqliteErrorKind::Corrupt | SqliteErrorKind::NotADatabase => corrupt(request, &error.message),
+        SqliteErrorKind::TooManyOpenFiles => {
+            LoadError::TooManyOpenFiles { store: request.name.clone(), limit: OpenFilesLimit::Process }
+        }
         _ => storage(request, error),
     }
 }

@@ -16,6 +16,25 @@ use larder_tests::{
     notebook::{Note, Notebook, written},
 };
 
+/// The operating system's limit, which larder's own capacity was set past: the error says so, and nothing is broken by it.
+#[test]
+fn a_store_that_the_process_has_no_files_for_is_refused_and_opens_when_it_has() {
+    let directory = tempfile::tempdir().unwrap();
+    let child = Command::new("sh")
+        .args(["-c", "ulimit -n 64 && exec \"$0\" \"$@\"", env!("CARGO_BIN_EXE_files_child")])
+        .arg(directory.path())
+        .output()
+        .unwrap();
+    let output = String::from_utf8(child.stdout).unwrap();
+    let [got, error, message, again] = output.lines().collect::<Vec<_>>().try_into().unwrap_or_else(|lines| {
+        panic!("{lines:?}, {}", String::from_utf8_lossy(&child.stderr));
+    });
+    assert!((4..20).contains(&got.parse::<usize>().unwrap()), "{got}");
+    assert!(error.starts_with("TooManyOpenFiles") && error.contains("limit: Process"), "{error}");
+    assert!(message.contains("the process can open no more files") && message.contains("ulimit -n"), "{message}");
+    assert_eq!(again, "10");
+}
+
 fn child(program: &str, directory: &Path, argument: u64) -> Child {
     let mut command = Command::new(program);
     command.arg(directory).arg(argument.to_string()).stdout(Stdio::piped()).spawn().unwrap()

@@ -3,7 +3,7 @@
 use shuttle::{future::block_on, thread};
 
 use super::bench::{Bench, GC_TIME, NoteEvent, NoteStore, explore, seed, times};
-use crate::{LoadError, prelude::*, registry::StoreState};
+use crate::{LoadError, OpenFilesLimit, prelude::*, registry::StoreState};
 
 const SCHEDULES: usize = 1_000;
 
@@ -14,7 +14,7 @@ fn use_one(registry: &StoreRegistry, id: &str, number: i64) -> bool {
             handle.commit(NoteEvent::Written { number }).unwrap();
             true
         }
-        Err(LoadError::TooManyOpenFiles { capacity: 1, .. }) => false,
+        Err(LoadError::TooManyOpenFiles { limit: OpenFilesLimit::Capacity { capacity: 1, .. }, .. }) => false,
         Err(error) => panic!("not to be expected here: {error}"),
     }
 }

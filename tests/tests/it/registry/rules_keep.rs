@@ -3,7 +3,10 @@
 use std::time::Duration;
 
 use futures_util::{FutureExt, future::join_all};
-use larder::{CommitErrorKind, LoadError, QueryErrorKind, StoreEnd, StoreError, StoreOptions, StoreState, prelude::*};
+use larder::{
+    CommitErrorKind, LoadError, OpenFilesLimit, QueryErrorKind, StoreEnd, StoreError, StoreOptions, StoreState,
+    prelude::*,
+};
 
 use super::support::*;
 
@@ -112,11 +115,12 @@ async fn rule_09_capacity_closes_the_longest_idle_and_never_an_observed_store() 
     );
     assert!(bench.has::<NoteStore>("idle-2"));
     let fourth = bench.get::<NoteStore>("fourth").await.unwrap();
-    let Err(LoadError::TooManyOpenFiles { store, observed: count, capacity }) = bench.get::<NoteStore>("fifth").await
-    else {
+    let Err(LoadError::TooManyOpenFiles { store, limit }) = bench.get::<NoteStore>("fifth").await else {
         panic!("a fifth store got a place")
     };
-    assert_eq!((store.to_string().as_str(), count, capacity), ("note/fifth", 3, 3));
+    assert_eq!(store.to_string(), "note/fifth");
+    let OpenFilesLimit::Capacity { observed: count, capacity } = limit else { panic!("{limit:?}") };
+    assert_eq!((count, capacity), (3, 3));
     drop(third);
     assert!(bench.get::<NoteStore>("fifth").await.is_ok());
     assert!(observed.commit(written(1)).is_ok() && fourth.commit(written(1)).is_ok());
@@ -301,6 +305,22 @@ async fn rule_12_stats_give_every_stores_state_observers_deadline_and_events() {
     );
     assert_eq!((stats.loads, stats.hits, stats.evictions), (3, 0, 0));
     drop(also);
+}
+
+#[tokio::test]
+async fn rule_12_stats_give_the_bytes_of_a_loaded_stores_files() {
+    let dir = tempfile::tempdir().unwrap();
+    let bench = Bench::with(|builder| builder.data_dir(dir.path()));
+    let handle = bench.get::<NoteStore>("n").await.unwrap();
+    let new = bench.stats_of("note", "n").bytes;
+    handle.commit(NoteEvent::Written { number: 1, text: "x".repeat(100_000) }).unwrap();
+    let grown = bench.stats_of("note", "n").bytes;
+    assert!((1..100_000).contains(&new) && grown >= new + 200_000, "{new}, {grown}: in the log and in the table");
+    handle.close().await.unwrap();
+    let file = bench.stored::<NoteStore>().await.unwrap()[0].file.clone();
+    let again = bench.get::<NoteStore>("n").await.unwrap();
+    assert!(bench.stats_of("note", "n").bytes >= std::fs::metadata(file).unwrap().len());
+    drop(again);
 }
 
 #[tokio::test]

@@ -1,8 +1,11 @@
 //! Rule 14: streams and subscriptions are observers, receipts are none.
 
-use larder::{StoreError, StoreState};
+use larder::{OpenOptions, StoreError, StoreState, prelude::*};
 
-use super::support::*;
+use super::{
+    fake::{Fake, synced},
+    support::*,
+};
 
 #[tokio::test]
 async fn rule_14_a_stream_that_on_load_makes_is_an_observer_too() {
@@ -76,4 +79,45 @@ async fn rule_14_receipts_hold_no_observer() {
     drop(handle);
     assert_eq!(bench.stats_of("note", "n").state, StoreState::Inactive);
     drop(receipt);
+}
+
+/// A stream asks for no store, so it is no hit; neither is the registry itself when it keeps a store for its unsent events.
+#[tokio::test]
+async fn rule_12_only_who_asks_for_a_loaded_store_is_a_hit() {
+    let fake = Fake::new("wss://one", true);
+    fake.refuse(true);
+    let bench = Bench::with(|builder| builder.in_memory().defaults(synced(&fake)));
+    let handle = bench.get::<NoteStore>("n").await.unwrap();
+    handle.commit(written(1)).unwrap();
+    drop((handle.events(larder::EventNumber::ZERO), handle.subscribe(Note::all()), handle));
+    bench.settle().await;
+    assert_eq!((bench.stats().hits, bench.stats_of("note", "n").state), (0, StoreState::Active));
+    drop((bench.get::<NoteStore>("n").await.unwrap(), bench.try_get::<NoteStore>("n").unwrap()));
+    assert_eq!(bench.stats().hits, 2);
+}
+
+/// Without a registry, too: the store that was opened is closed with its last observer, whoever that is.
+#[tokio::test]
+async fn rule_14_a_stream_of_a_store_without_a_registry_keeps_it_open() {
+    let dir = tempfile::tempdir().unwrap();
+    let open = || Store::<NoteStore>::open("n", OpenOptions::data_dir(dir.path()));
+    let store = open().await.unwrap();
+    let mut live = store.subscribe(Note::all());
+    assert_eq!(live.next().await.unwrap().unwrap().len(), 0);
+    let mut events = store.events(larder::EventNumber::ZERO);
+    store.commit(written(1)).unwrap();
+    drop(store);
+    assert!(events.next().await.unwrap().is_ok());
+    drop(events);
+    assert_eq!(live.next().await.unwrap().unwrap().len(), 1);
+    drop(live);
+    // Closed in the background now.
+    for _ in 0..1_000 {
+        match open().await {
+            Ok(again) => return assert_eq!(again.query(Note::all().count()).unwrap(), 1),
+            Err(larder::LoadError::Locked { .. }) => tokio::task::yield_now().await,
+            Err(error) => panic!("{error}"),
+        }
+    }
+    panic!("the last observer left, and the store stays open");
 }

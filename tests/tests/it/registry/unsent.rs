@@ -218,3 +218,24 @@ async fn events_are_streamed_once_confirmed_and_with_pending_at_once() {
     }
     assert!(poll_once(&mut Box::pin(confirmed.next())).is_pending());
 }
+
+/// Rule 13 of a catalog that cannot be read for a while: the closed stores are sent when it can.
+#[tokio::test]
+async fn rule_13_a_catalog_that_cannot_be_read_is_read_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let fake = Fake::new("wss://one", false);
+    let first = Bench::with(|builder| builder.data_dir(dir.path()).defaults(synced(&fake)));
+    first.get::<NoteStore>("n").await.unwrap().commit(written(1)).unwrap();
+    first.shutdown(Duration::from_secs(1)).await;
+    let again = Bench::with(|builder| builder.data_dir(dir.path()).defaults(synced(&fake)));
+    let other = rusqlite::Connection::open(dir.path().join("catalog.db")).unwrap();
+    other.execute_batch("ALTER TABLE stores RENAME TO hidden").unwrap();
+    drop(again.get::<NoteStore>("other").await);
+    fake.connect(true);
+    again.advance(1).await;
+    assert_eq!(fake.received("n"), 0);
+    other.execute_batch("ALTER TABLE hidden RENAME TO stores").unwrap();
+    drop(other);
+    again.advance(60).await;
+    assert_eq!(fake.received("n"), 1);
+}

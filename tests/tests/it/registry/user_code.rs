@@ -91,3 +91,28 @@ async fn rule_07_what_a_load_keeps_is_dropped_under_no_lock() {
     bench.settle().await;
     assert_eq!(asked.load(Ordering::Relaxed), 1);
 }
+
+/// Panics when it is dropped.
+struct Bomb;
+
+impl Drop for Bomb {
+    fn drop(&mut self) {
+        assert!(std::thread::panicking(), "what the app gave panics when it is dropped");
+    }
+}
+
+#[tokio::test]
+async fn rule_07_a_drop_of_the_app_that_panics_keeps_nobody_waiting() {
+    let bench = Bench::with(|builder| builder.in_memory().capacity(1));
+    let bomb = Bomb;
+    let payload = Payload::provider(move || {
+        let _ = &bomb;
+        async { Ok(Payload::new()) }
+    });
+    drop(bench.get::<NoteStore>("bomb").sync_payload(payload).await.unwrap());
+    let next = bench.get::<NoteStore>("next").await.unwrap();
+    next.commit(written(1)).unwrap();
+    drop(next);
+    let again = bench.get::<NoteStore>("bomb").await;
+    assert!(again.is_ok(), "{again:?}");
+}
