@@ -64,11 +64,11 @@ fn check<const VARIANTS: usize, K, E: Display + Debug>(cases: [Case<K>; VARIANTS
 #[test]
 fn load_errors() {
     let all: Vec<_> = load_errors_of_stores().into_iter().chain(other_load_errors()).collect();
-    let all: [Case<LoadError>; 23] = all.try_into().unwrap();
+    let all: [Case<LoadError>; 22] = all.try_into().unwrap();
     check(all, identity);
 }
 
-fn load_errors_of_stores() -> [Case<LoadError>; 12] {
+fn load_errors_of_stores() -> [Case<LoadError>; 11] {
     let (reason, file) = (text, || "/data/note.db".into());
     let id = StoreIdError::Dots { id: "a..b".into() };
     [
@@ -110,11 +110,6 @@ fn load_errors_of_stores() -> [Case<LoadError>; 12] {
                 limit: OpenFilesLimit::Capacity { observed: 7, capacity: 6 },
             },
             &["7 observed", "capacity of 6", "`capacity(..)`"],
-            "`ulimit -n`",
-        ),
-        (
-            LoadError::TooManyOpenFiles { store: store(), limit: OpenFilesLimit::Process },
-            &["the process", "`capacity(..)`"],
             "`ulimit -n`",
         ),
         (LoadError::Cancelled { store: store() }, &["cancelled"], "get it again"),
