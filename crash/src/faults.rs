@@ -8,7 +8,7 @@ use std::{
     },
 };
 
-use larder::{LoadError, QueryErrorKind};
+use larder::{LoadError, OpenFilesLimit, QueryErrorKind};
 
 use crate::{
     check::{Finals, Told, check_rows, check_store},
@@ -160,6 +160,9 @@ impl<'a> Trial<'a> {
         }
         self.fired |= self.watch.heal();
         self.read_all()?;
+        if matches!(failure, Failure::Commit(_)) {
+            self.check_killed().map_err(|what| format!("a process that was killed then left {what}"))?;
+        }
         let step = self.rest_of(step);
         let Err(again) = self.player.play(&step, &self.watch) else {
             let poisoned = kind == FaultKind::Sync && matches!(failure, Failure::Commit(_));
@@ -195,6 +198,20 @@ impl<'a> Trial<'a> {
         })
     }
 
+    /// What the next process finds when this one is killed now: what was acknowledged, and nothing of what was refused.
+    fn check_killed(&self) -> Result<(), String> {
+        let tree = self.watch.tree().map_err(|error| error.to_string())?;
+        let states = self.player.open_stores().map(|(store, ledger)| {
+            ledger
+                .state()
+                .map(|(rows, _)| (store.clone(), rows))
+                .map_err(|error| format!("{store} does not read: {error}"))
+        });
+        let finals = states.collect::<Result<Finals, _>>()?;
+        let checked = self.lab.check(&tree, self.workload.durability, &self.player.told(), &finals);
+        checked.map_err(|error| error.to_string())?
+    }
+
     fn reopen(&mut self) -> Result<(), String> {
         let told = self.player.told();
         let stores: Vec<_> = self.player.open_stores().map(|(store, _)| store.clone()).collect();
@@ -223,6 +240,9 @@ impl<'a> Trial<'a> {
 /// The error says what happened: that storage failed, never that the store is damaged.
 fn is_typed(kind: FaultKind, failure: &Failure) -> Result<(), String> {
     let fits = match failure {
+        Failure::Load(LoadError::TooManyOpenFiles { limit: OpenFilesLimit::Process, .. }) => {
+            kind == FaultKind::NoDescriptors
+        }
         Failure::Load(error) => matches!(error, LoadError::Storage { .. } | LoadError::DataDir { .. }),
         Failure::Commit(Refused { kind: found, .. }) => match kind {
             FaultKind::DiskFull => *found == "DiskFull",

@@ -21,6 +21,12 @@ impl Forged {
     }
 }
 
+/// The client that the events are of.
+pub const FORGER: &str = "forger";
+
+/// The session that the events are of.
+pub const SESSION: &str = "forgery";
+
 /// The places of numbers: 24 bits for client-only events.
 pub const CLIENT_BITS: u32 = 24;
 
@@ -95,13 +101,12 @@ fn key(sqlite: &Connection) -> [u8; 32] {
 
 /// The row of the log's first author, made if there is none, and its digest.
 fn author(sqlite: &Connection) -> (i64, [u8; 16]) {
-    let sql = "INSERT INTO larder_authors (client_id, session_id) VALUES ('forger', 'forger') ON CONFLICT DO NOTHING";
-    sqlite.execute(sql, []).expect("a store's file");
-    let sql = "SELECT author, client_id, session_id FROM larder_authors ORDER BY author LIMIT 1";
-    let found = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get::<_, String>(1)?, row.get::<_, String>(2)?));
-    let (author, client, session) = sqlite.query_row(sql, [], found).expect("an author");
+    let sql = "INSERT INTO larder_authors (client_id, session_id) VALUES (?, ?) ON CONFLICT DO NOTHING";
+    sqlite.execute(sql, [FORGER, SESSION]).expect("a store's file");
+    let sql = "SELECT author FROM larder_authors WHERE client_id = ? AND session_id = ?";
+    let author = sqlite.query_row(sql, [FORGER, SESSION], |row| row.get(0)).expect("an author");
     let mut hasher = blake3::Hasher::new();
-    hasher.update(&length(&client)).update(client.as_bytes()).update(session.as_bytes());
+    hasher.update(&length(FORGER)).update(FORGER.as_bytes()).update(SESSION.as_bytes());
     let mut digest = [0; 16];
     digest.copy_from_slice(&hasher.finalize().as_bytes()[..16]);
     (author, digest)

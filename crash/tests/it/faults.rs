@@ -57,3 +57,12 @@ fn a_failed_sync_at_any_call_poisons_the_store_or_fails_its_load() {
         faults(&[FaultKind::Sync], Some(only), 1);
     }
 }
+
+/// SQLite writes a commit, then syncs it: where that fails the commit is refused, and yet all of it is in the `-wal`.
+#[test]
+fn a_commit_refused_by_a_failed_sync_does_not_come_back_after_a_kill() {
+    for only in ["single commits", "batches"] {
+        let found = faults(&[FaultKind::Sync], Some(only), 1);
+        assert!(found.failed > 0, "no sync of {only} failed");
+    }
+}

@@ -48,9 +48,9 @@ pub enum LoadError {
         /// The lock file.
         file: PathBuf,
     },
-    /// The eventlog is damaged.
+    /// The eventlog, or what makes the file a store's, is damaged.
     #[error(
-        "the eventlog of store {store} is damaged: {reason}; restore {file} from a backup, or export what can be read with `larder::doctor`"
+        "store {store} is damaged: {reason}; restore {file} from a backup, or export what can be read with `larder::doctor`"
     )]
     Corrupt {
         /// Which store.

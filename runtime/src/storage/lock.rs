@@ -11,6 +11,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use super::same_file::{FileId, Standing};
 use crate::seeded;
 
 /// Every line has this many bytes, so that one write replaces all of the last.
@@ -82,22 +83,28 @@ impl Lock {
     /// Takes the lock of a store's file.
     pub(crate) fn acquire(store: &Path) -> Result<Self, LockError> {
         let path = lock_path(store);
-        if fs::symlink_metadata(&path).is_ok_and(|found| found.file_type().is_symlink()) {
-            return Err(LockError::Symlink);
+        loop {
+            if let Some(lock) = Self::take(open(&path)?, &path)? {
+                return Ok(lock);
+            }
         }
-        let mut options = OpenOptions::new();
-        options.read(true).write(true).create(true).truncate(false);
-        #[cfg(unix)]
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        let mut file = options.open(&path).map_err(LockError::Io)?;
+    }
+
+    /// Locks an open file; `None` when it is not the one at `path` any more. Whoever deletes a store removes the file while it has the
+    /// lock, and a lock on a file without a name keeps nobody out.
+    fn take(mut file: File, path: &Path) -> Result<Option<Self>, LockError> {
         match file.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) if seeded::bug("lock-ignored") => {}
             Err(TryLockError::WouldBlock) => return Err(LockError::Held(holder(&mut file))),
             Err(TryLockError::Error(error)) => return Err(LockError::Io(error)),
         }
+        let id = FileId::of_open(&file).map_err(LockError::Io)?;
+        if id.look(path) != Standing::Same {
+            return Ok(None);
+        }
         let marker = parse_marker(&read_text(&mut file).map_err(LockError::Io)?);
-        Ok(Self { file, marker })
+        Ok(Some(Self { file, marker }))
     }
 
     /// What the last opener left, or what was written since.
@@ -123,6 +130,17 @@ impl Lock {
     pub(crate) fn sync(&self) -> io::Result<()> {
         self.file.sync_all()
     }
+}
+
+fn open(path: &Path) -> Result<File, LockError> {
+    if fs::symlink_metadata(path).is_ok_and(|found| found.file_type().is_symlink()) {
+        return Err(LockError::Symlink);
+    }
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create(true).truncate(false);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path).map_err(LockError::Io)
 }
 
 fn holder(file: &mut File) -> String {
@@ -185,6 +203,29 @@ mod tests {
                 assert_eq!((text.len(), parse_marker(&text), parse_pid(&text)), (TEXT_BYTES, marker, Some(u32::MAX)));
             }
         }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_lock_file_that_was_removed_meanwhile_locks_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = folder.path().join("n.db");
+        let path = lock_path(&store);
+        // Opened, and not locked yet, when somebody else deletes the store.
+        let late = open(&path).unwrap();
+        let deleting = Lock::acquire(&store).unwrap();
+        fs::remove_file(&path).unwrap();
+        drop(deleting);
+        assert!(Lock::take(late, &path).unwrap().is_none());
+        let held = Lock::acquire(&store).unwrap();
+        let late = open(&path).unwrap();
+        assert!(matches!(Lock::take(late, &path), Err(LockError::Held(_))));
+        // Another file in its place is not the one that is locked either.
+        let late = open(&path).unwrap();
+        drop(held);
+        fs::rename(&path, folder.path().join("moved")).unwrap();
+        fs::write(&path, "").unwrap();
+        assert!(Lock::take(late, &path).unwrap().is_none());
     }
 
     #[test]

@@ -23,17 +23,23 @@ pub(crate) enum Standing {
 impl FileId {
     /// Of the file at `path`.
     pub(crate) fn of(path: &Path) -> io::Result<Self> {
-        let found = fs::symlink_metadata(path)?;
-        #[cfg(unix)]
-        {
-            use std::os::unix::fs::MetadataExt;
-            Ok(Self { place: (found.dev(), found.ino()) })
-        }
-        #[cfg(not(unix))]
-        {
-            drop(found);
-            Ok(Self {})
-        }
+        fs::symlink_metadata(path).map(|found| Self::from_metadata(&found))
+    }
+
+    /// Of an open file.
+    pub(crate) fn of_open(file: &fs::File) -> io::Result<Self> {
+        file.metadata().map(|found| Self::from_metadata(&found))
+    }
+
+    #[cfg(unix)]
+    fn from_metadata(found: &fs::Metadata) -> Self {
+        use std::os::unix::fs::MetadataExt;
+        Self { place: (found.dev(), found.ino()) }
+    }
+
+    #[cfg(not(unix))]
+    fn from_metadata(_: &fs::Metadata) -> Self {
+        Self {}
     }
 
     /// What stands there now.

@@ -41,6 +41,11 @@ pub(crate) struct WalScan {
 /// Changes with every round: when a `-wal` is begun anew from its first frame.
 type Salt = [u8; 8];
 
+/// How long a `-wal` of so many frames is.
+pub(crate) fn length(frames: u32, page_bytes: u32) -> u64 {
+    HEADER_BYTES as u64 + u64::from(frames) * (FRAME_HEADER_BYTES as u64 + u64::from(page_bytes))
+}
+
 /// Reads a `-wal` of so many bytes from its first one on.
 pub(crate) fn scan(mut wal: impl Read, bytes: u64) -> io::Result<WalScan> {
     let mut scan = WalScan { bytes, ..WalScan::default() };

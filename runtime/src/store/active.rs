@@ -1,11 +1,18 @@
 //! Reads that run now: what an eviction interrupts, and what closing waits for.
 
-use std::sync::{Arc, PoisonError};
+use std::{
+    sync::{Arc, PoisonError},
+    time::Duration,
+};
 
 use crate::{
+    clock,
     primitives::{Condvar, Mutex, MutexGuard},
     storage::sqlite::Interrupter,
 };
+
+/// How long a read that was interrupted is waited for before it is interrupted again: most end at once.
+const AGAIN: Duration = Duration::from_millis(10);
 
 /// Reads that run now.
 #[derive(Default)]
@@ -27,11 +34,13 @@ impl ActiveReads {
         self.lock().iter().for_each(|read| read.interrupt());
     }
 
-    /// Waits until none runs.
+    /// Interrupts all, and waits until none runs.
     pub(crate) fn wait(&self) {
         let mut running = self.lock();
         while !running.is_empty() {
-            running = self.ended.wait(running).unwrap_or_else(PoisonError::into_inner);
+            // SQLite forgets an interruption that comes before a statement's first step.
+            running.iter().for_each(|read| read.interrupt());
+            (running, _) = clock::wait_at_most(&self.ended, running, AGAIN);
         }
     }
 

@@ -51,6 +51,9 @@ impl Engine {
         if self.suspect.load(Ordering::Relaxed) {
             seal.mark_suspect();
         }
+        if self.sync_failed.load(Ordering::Relaxed) {
+            seal.note_failed_sync();
+        }
         seal.close(connection)
     }
 

@@ -15,6 +15,7 @@ use crate::{
     seeded,
     storage::{
         eventlog::Appended,
+        same_file::Standing,
         sqlite::{Connection, SqliteError, SqliteErrorKind},
     },
     telemetry,
@@ -104,9 +105,18 @@ impl Engine {
                 Ok(numbers)
             }
             Err(failure) => {
-                writer.roll_back();
+                self.undo(writer, failure.sqlite.as_ref());
                 Err(self.explain(failure))
             }
+        }
+    }
+
+    /// Takes back a transaction that failed.
+    pub(super) fn undo(&self, writer: &mut Writer, error: Option<&SqliteError>) {
+        writer.roll_back();
+        let sync_failed = error.is_some_and(|error| error.kind == SqliteErrorKind::SyncFailed);
+        if sync_failed && self.standing() == Standing::Same {
+            writer.overwrite_refused();
         }
     }
 

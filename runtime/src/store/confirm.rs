@@ -6,7 +6,7 @@ use std::{
     task::{Context, Poll},
 };
 
-use super::{Engine, StoreName, watch::WatchSlot};
+use super::{Engine, StoreName, engine::Published, gate::Gate, watch::WatchSlot};
 use crate::{
     error::{QueryError, StoreError, SyncError},
     event::{EventNumber, StoredEvent},
@@ -88,6 +88,8 @@ impl Engine {
 /// Waits until an event is confirmed. Holds no store.
 pub(super) struct Confirmation {
     engine: Weak<Engine>,
+    published: Arc<Published>,
+    gate: Arc<Gate>,
     store: StoreName,
     /// `None` without a backend, or for a commit without events.
     place: Option<i64>,
@@ -99,6 +101,8 @@ impl Confirmation {
     pub(super) fn new(engine: &Arc<Engine>, last: Option<EventNumber>) -> Self {
         Self {
             engine: Arc::downgrade(engine),
+            published: Arc::clone(&engine.published),
+            gate: Arc::clone(&engine.gate),
             store: engine.store(),
             place: last.map(place_of),
             has_backend: engine.has_backend(),
@@ -106,16 +110,13 @@ impl Confirmation {
         }
     }
 
-    fn state(&self, engine: Option<&Arc<Engine>>) -> Poll<Result<(), SyncError>> {
+    fn state(&self) -> Poll<Result<(), SyncError>> {
         if !self.has_backend {
             return Poll::Ready(Err(SyncError::NotConfigured { store: self.store.clone() }));
         }
         let Some(place) = self.place else { return Poll::Ready(Ok(())) };
-        let Some(engine) = engine else {
-            return Poll::Ready(Err(StoreError::Closed { store: self.store.clone() }.into()));
-        };
-        let confirmed = EventNumber::client_only(engine.published.confirmed(), EventNumber::MAX_CLIENT);
-        match (place <= place_of(confirmed), engine.gate.check_read()) {
+        let confirmed = EventNumber::client_only(self.published.confirmed(), EventNumber::MAX_CLIENT);
+        match (place <= place_of(confirmed), self.gate.check_read()) {
             (true, _) => Poll::Ready(Ok(())),
             (false, Err(error)) => Poll::Ready(Err(error.into())),
             (false, Ok(())) => Poll::Pending,
@@ -125,7 +126,14 @@ impl Confirmation {
 
 impl Clone for Confirmation {
     fn clone(&self) -> Self {
-        Self { engine: self.engine.clone(), store: self.store.clone(), slot: WatchSlot::default(), ..*self }
+        Self {
+            engine: self.engine.clone(),
+            published: Arc::clone(&self.published),
+            gate: Arc::clone(&self.gate),
+            store: self.store.clone(),
+            slot: WatchSlot::default(),
+            ..*self
+        }
     }
 }
 
@@ -133,11 +141,10 @@ impl Future for Confirmation {
     type Output = Result<(), SyncError>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        let engine = self.engine.upgrade();
-        if let Some(engine) = &engine {
+        if let Some(engine) = self.engine.upgrade() {
             engine.watchers.watch(&mut self.slot, context.waker());
         }
-        self.state(engine.as_ref())
+        self.state()
     }
 }
 

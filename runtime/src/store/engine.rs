@@ -77,13 +77,16 @@ pub(crate) struct Engine {
     pub(super) watchers: Watchers,
     pub(super) changes: super::changes::Listeners,
     pub(super) live: LiveQueries,
-    pub(super) published: Published,
+    /// Receipts have it too, and know what was confirmed when the store is gone.
+    pub(super) published: Arc<Published>,
     pub(super) report: MigrationsReport,
-    pub(super) gate: Gate,
+    pub(super) gate: Arc<Gate>,
     /// Held by whoever checkpoints on a connection of its own; closing waits for it.
     pub(super) maintenance: Mutex<()>,
     /// The next load is to rebuild the tables.
     pub(super) suspect: AtomicBool,
+    /// A sync failed: closing moves nothing into the file.
+    pub(super) sync_failed: AtomicBool,
     activity: Activity,
     payload: Mutex<Payload>,
 }
@@ -164,7 +167,7 @@ impl Engine {
     pub(super) fn assemble(shared: Shared, writer: Writer, report: MigrationsReport, confirmed: u64) -> Self {
         let payload = Mutex::new(shared.options.sync_payload.clone());
         Self {
-            published: Published::new(&writer.tip.head, confirmed),
+            published: Arc::new(Published::new(&writer.tip.head, confirmed)),
             shared,
             writer: Mutex::new(Some(writer)),
             queue: CommitQueue::default(),
@@ -173,9 +176,10 @@ impl Engine {
             changes: super::changes::Listeners::default(),
             live: LiveQueries::default(),
             report,
-            gate: Gate::default(),
+            gate: Arc::default(),
             maintenance: Mutex::default(),
             suspect: AtomicBool::new(false),
+            sync_failed: AtomicBool::new(false),
             activity: Activity::default(),
             payload,
         }
@@ -261,6 +265,7 @@ impl Engine {
     /// disk, so the store takes no more.
     pub(super) fn notice_write(&self, error: &SqliteError) {
         if error.kind == SqliteErrorKind::SyncFailed && !seeded::bug("failed-sync-forgiven") {
+            self.sync_failed.store(true, Ordering::Relaxed);
             self.gate.poison(StoreError::Poisoned { store: self.store(), reason: error.message.clone() });
         } else {
             self.notice(error);

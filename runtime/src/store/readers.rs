@@ -49,8 +49,17 @@ pub(crate) enum Lease {
     Open,
 }
 
-/// How long a read waits for a reader: most reads are far shorter.
+/// How long a read waits for a reader when as many are open as are kept: most reads are far shorter.
 const PATIENCE: Duration = Duration::from_millis(10);
+
+/// How much longer it waits for each time more that so many are open: the number has no hard limit, because whoever waits may be
+/// waited for, and yet it grows ever more slowly.
+const MORE_PATIENCE: u32 = 4;
+
+fn patience(open: usize, max: usize) -> Duration {
+    let times = u32::try_from(open / max).unwrap_or(u32::MAX).saturating_sub(1);
+    PATIENCE.saturating_mul(MORE_PATIENCE.saturating_pow(times))
+}
 
 impl ReaderPool {
     /// A pool that keeps at most `max` connections, and at least one.
@@ -98,7 +107,8 @@ impl ReaderPool {
                 return Ok(Lease::Open);
             }
             check()?;
-            (state, may_wait) = clock::wait_at_most(&self.freed, state, PATIENCE);
+            let most = patience(state.open, self.max);
+            (state, may_wait) = clock::wait_at_most(&self.freed, state, most);
         }
     }
 
@@ -156,5 +166,17 @@ impl ReaderPool {
 
     fn lock(&self) -> MutexGuard<'_, PoolState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_more_readers_are_open_the_longer_a_read_waits_before_it_opens_one_more() {
+        let millis = |open| patience(open, 16).as_millis();
+        assert_eq!([16, 31, 32, 48, 64, 80].map(millis), [10, 10, 40, 160, 640, 2_560]);
+        assert!(patience(usize::MAX, 1) > Duration::from_secs(3_600));
     }
 }

@@ -27,7 +27,7 @@ use crate::{
         lock::{Lock, Marker, MarkerState, beside},
         meta,
         sqlite::{Checkpoint, Connection, Moved, SqliteError, SqliteErrorKind},
-        wal::WalScan,
+        wal::{self, WalScan},
     },
 };
 
@@ -149,7 +149,7 @@ impl Seal {
                 }
                 Err(error) if error.kind == SqliteErrorKind::SyncFailed => {
                     // Closing must not try again: a second sync that works says nothing about what the first one lost.
-                    self.sync_failed = true;
+                    self.note_failed_sync();
                     return Err(error);
                 }
                 // Where there is no room the store can still be read. A marker of a new epoch would disown what is in the `-wal`; that
@@ -209,6 +209,32 @@ impl Seal {
     /// The transaction that had begun is committed, or came to nothing.
     pub(super) fn ended(&mut self, committed: bool) {
         self.signed |= std::mem::take(&mut self.signing) && committed;
+    }
+
+    /// The sync of a commit failed, and the commit is refused. SQLite had written all of it before it synced, so the next opener would
+    /// take it for committed: something else is written in its place, which asks for no sync, and what is behind that is cut off.
+    /// After a loss of power nobody can tell which of the two is on disk.
+    ///
+    /// # Errors
+    /// When that cannot be written either.
+    pub(super) fn overwrite_refused(&mut self, connection: &mut Connection) -> Result<(), SqliteError> {
+        // Also the first transaction of a `-wal` asks for a sync, which would fail as that of the commit did.
+        connection.without_syncs(|connection| {
+            connection.begin_writing()?;
+            let written = meta::put_epoch(connection, self.latest()).and_then(|()| connection.execute("COMMIT", &[]));
+            if written.is_err() && connection.in_transaction() {
+                connection.execute("ROLLBACK", &[])?;
+            }
+            written.map(drop)
+        })?;
+        let bytes = wal::length(connection.wal_pages(), connection.page_bytes()?);
+        let cut = fs::File::options().write(true).open(beside(&self.path, "-wal")).and_then(|wal| wal.set_len(bytes));
+        cut.map_err(|error| SqliteError::from_io(&self.path, &error))
+    }
+
+    /// A sync failed: what is in the `-wal` stays there until the next opener has looked at each checksum in it, and moves it.
+    pub(super) fn note_failed_sync(&mut self) {
+        self.sync_failed = true;
     }
 
     /// Moves into the file what is in the `-wal`, without waiting for anybody.

@@ -84,6 +84,14 @@ impl Writer {
         self.seal.iter_mut().for_each(|seal| seal.ended(false));
     }
 
+    /// Leaves nothing of a commit that was refused because its sync failed; see [`Seal::overwrite_refused`].
+    pub(super) fn overwrite_refused(&mut self) {
+        if let Some(seal) = &mut self.seal {
+            // Where nothing can be written any more, what is there stays.
+            let _ = seal.overwrite_refused(&mut self.connection);
+        }
+    }
+
     /// Gives back what an idle writer does not need.
     pub(super) fn release_memory(&mut self) {
         self.connection.release_memory();

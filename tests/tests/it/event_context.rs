@@ -1,7 +1,10 @@
 //! What a materializer knows of an event beside its payload: the same at the commit, at a rebuild and for `verify`.
 
 use larder::{ClientId, EventNumber, SessionId, prelude::*};
-use larder_tests::{forge, lab::Lab};
+use larder_tests::{
+    forge::{self, Forged},
+    lab::Lab,
+};
 
 /// What a materializer was told.
 #[derive(Table, Clone, Debug, PartialEq)]
@@ -66,7 +69,23 @@ async fn a_materializer_is_told_number_client_and_session_alike_at_the_commit_an
     forge::forget_tables(&lab.sqlite("told"));
     let store = lab.open::<ToldStore>().await;
     assert!(store.migrations_report().rebuilt());
-    assert_eq!(store.query(Told::all()).unwrap(), rows, "of who committed, not of who rebuilds");
+    assert_eq!(store.query(Told::all()).unwrap(), rows);
+}
+
+#[tokio::test]
+async fn at_a_rebuild_a_materializer_is_told_who_committed_and_not_who_rebuilds() {
+    let mut lab = Lab::on_disk();
+    let store = lab.open::<ToldStore>().await;
+    let (client, session) = (lab.registry().client_id().clone(), lab.registry().session_id().clone());
+    store.commit(ToldEvent::Asked(1)).unwrap();
+    drop(store);
+    lab.close().await;
+    forge::append(&lab.store_file("told"), &[Forged::new("v1.Asked", "2")]);
+    let store = lab.open::<ToldStore>().await;
+    assert!(store.migrations_report().rebuilt());
+    let forged = told(2, "e2", &forge::FORGER.into(), &forge::SESSION.into());
+    assert_eq!(store.query(Told::all()).unwrap(), [told(1, "e1", &client, &session), forged]);
+    assert!(store.verify().unwrap().is_sound());
 }
 
 #[tokio::test]

@@ -4,6 +4,7 @@ use std::fs;
 
 use larder::{EventNumber, StoreError};
 use larder_tests::{
+    forge::{self, Forged},
     lab::Lab,
     notebook::{NoteEvent, Notebook, written},
 };
@@ -68,16 +69,19 @@ async fn numbers_go_on_after_a_restart_and_ids_never_repeat() {
 #[tokio::test]
 async fn an_event_keeps_the_client_and_session_it_was_committed_with() {
     let mut lab = Lab::on_disk();
-    for number in 1..=2 {
-        let store = lab.open::<Notebook>().await;
-        store.commit(written(number)).unwrap();
-        drop(store);
-        lab.close().await;
-    }
+    commit_and_close(&mut lab, &[1]).await;
+    forge::append(&lab.store_file("notebook"), &[Forged::new("v1.NoteErased", "1")]);
     let store = lab.open::<Notebook>().await;
+    store.commit(written(2)).unwrap();
+    let (client, session) = (lab.registry().client_id().to_string(), lab.registry().session_id().to_string());
     let mut events = store.events(EventNumber::ZERO);
-    let (first, second) = (events.next().await.unwrap().unwrap(), events.next().await.unwrap().unwrap());
-    assert_eq!(first.client_id, second.client_id);
+    let mut of_whom = Vec::new();
+    for _ in 1..=3 {
+        let event = events.next().await.unwrap().unwrap();
+        of_whom.push((event.client_id.to_string(), event.session_id.to_string()));
+    }
+    let own = (client, session);
+    assert_eq!(of_whom, [own.clone(), (forge::FORGER.to_owned(), forge::SESSION.to_owned()), own]);
 }
 
 #[tokio::test]

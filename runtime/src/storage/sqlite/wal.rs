@@ -56,6 +56,24 @@ impl Connection {
         Ok(())
     }
 
+    /// Runs something that asks the disk for nothing: for what no acknowledged commit rests on.
+    pub(crate) fn without_syncs(
+        &mut self,
+        run: impl FnOnce(&mut Self) -> Result<(), SqliteError>,
+    ) -> Result<(), SqliteError> {
+        let usual = self.integer("PRAGMA synchronous", &[])?.unwrap_or(2);
+        self.batch("PRAGMA synchronous = OFF")?;
+        let done = run(self);
+        self.batch(&format!("PRAGMA synchronous = {usual}"))?;
+        done
+    }
+
+    /// The size of a page.
+    pub(crate) fn page_bytes(&mut self) -> Result<u32, SqliteError> {
+        let bytes = self.integer("PRAGMA page_size", &[])?;
+        Ok(bytes.and_then(|bytes| u32::try_from(bytes).ok()).unwrap_or(0))
+    }
+
     /// Pages in the `-wal` after the last commit of this connection, also those that are in the file already and will be
     /// overwritten next; 0 unless it is watched.
     pub(crate) fn wal_pages(&self) -> u32 {

@@ -86,7 +86,7 @@ impl Engine {
 
     fn end_group(&self, writer: &mut Writer, group: &mut Group, tip: Tip, members: &mut [Member<'_>]) {
         if let Err(error) = writer.commit() {
-            writer.roll_back();
+            self.undo(writer, Some(&error));
             // A failed sync poisons the store; then trying alone answers with that.
             self.explain(failed(&self.shared, error));
             group.rolled_back();

@@ -116,3 +116,20 @@ fn a_confirmation_that_cannot_be_written_is_a_failure_of_a_store_that_goes_on() 
         store.commit(note(2, 10)).unwrap();
     }
 }
+
+/// What the disk did with it is not known: only the next opener, who looks at every checksum, may move it.
+#[test]
+fn a_poisoned_store_is_closed_with_its_wal_as_it_is() {
+    let (place, _dir) = on_disk();
+    let (store, _host) = open(&place);
+    store.commit(note(1, 10)).unwrap();
+    let Place::File(path) = &place else { panic!("a file") };
+    let left = || (std::fs::read(path).unwrap(), std::fs::read(crate::storage::lock::beside(path, "-wal")).unwrap());
+    let before = left();
+    store.engine.notice_write(&SqliteError::new(SqliteErrorKind::SyncFailed, "disk I/O error"));
+    store.engine.close().unwrap();
+    assert!(left() == before, "closing has changed a file");
+    let (store, _host) = open(&place);
+    assert_eq!(store.query(Note::all().count()).unwrap(), 1);
+    store.commit(note(2, 10)).unwrap();
+}

@@ -121,3 +121,20 @@ async fn rule_14_a_stream_of_a_store_without_a_registry_keeps_it_open() {
     }
     panic!("the last observer left, and the store stays open");
 }
+
+#[tokio::test]
+async fn rule_14_a_receipt_of_a_store_that_was_collected_says_what_became_of_it() {
+    let fake = Fake::new("wss://one", false);
+    let bench = Bench::with(|builder| builder.in_memory().defaults(synced(&fake)));
+    let receipt = bench.get::<NoteStore>("gone").await.unwrap().commit(written(1)).unwrap();
+    bench.advance(120).await;
+    assert!(!bench.has::<NoteStore>("gone"));
+    let gone = receipt.confirmed().await;
+    assert!(matches!(gone, Err(larder::SyncError::Store(StoreError::Evicted { .. }))), "{gone:?}");
+
+    fake.connect(true);
+    let receipt = bench.get::<NoteStore>("sent").await.unwrap().commit(written(1)).unwrap();
+    bench.advance(120).await;
+    assert!(!bench.has::<NoteStore>("sent"));
+    receipt.confirmed().await.unwrap();
+}
