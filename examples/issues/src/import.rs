@@ -27,7 +27,7 @@ use std::{
     time::Instant,
 };
 
-use larder::{Uuid, prelude::*};
+use larder::{LoadError, Uuid, prelude::*};
 use serde::Serialize;
 
 use crate::{
@@ -112,7 +112,7 @@ pub async fn import(registry: &StoreRegistry, input: &mut Lines, watch: &mut dyn
         import.commit_next(watch).await?;
     }
     let Import { mut summary, workspaces, issues, .. } = import;
-    summary.workspaces = workspaces.len() as u64;
+    summary.workspaces = workspaces.values().filter(|workspace| workspace.has_good_lines).count() as u64;
     summary.issues = issues.len() as u64;
     summary.seconds = start.elapsed().as_secs_f64();
     Ok(summary)
@@ -136,11 +136,12 @@ struct Ahead {
     activity: Uuid,
 }
 
-/// What the import knows of a workspace: read once, then kept up.
+/// What the import knows of a workspace: read once, then kept up. Its store is not held, because there may be more workspaces than stores
+/// can be loaded.
 struct Workspace {
-    store: StoreHandle<WorkspaceStore>,
     applied: HashSet<Uuid>,
     opened: HashSet<i64>,
+    has_good_lines: bool,
 }
 
 impl Import<'_> {
@@ -153,36 +154,41 @@ impl Import<'_> {
         let before = self.equal_lines.entry(line.activity(0)).or_insert(0);
         let activity = line.activity(*before);
         *before += 1;
-        let workspace = self.workspace(&line).await?;
+        let issue = line.issue.number;
+        let Some(workspace) = self.workspace(&line).await? else { return Ok(Err(not_opened(line))) };
         if workspace.applied.contains(&activity) {
+            workspace.has_good_lines = true;
             self.summary.known += 1;
             return Ok(Ok(()));
         }
-        let issue = line.issue.number;
         let opened = workspace.opened.contains(&issue);
         match line.kind {
             Kind::Opened if opened => return Ok(Err(opened_twice(&line.issue))),
-            Kind::Commented | Kind::Closed if !opened => {
-                return Ok(Err(Reason::NotOpened { workspace: line.issue.workspace, number: issue }));
-            }
+            Kind::Commented | Kind::Closed if !opened => return Ok(Err(not_opened(line))),
             _ => {}
         }
+        workspace.has_good_lines = true;
         workspace.opened.insert(issue);
         self.registry.preload::<IssueStore>(&line.issue).detach();
         self.ahead.push_back(Ahead { number, line, activity });
         Ok(Ok(()))
     }
 
-    async fn workspace(&mut self, line: &Line) -> Result<&mut Workspace, Failure> {
+    /// The workspace of a line. Only a line that opens an issue makes one: the others are of no use without.
+    async fn workspace(&mut self, line: &Line) -> Result<Option<&mut Workspace>, Failure> {
         let name = &line.workspace.name;
         if !self.workspaces.contains_key(name) {
-            let store = self.registry.get::<WorkspaceStore>(&line.workspace).await?;
+            let get = self.registry.get::<WorkspaceStore>(&line.workspace);
+            let store = match if line.kind == Kind::Opened { get.await } else { get.existing().await } {
+                Err(LoadError::NotFound { .. }) => return Ok(None),
+                store => store?,
+            };
             let (applied, headlines) = store.query((Applied::all(), Headline::all()))?;
             let applied = applied.into_iter().map(|row| row.activity).collect();
             let opened = headlines.into_iter().map(|headline| headline.number).collect();
-            self.workspaces.insert(name.clone(), Workspace { store, applied, opened });
+            self.workspaces.insert(name.clone(), Workspace { applied, opened, has_good_lines: false });
         }
-        Ok(self.workspaces.get_mut(name).expect("inserted above"))
+        Ok(self.workspaces.get_mut(name))
     }
 
     /// Commits the line that was put ahead first: see the module's page for why in this order.
@@ -190,7 +196,7 @@ impl Import<'_> {
         let Some(Ahead { number, line, activity }) = self.ahead.pop_front() else { return Ok(()) };
         let id = line.issue.clone();
         let issue = helpers::issue(self.registry, &id.workspace, id.number).await?;
-        let workspace = self.workspaces.get_mut(&id.workspace).expect("read when the line was put ahead");
+        let workspace = self.registry.get::<WorkspaceStore>(&line.workspace).await?;
         let (to_issue, to_workspace) = events(line, activity);
         match issue.commit(to_issue) {
             Ok(_) => {}
@@ -198,14 +204,15 @@ impl Import<'_> {
             Err(error) if is_repeated(&error, "activities") => {}
             // By `issues open`, killed at the same point: the headline is its own.
             Err(error) if is_repeated(&error, "issue") => {
-                catch_up(&workspace.store, id.number, &issue)?;
+                catch_up(&workspace, id.number, &issue)?;
                 self.report(number, &opened_twice(&id), watch);
                 return Ok(());
             }
             Err(error) => return Err(Failure::commit(&error)),
         }
-        workspace.store.commit(to_workspace).map_err(|error| Failure::commit(&error))?;
-        workspace.applied.insert(activity);
+        workspace.commit(to_workspace).map_err(|error| Failure::commit(&error))?;
+        let known = self.workspaces.get_mut(&id.workspace).expect("read when the line was put ahead");
+        known.applied.insert(activity);
         self.issues.insert((id.workspace, id.number));
         self.summary.new += 1;
         Ok(())
@@ -237,6 +244,10 @@ fn events(line: Line, activity: Uuid) -> (IssueEvent, WorkspaceEvent) {
             (IssueEvent::Closed { author, at, activity }, WorkspaceEvent::IssueClosed { number, at, activity })
         }
     }
+}
+
+fn not_opened(line: Line) -> Reason {
+    Reason::NotOpened { workspace: line.issue.workspace, number: line.issue.number }
 }
 
 fn opened_twice(issue: &IssueId) -> Reason {

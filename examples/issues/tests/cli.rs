@@ -190,6 +190,36 @@ fn bad_lines_are_reported_with_number_and_reason_and_skipped() {
 }
 
 #[test]
+fn a_line_that_is_skipped_makes_no_workspace() {
+    let folder = folder();
+    let data = folder.path().join("data");
+    let elsewhere = |line: &str| line.replace("a/b", "typo/x");
+    let input = write(&folder, &[&elsewhere(CLOSED), OPENED, &elsewhere(COMMENTED), CLOSED]);
+    let summary = json(&data, &["import", "--input", &input]);
+    assert_eq!((&summary["new"], &summary["bad"], &summary["workspaces"]), (&2.into(), &2.into(), &1.into()));
+    let workspaces = json(&data, &["workspaces"]);
+    assert_eq!(workspaces.as_array().expect("an array").len(), 1, "{workspaces}");
+}
+
+#[test]
+fn more_workspaces_than_the_registry_keeps_loaded_are_imported_and_listed() {
+    let folder = folder();
+    let data = folder.path().join("data");
+    let workspaces = issues::commands::CAPACITY + 3;
+    let lines: Vec<_> = [OPENED, COMMENTED]
+        .iter()
+        .flat_map(|line| (0..workspaces).map(move |number| line.replace("a/b", &format!("a/{number}"))))
+        .collect();
+    let input = write(&folder, &lines.iter().map(String::as_str).collect::<Vec<_>>());
+    let summary = json(&data, &["import", "--input", &input]);
+    assert_eq!((&summary["new"], &summary["workspaces"]), (&(2 * workspaces).into(), &workspaces.into()));
+    let listed = json(&data, &["workspaces"]);
+    assert_eq!(listed.as_array().expect("an array").len(), workspaces);
+    let listed = json(&data, &["list", "--limit", "0"]);
+    assert_eq!(listed.as_array().expect("an array").len(), workspaces);
+}
+
+#[test]
 fn an_input_that_continues_another_adds_what_is_new() {
     let folder = folder();
     let data = folder.path().join("data");

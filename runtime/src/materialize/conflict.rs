@@ -22,7 +22,8 @@ impl<'a> Iterator for Words<'a> {
 
     fn next(&mut self) -> Option<&'a str> {
         loop {
-            self.0 = self.0.trim_start();
+            // SQLite takes a byte order mark for a space.
+            self.0 = self.0.trim_start_matches(|char: char| char.is_whitespace() || char == '\u{feff}');
             self.0 = match (self.0.strip_prefix("--"), self.0.strip_prefix("/*")) {
                 (Some(comment), _) => comment.split_once('\n').map_or("", |(_, rest)| rest),
                 (_, Some(comment)) => comment.split_once("*/").map_or("", |(_, rest)| rest),
@@ -30,7 +31,9 @@ impl<'a> Iterator for Words<'a> {
             };
         }
         let first = self.0.chars().next()?;
-        let is_word = |char: char| char.is_alphanumeric() || char == '_' || char == '$' || !char.is_ascii();
+        let is_word = |char: char| {
+            char != '\u{feff}' && (char.is_alphanumeric() || char == '_' || char == '$' || !char.is_ascii())
+        };
         let end = match first {
             '\'' | '"' | '`' => self.0[1..].find(first).map(|end| end + 2),
             '[' => self.0.find(']').map(|end| end + 1),
@@ -52,6 +55,7 @@ mod tests {
         for sql in [
             "INSERT OR ROLLBACK INTO t VALUES (1)",
             "insert\n\tor /* a */ -- b\n rollback into t values (1)",
+            "INSERT\u{feff}OR\u{feff} ROLLBACK INTO t VALUES (1)",
             "WITH a AS (SELECT 1) UPDATE/**/OR/**/ROLLBACK t SET x = 'it''s'",
         ] {
             assert!(rolls_back(sql), "{sql}");

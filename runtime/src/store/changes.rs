@@ -22,6 +22,9 @@ use crate::{
 /// Records kept for a stream that is not polled; then it hears how many it missed.
 const KEPT_RECORDS: usize = 1_024;
 
+/// Changed rows in the records that are kept.
+const KEPT_ROWS: usize = 65_536;
+
 /// Everybody who listens to the changes of a store. A commit without any costs one atomic load.
 #[derive(Default)]
 pub(crate) struct Listeners {
@@ -37,6 +40,7 @@ struct Queue {
 #[derive(Default)]
 struct Records {
     kept: VecDeque<Arc<ChangeRecord>>,
+    rows: usize,
     missed: u64,
 }
 
@@ -45,9 +49,11 @@ impl Listeners {
     fn publish(&self, record: &Arc<ChangeRecord>) {
         for queue in self.lock().iter().filter_map(Weak::upgrade) {
             let mut records = queue.lock();
-            if records.missed > 0 || records.kept.len() >= KEPT_RECORDS {
+            let rows = records.rows + record.rows.len();
+            if records.missed > 0 || records.kept.len() >= KEPT_RECORDS || rows > KEPT_ROWS {
                 records.missed += 1;
             } else {
+                records.rows = rows;
                 records.kept.push_back(Arc::clone(record));
             }
         }
@@ -84,8 +90,9 @@ impl Queue {
     /// What was kept, then how many were missed after it.
     fn take(&self) -> Option<Change> {
         let mut records = self.lock();
-        let kept = records.kept.pop_front().map(Change::Committed);
-        kept.or_else(|| match std::mem::take(&mut records.missed) {
+        let kept = records.kept.pop_front();
+        records.rows -= kept.as_ref().map_or(0, |record| record.rows.len());
+        kept.map(Change::Committed).or_else(|| match std::mem::take(&mut records.missed) {
             0 => None,
             commits => Some(Change::Missed { commits }),
         })
@@ -115,8 +122,9 @@ impl Engine {
         writer: &mut Writer,
         commits: impl Iterator<Item = (&'a [EventNumber], usize)>,
     ) {
-        if !writer.connection.is_capturing() {
-            // Somebody began to listen during the commit.
+        // Somebody began to listen during the commit, or it has changed more rows than are kept.
+        if !writer.connection.is_capturing() || writer.connection.changes_overflown() {
+            drop(writer.connection.take_changes());
             self.live.mark_all();
             if self.changes.anybody() {
                 commits.for_each(|_| self.changes.miss());
@@ -147,8 +155,8 @@ impl Engine {
 pub enum Change {
     /// A commit, and the rows that it changed.
     Committed(Arc<ChangeRecord>),
-    /// So many commits were missed, because 1,024 were waiting to be read, or because they had begun before the stream was made:
-    /// read the tables anew.
+    /// So many commits were missed, because 1,024 or ones with 65,536 rows were waiting to be read, because one alone has changed more
+    /// rows, or because they had begun before the stream was made: read the tables anew.
     Missed {
         /// How many commits.
         commits: u64,
@@ -188,7 +196,7 @@ impl Drop for Changes {
 }
 
 /// A stream of what each commit changed, from the call on. It is an observer of the store, and ends with one error when the
-/// store goes. At most 1,024 commits wait for a poll; what comes after is counted as [`Change::Missed`].
+/// store goes. At most 1,024 commits with 65,536 changed rows wait for a poll; what comes after is counted as [`Change::Missed`].
 pub struct ChangeStream<D> {
     changes: Changes,
     types: PhantomData<fn() -> D>,

@@ -250,7 +250,15 @@ fn ensure_tables(
             return Err(Stop::TablesDamaged);
         }
         rebuild::check_unknown(request, connection)?;
-        return Ok(MigrationsReport::new(Migration::Unchanged, fingerprint));
+        let count = |sql, connection: &mut Connection| {
+            let events = connection.integer(sql, &[]).map_err(|error| sqlite_error(request, error))?;
+            Ok::<_, LoadError>(events.unwrap_or(0).unsigned_abs())
+        };
+        return Ok(MigrationsReport {
+            failed: count("SELECT count(*) FROM larder_failed", connection)?,
+            unknown: count("SELECT sum(events) FROM larder_unknown", connection)?,
+            ..MigrationsReport::new(Migration::Unchanged, fingerprint)
+        });
     }
     let migration = Migration::Rebuilt(RebuildReason::SchemaChanged { from: meta.fingerprint });
     let failed = |error| sqlite_error(request, error);

@@ -15,9 +15,9 @@ pub struct MigrationsReport {
     pub fingerprint: Fingerprint,
     /// How many events were applied; 0 unless the tables were rebuilt.
     pub applied: u64,
-    /// How many events did not materialize; they are listed by [`Store::failed_events`](crate::Store::failed_events).
+    /// How many events of the log do not materialize; they are listed by [`Store::failed_events`](crate::Store::failed_events).
     pub failed: u64,
-    /// How many events this app does not know; they stay in the log.
+    /// How many events of the log this app does not know; they stay in it.
     pub unknown: u64,
     /// Commits that were there once and are not any more: a loss of power took them, or the `-wal` was damaged since. With
     /// [`Durability::Power`](crate::Durability::Power) only damage does that.

@@ -148,11 +148,12 @@ fn a_full_disk_is_a_typed_error_and_a_retry_works_when_there_is_room() {
 }
 
 #[test]
-fn when_the_disk_is_full_for_one_of_a_group_the_others_are_committed() {
+fn when_sqlite_rolls_back_the_whole_transaction_the_others_are_tried_alone() {
     for (place, _dir) in places() {
         let (store, _host) = open(&place);
         store.commit(note(100, 10)).unwrap();
         limit_disk(&store, 4);
+        let before = transactions(&place);
         let busy = store.engine.lock_writer();
         let failed = std::thread::scope(|scope| {
             let commits: Vec<_> = (1..=6)
@@ -169,9 +170,18 @@ fn when_the_disk_is_full_for_one_of_a_group_the_others_are_committed() {
             commits.into_iter().map(|commit| commit.join().unwrap()).collect::<Vec<_>>()
         });
         assert_eq!(failed, [false, false, true, false, false, false]);
+        // Each of the five has one of its own: the one that they shared came to nothing.
+        assert_eq!(transactions(&place) - before, if place == Place::Memory { 0 } else { 5 });
         assert_eq!((store.query(Note::all().count()).unwrap(), store.head()), (6, EventNumber::synced(6)));
         assert!(store.verify().unwrap().is_sound());
     }
+}
+
+/// Transactions in the `-wal`: frames that say how many pages the file has.
+fn transactions(place: &Place) -> usize {
+    let Place::File(path) = place else { return 0 };
+    let wal = std::fs::read(crate::storage::lock::beside(path, "-wal")).unwrap();
+    wal[32..].chunks_exact(24 + 4_096).filter(|frame| frame[4..8] != [0; 4]).count()
 }
 
 #[test]

@@ -315,38 +315,6 @@ async fn changes_of_a_group_go_to_the_commits_that_made_them() {
 }
 
 #[tokio::test]
-async fn when_sqlite_rolls_back_the_whole_transaction_the_others_are_tried_alone() {
-    let mut lab = Lab::on_disk();
-    let store = lab.open::<Notebook>().await;
-    let (entered, release) = (Arc::new(Barrier::new(2)), Arc::new(Barrier::new(2)));
-    std::thread::scope(|scope| {
-        let leader = store.clone();
-        let (at_entry, at_release) = (Arc::clone(&entered), Arc::clone(&release));
-        scope.spawn(move || {
-            let hook = move || {
-                at_entry.wait();
-                at_release.wait();
-            };
-            in_materializer(hook, || leader.commit(NoteEvent::Hooked)).unwrap();
-        });
-        entered.wait();
-        let others: Vec<_> = (1..=4)
-            .map(|number| {
-                let store = store.clone();
-                scope.spawn(move || store.commit(if number == 2 { NoteEvent::RolledBack } else { written(number) }))
-            })
-            .collect();
-        // The others queue behind the leader, whose materializer waits.
-        std::thread::yield_now();
-        release.wait();
-        let failed = others.into_iter().map(|other| other.join().unwrap().is_err()).collect::<Vec<_>>();
-        assert_eq!(failed, [false, true, false, false]);
-    });
-    assert_eq!(store.query(Note::all().count()).unwrap(), 3);
-    assert!(store.verify().unwrap().is_sound());
-}
-
-#[tokio::test]
 async fn commits_of_several_threads_while_the_store_is_evicted_are_wholly_there_or_refused() {
     for round in 0..10 {
         let mut lab = Lab::on_disk();

@@ -249,6 +249,28 @@ async fn an_event_that_fails_at_a_rebuild_stays_in_the_log_is_listed_and_is_trie
 }
 
 #[tokio::test]
+async fn what_failed_and_what_is_unknown_is_in_the_report_of_every_load() {
+    let mut lab = Lab::on_disk();
+    with_v1(&mut lab, &["wash", "", "cook"]).await;
+    for migrations in ["rebuilt", "unchanged"] {
+        let store = lab.open::<v2::Tasks>().await;
+        let report = store.migrations_report();
+        assert_eq!((report.failed, report.unknown, report.rebuilt()), (1, 0, migrations == "rebuilt"));
+        drop(store);
+        lab.close().await;
+    }
+    let mut lab = Lab::on_disk();
+    with_a_newer_event(&mut lab).await;
+    for migrations in ["rebuilt", "unchanged"] {
+        let store = lab.open::<v1::Tasks>().await;
+        let report = store.migrations_report();
+        assert_eq!((report.failed, report.unknown, report.rebuilt()), (0, 1, migrations == "rebuilt"));
+        drop(store);
+        lab.close().await;
+    }
+}
+
+#[tokio::test]
 async fn a_changed_materializer_rebuilds_by_itself_and_other_docs_do_not() {
     let mut lab = Lab::on_disk();
     with_v1(&mut lab, &[" wash "]).await;

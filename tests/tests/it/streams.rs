@@ -6,6 +6,8 @@ use larder_tests::{
     notebook::{NoteEvent, Notebook, in_materializer, written},
 };
 
+use crate::board::{BoardEvent, Remark, added, boards};
+
 fn value(number: i64) -> larder::Value {
     larder::Value::Integer(number)
 }
@@ -116,6 +118,49 @@ async fn a_change_stream_that_is_not_polled_keeps_a_bounded_number_and_says_what
     assert_eq!(changes.next().await, Some(Ok(Change::Missed { commits: 6 })));
     store.commit(written(2_000)).unwrap();
     assert!(matches!(changes.next().await, Some(Ok(Change::Committed(_)))));
+}
+
+/// Inserts so many rows by one statement.
+fn many(from: usize, rows: usize) -> BoardEvent {
+    BoardEvent::SqlRun(format!(
+        "INSERT INTO remarks (card, at) WITH RECURSIVE n (i) AS (VALUES ({from}) UNION ALL SELECT i + 1 FROM n WHERE i + 1 < {}) \
+         SELECT 1, printf('%08d', i) FROM n",
+        from + rows
+    ))
+}
+
+#[tokio::test]
+async fn a_commit_of_more_rows_than_are_kept_is_said_to_be_missed_and_live_queries_see_it() {
+    for store in boards().await {
+        store.commit(added(1)).unwrap();
+        let (mut changes, mut live) = (store.changes(), store.subscribe(Remark::all().count()));
+        assert_eq!(**live.next().await.unwrap().unwrap(), 0);
+        store.commit(many(0, 65_536)).unwrap();
+        let Some(Ok(Change::Committed(record))) = changes.next().await else { panic!("a change") };
+        assert_eq!(record.rows.len(), 65_536);
+        store.commit(many(100_000, 65_537)).unwrap();
+        assert_eq!(changes.next().await, Some(Ok(Change::Missed { commits: 1 })));
+        assert_eq!(**live.next().await.unwrap().unwrap(), 131_073);
+        store.commit(many(200_000, 1)).unwrap();
+        let Some(Ok(Change::Committed(record))) = changes.next().await else { panic!("a change") };
+        assert_eq!(record.rows.len(), 1);
+    }
+}
+
+#[tokio::test]
+async fn a_change_stream_that_is_not_polled_keeps_a_bounded_number_of_rows() {
+    for store in boards().await {
+        store.commit(added(1)).unwrap();
+        let mut changes = store.changes();
+        for (from, rows) in [(0, 40_000), (50_000, 25_536), (100_000, 1), (200_000, 1)] {
+            store.commit(many(from, rows)).unwrap();
+        }
+        for rows in [40_000, 25_536] {
+            let Some(Ok(Change::Committed(record))) = changes.next().await else { panic!("a change") };
+            assert_eq!(record.rows.len(), rows);
+        }
+        assert_eq!(changes.next().await, Some(Ok(Change::Missed { commits: 2 })));
+    }
 }
 
 #[tokio::test]

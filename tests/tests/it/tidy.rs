@@ -29,8 +29,14 @@ impl Source {
 
     /// Lines of code with their numbers: no comments, no docs, and nothing from the unit tests at the end of the file.
     fn code(&self) -> impl Iterator<Item = (usize, &str)> {
+        let mut following = self.text.lines().skip(1);
         let lines = self.text.lines().enumerate().map(|(at, line)| (at + 1, line));
-        lines.take_while(|(_, line)| *line != "#[cfg(test)]").filter(|(_, line)| !line.trim_start().starts_with("//"))
+        // A module of tests that is only declared has a file of its own, and the code goes on.
+        let ends = move |line: &str, next: Option<&str>| {
+            line == "#[cfg(test)]" && next.is_some_and(|next| next.starts_with("mod ") && next.ends_with('{'))
+        };
+        let code = lines.take_while(move |(_, line)| !ends(line, following.next()));
+        code.filter(|(_, line)| !line.trim_start().starts_with("//"))
     }
 
     /// `path:line: why` for every line of code that holds one of the words.
@@ -38,6 +44,14 @@ impl Source {
         let found = self.code().filter(|(_, line)| words.iter().any(|word| line.contains(word)));
         found.map(|(at, line)| format!("{}:{at}: {why}: {}", self.path, line.trim())).collect()
     }
+}
+
+#[test]
+fn what_stands_behind_a_declared_test_module_is_searched_too() {
+    let text =
+        "mod a;\n#[cfg(test)]\nmod tests;\nuse rusqlite::b;\n#[cfg(test)]\nmod tests {\n    use rusqlite::c;\n}\n";
+    let source = Source { path: "x.rs".to_owned(), text: text.to_owned() };
+    assert_eq!(source.findings(&["rusqlite"], "why"), ["x.rs:4: why: use rusqlite::b;"]);
 }
 
 #[test]
@@ -311,7 +325,7 @@ fn sources() -> Vec<Source> {
 
 fn is_text(path: &Path, name: &str) -> bool {
     let known = ["rs", "md", "toml", "stderr"];
-    ["run", "races"].contains(&name)
+    ["run", "races", "long"].contains(&name)
         || path.extension().is_some_and(|extension| known.iter().any(|known| extension == *known))
 }
 

@@ -20,9 +20,10 @@ struct WorkspaceLine {
 /// One line per workspace.
 pub(super) async fn workspaces(registry: &StoreRegistry, output: &mut Output) -> Result<(), Failure> {
     let mut lines = Vec::new();
-    for workspace in all(registry).await? {
+    for name in all(registry).await? {
+        let workspace = Workspace::enter(registry, &name).await?;
         let counts = workspace.store().query(WorkspaceStore::counts())?;
-        lines.push(WorkspaceLine { workspace: workspace.name().to_owned(), counts });
+        lines.push(WorkspaceLine { workspace: name, counts });
     }
     if output.is_json() {
         return Ok(output.json(&lines)?);
@@ -58,11 +59,12 @@ pub(super) async fn issues(
 ) -> Result<(), Failure> {
     let limit = if limit == 0 { u64::MAX } else { limit };
     let workspaces = match workspace {
-        Some(name) => vec![Workspace::enter(registry, name).await?],
+        Some(name) => vec![name.to_owned()],
         None => all(registry).await?,
     };
     let (mut lines, mut total) = (Vec::new(), 0);
-    for workspace in &workspaces {
+    for name in &workspaces {
+        let workspace = Workspace::enter(registry, name).await?;
         let wanted = match state {
             Some(state) => Headline::filter(Headline::STATE.eq(state)),
             None => Headline::all(),
@@ -70,7 +72,6 @@ pub(super) async fn issues(
         let newest = wanted.clone().order_by((Headline::LAST_ACTIVITY.desc(), Headline::NUMBER.desc()));
         let (found, headlines) = workspace.store().query((wanted.count(), newest.limit(limit)))?;
         total += found;
-        let name = workspace.name();
         lines.extend(headlines.into_iter().map(|headline| IssueLine { workspace: name.to_owned(), headline }));
     }
     // Each workspace is in this order already, so that the first of them all are among the first of each.
@@ -96,13 +97,13 @@ pub(super) async fn issues(
     Ok(())
 }
 
-/// Every workspace of the data dir, by name.
-async fn all(registry: &StoreRegistry) -> Result<Vec<Workspace>, Failure> {
-    let mut workspaces = Vec::new();
+/// Every workspace of the data dir, by name. They are entered one after the other: there may be more than can be loaded at once.
+async fn all(registry: &StoreRegistry) -> Result<Vec<String>, Failure> {
+    let mut names = Vec::new();
     for stored in registry.stored::<WorkspaceStore>().await? {
         let WorkspaceId { name } = stored.key?;
-        workspaces.push(Workspace::enter(registry, &name).await?);
+        names.push(name);
     }
-    workspaces.sort_by(|left, right| left.name().cmp(right.name()));
-    Ok(workspaces)
+    names.sort();
+    Ok(names)
 }

@@ -24,6 +24,9 @@ use crate::{
 /// A function takes at most 1,000 arguments in SQLite; an update of a wide table needs several calls.
 const VALUES_PER_CALL: usize = 900;
 
+/// Most changed rows that are kept of one transaction: what listens to more reads the tables anew.
+pub(crate) const MAX_ROWS: usize = 65_536;
+
 /// What one connection records.
 pub(super) struct Capture {
     buffer: Arc<Mutex<Buffer>>,
@@ -36,6 +39,8 @@ struct Buffer {
     secret: i64,
     values: Vec<Value>,
     changes: Vec<RowChange>,
+    /// There were more than [`MAX_ROWS`].
+    overflown: bool,
 }
 
 #[derive(Clone, Copy)]
@@ -57,6 +62,7 @@ impl Connection {
             secret: (RandomState::new().hash_one(0) >> 24) as i64,
             values: Vec::new(),
             changes: Vec::new(),
+            overflown: false,
         }));
         let shared = Arc::clone(&buffer);
         self.sqlite.create_scalar_function("larder_capture", -1, FunctionFlags::SQLITE_UTF8, move |context| {
@@ -104,7 +110,16 @@ impl Connection {
 
     /// The changes since the last call, oldest first.
     pub(crate) fn take_changes(&mut self) -> Vec<RowChange> {
-        self.capture.as_ref().map_or_else(Vec::new, |capture| std::mem::take(&mut lock(&capture.buffer).changes))
+        self.capture.as_ref().map_or_else(Vec::new, |capture| {
+            let mut buffer = lock(&capture.buffer);
+            buffer.overflown = false;
+            std::mem::take(&mut buffer.changes)
+        })
+    }
+
+    /// Whether there are more changes than [`take_changes`](Self::take_changes) would give.
+    pub(crate) fn changes_overflown(&self) -> bool {
+        self.capture.as_ref().is_some_and(|capture| lock(&capture.buffer).overflown)
     }
 
     /// How many changes are recorded now: taken before a savepoint, for [`changes_truncate`](Self::changes_truncate).
@@ -118,6 +133,8 @@ impl Connection {
             let mut buffer = lock(&capture.buffer);
             buffer.values.clear();
             buffer.changes.truncate(mark);
+            // What was too much may have been before a mark at the end: then it still is.
+            buffer.overflown &= mark >= MAX_ROWS;
         }
     }
 }
@@ -149,7 +166,11 @@ impl Buffer {
                 2 => Some(RowChange { table: table.name, old: Some(values), new: None }),
                 _ => updated(table, values).filter(|_| !seeded::bug("update-unrecorded")),
             };
-            self.changes.extend(change);
+            if change.is_some() && self.changes.len() >= MAX_ROWS {
+                self.overflown = true;
+            } else {
+                self.changes.extend(change);
+            }
         }
         Ok(Null)
     }

@@ -94,6 +94,9 @@ pub(crate) fn commit<D: StoreDefinition>(
     }
     match outcome {
         Ok(numbers) => {
+            for info in events.iter().map(|event| &EventOf::<D>::EVENTS[event.index()]) {
+                info.deprecated.inspect(|reason| deprecated::warn_once(engine.name(), info.name, reason));
+            }
             engine.shared.host.committed(numbers.len());
             Ok(Receipt::new(engine, numbers))
         }
@@ -137,9 +140,6 @@ fn encode<E: Event>(engine: &Engine, event: &E) -> Result<(EncodedEvent, E), Box
     if bytes > limit {
         let (store, event) = (engine.store(), info.name);
         return Err(Box::new(CommitErrorKind::EventTooLarge { store, event, bytes, limit }));
-    }
-    if let Some(reason) = info.deprecated {
-        deprecated::warn_once(engine.name(), info.name, reason);
     }
     let read = || E::decode(info.name, args.as_deref()).map_err(EventEncodeError::NotReadable);
     let read_back = unless_it_panics(read).and_then(|event| event.ok_or(EventEncodeError::Unnamed)).map_err(failed)?;
