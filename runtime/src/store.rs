@@ -73,7 +73,8 @@ use writer::Writer;
 /// One loaded store. A [`StoreHandle`](crate::StoreHandle) derefs to it.
 ///
 /// All calls block for as long as SQLite needs, mostly microseconds; [`commit_async`](Self::commit_async) does not. No call may be made
-/// from inside a materializer of the same store, and no commit from inside [`read`](Self::read): such calls answer an error.
+/// from inside a materializer of the same store, and no commit from inside [`read`](Self::read): such calls answer an error. That is known
+/// of the thread that calls: a materializer, or in memory a `read`, that waits for another thread which calls the same store waits for ever.
 pub struct Store<D> {
     engine: Arc<Engine>,
     types: PhantomData<fn() -> D>,

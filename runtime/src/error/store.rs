@@ -35,7 +35,8 @@ pub enum StoreError {
         /// What SQLite or the operating system said.
         message: String,
     },
-    /// A sync to disk failed, so what later writes would build on is not known to be safe.
+    /// A sync to disk failed, so what later writes would build on is not known to be safe. The commit that failed is not there, also
+    /// after a crash of the process; after a loss of power it may be, whole.
     #[error("store {store} takes no more writes, a sync to disk failed: {reason}; evict it and get it again")]
     Poisoned {
         /// Which store.
