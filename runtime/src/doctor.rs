@@ -22,6 +22,7 @@ use std::{
 use crate::{
     error::shown,
     event::EventNumber,
+    options::Durability,
     storage::{
         eventlog::{self, ChainKey, LogCursor, LogError, LogHead},
         lock::{Lock, LockError, MarkerState, beside},
@@ -29,7 +30,7 @@ use crate::{
         sqlite::{Access, Connection, Place, SqliteError},
         wal::WalScan,
     },
-    store::{LostCommits, Misfit, fits, index_bytes, lost, scan_wal},
+    store::{KeptIndex, LostCommits, Misfit, fits, lost, scan_wal},
     value::ValueRef,
 };
 
@@ -166,21 +167,6 @@ struct Patient {
     lock: Lock,
 }
 
-/// The `-shm` as it was before SQLite came, which makes it anew: the next opener is to see what it said.
-struct KeptIndex {
-    file: PathBuf,
-    bytes: Option<Vec<u8>>,
-}
-
-impl Drop for KeptIndex {
-    fn drop(&mut self) {
-        if let Some(bytes) = &self.bytes {
-            // Without it less is known of what is lost, and nothing more is lost.
-            let _ = fs::write(beside(&self.file, "-shm"), bytes);
-        }
-    }
-}
-
 impl Patient {
     fn admit(file: &Path) -> Result<Self, DoctorError> {
         let not_a_store = |reason: &str| DoctorError::NotAStore { file: file.to_owned(), reason: reason.to_owned() };
@@ -206,7 +192,7 @@ impl Patient {
             }
         }
         let wal = scan_wal(file).map_err(io)?;
-        let index = KeptIndex { file: file.to_owned(), bytes: index_bytes(file) };
+        let index = KeptIndex::of(file);
         let unreadable =
             |error: SqliteError| DoctorError::Unreadable { file: file.to_owned(), reason: error.to_string() };
         let connection = Connection::open(&Place::File(file.to_owned()), Access::Reader).map_err(unreadable)?;
@@ -229,8 +215,9 @@ impl Patient {
     }
 
     fn lost(&self, epoch: u64) -> Option<String> {
-        let known = lost(self.lock.marker(), epoch, self.wal.as_ref())?;
-        Some(LostCommits { known, kept: None }.to_string())
+        // What the app's commits survive is not in the file.
+        let loss = lost(self.lock.marker(), epoch, self.wal.as_ref(), Durability::Process)?;
+        Some(LostCommits { loss, kept: None }.to_string())
     }
 
     fn sqlite_problems(&mut self) -> Vec<String> {

@@ -28,7 +28,7 @@ pub(crate) struct WalScan {
     /// Commits of the same round that SQLite does not take, because they end in that frame or behind it.
     pub(crate) commits_behind: u64,
     /// What the `-shm` said.
-    pub(crate) index: Option<WalIndex>,
+    pub(crate) index: Index,
     page_bytes: u32,
     /// `None` for a header that does not check.
     salt: Option<Salt>,
@@ -83,10 +83,9 @@ impl WalScan {
     /// Whether more was committed than SQLite takes, as the `-shm` has it: a crash of the process leaves that, too.
     /// Where the file was `closed` since, a `-shm` that cannot be compared says nothing.
     pub(crate) fn is_shorter_than_index(&self, closed: bool) -> bool {
-        self.index.is_some_and(|index| {
-            let comparable = self.salt.map_or(!closed, |salt| salt == index.salt);
-            comparable && u64::from(index.frames) > self.committed.max(u64::from(index.moved))
-        })
+        let Index::Says(index) = self.index else { return false };
+        let comparable = self.salt.map_or(!closed, |salt| salt == index.salt);
+        comparable && u64::from(index.frames) > self.committed.max(u64::from(index.moved))
     }
 
     /// Whether the database is the same with this `-wal` and without it.
@@ -202,6 +201,28 @@ impl Frame {
 
     fn ends_commit(&self) -> bool {
         self.database_pages > 0
+    }
+}
+
+/// What there is of a `-shm`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Index {
+    /// No file.
+    #[default]
+    Missing,
+    /// A file that says nothing: torn by a loss of power, left by an opening that was killed, or damaged.
+    Unreadable,
+    Says(WalIndex),
+}
+
+impl Index {
+    /// Of the beginning of a `-shm`, if there is one.
+    pub(crate) fn parse(bytes: Option<&[u8]>) -> Self {
+        match bytes.map(WalIndex::parse) {
+            None => Self::Missing,
+            Some(None) => Self::Unreadable,
+            Some(Some(index)) => Self::Says(index),
+        }
     }
 }
 

@@ -18,7 +18,7 @@ use crate::{
         folder,
         lock::{self, Lock, LockError, Marker, MarkerState, beside},
         meta::{self, Header},
-        wal::{self, WalIndex, WalScan},
+        wal::{self, Index, WalScan},
     },
 };
 
@@ -127,7 +127,7 @@ pub(crate) fn scan_wal(path: &Path) -> io::Result<Option<WalScan>> {
         Ok(wal) => {
             let bytes = wal.metadata()?.len();
             let mut scan = wal::scan(io::BufReader::with_capacity(1 << 16, wal), bytes)?;
-            scan.index = read_index(path);
+            scan.index = Index::parse(index_bytes(path).as_deref());
             Ok(Some(scan))
         }
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
@@ -135,16 +135,45 @@ pub(crate) fn scan_wal(path: &Path) -> io::Result<Option<WalScan>> {
     }
 }
 
-/// What the `-shm` says; one that cannot be read says nothing.
-fn read_index(path: &Path) -> Option<WalIndex> {
-    WalIndex::parse(&index_bytes(path)?)
+/// The part of the `-shm` that [`scan_wal`] looks at; nothing of one that cannot be read, `None` when there is none.
+fn index_bytes(path: &Path) -> Option<Vec<u8>> {
+    let mut bytes = Vec::with_capacity(wal::INDEX_BYTES);
+    match fs::File::open(beside(path, "-shm")) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return None,
+        file => file.and_then(|file| file.take(wal::INDEX_BYTES as u64).read_to_end(&mut bytes)).map_or(0, |read| read),
+    };
+    Some(bytes)
 }
 
-/// The part of the `-shm` that [`scan_wal`] looks at.
-pub(crate) fn index_bytes(path: &Path) -> Option<Vec<u8>> {
-    let mut bytes = Vec::with_capacity(wal::INDEX_BYTES);
-    fs::File::open(beside(path, "-shm")).ok()?.take(wal::INDEX_BYTES as u64).read_to_end(&mut bytes).ok()?;
-    Some(bytes)
+/// The `-shm` as it was before SQLite came, which makes it anew: unless an opening goes on with the file, the next one is to see what it
+/// said, or that it was not there. To be dropped when SQLite has closed the file, and before the lock is given back.
+pub(crate) struct KeptIndex {
+    file: PathBuf,
+    bytes: Option<Vec<u8>>,
+    forgotten: bool,
+}
+
+impl KeptIndex {
+    /// Of the store's file in `path`, which no connection has open.
+    pub(crate) fn of(path: &Path) -> Self {
+        Self { file: beside(path, "-shm"), bytes: index_bytes(path), forgotten: false }
+    }
+
+    /// What it said was heard.
+    pub(super) fn forget(&mut self) {
+        self.forgotten = true;
+    }
+}
+
+impl Drop for KeptIndex {
+    fn drop(&mut self) {
+        // Where that fails less is known of what is lost, and nothing more is lost.
+        match &self.bytes {
+            _ if self.forgotten => {}
+            Some(bytes) => drop(fs::write(&self.file, bytes)),
+            None => drop(folder::remove_if_there(&self.file)),
+        }
+    }
 }
 
 /// Keeps a copy of a `-wal` that holds commits which SQLite does not take: it goes when the store goes on.

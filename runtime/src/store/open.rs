@@ -7,12 +7,13 @@ use std::{
 };
 
 use super::{
-    Engine, LostCommits, Migration, MigrationsReport, OpenRequest, RebuildReason, Writer,
+    Engine, Loss, LostCommits, Migration, MigrationsReport, OpenRequest, RebuildReason, Writer,
     engine::Shared,
-    files::{self, Found, Left},
+    files::{self, Found, KeptIndex, Left},
+    loss::lost,
     rebuild::{self, Rebuilt},
     replace,
-    seal::{self, Misfit, Seal},
+    seal::{Misfit, Seal},
 };
 use crate::{
     error::{LoadError, shown},
@@ -126,9 +127,13 @@ impl From<LoadError> for Stop {
 
 fn open_found(request: &OpenRequest, path: &Path, seal: &mut Seal, left: &Left) -> Result<Opened, Stop> {
     let access = Access::Writer { create: left.found == Found::Nothing, durability: request.options.durability };
+    let mut index = KeptIndex::of(path);
     let mut connection = Connection::open(&request.place, access).map_err(|error| sqlite_error(request, error))?;
     // The app's code may panic: its progress listener, its callback for unknown events. The file is closed all the same.
     let prepared = catch_unwind(AssertUnwindSafe(|| prepare(request, path, seal, &mut connection, left)));
+    if seal.is_heard() {
+        index.forget();
+    }
     if let Ok(Ok((meta, key, head, report))) = prepared {
         return Ok(Opened { connection, meta, key, head, report });
     }
@@ -137,6 +142,7 @@ fn open_found(request: &OpenRequest, path: &Path, seal: &mut Seal, left: &Left) 
     }
     // Errors on top of the first one say nothing new.
     let _ = seal.close(connection);
+    drop(index);
     match prepared {
         Ok(Err(stop)) => Err(stop),
         Ok(Ok(_)) => Err(corrupt(request, "it was closed while it was opened").into()),
@@ -192,10 +198,10 @@ fn prepare(
 
 /// Looks whether commits are lost, says so, and keeps what is left of them. The report says it whatever becomes of the tables.
 fn note_loss(request: &OpenRequest, path: &Path, seal: &mut Seal, left: &Left, epoch: u64) {
-    let Some(known) = seal::lost(seal.marker(), epoch, left.wal.as_ref()) else { return };
+    let Some(loss) = lost(seal.marker(), epoch, left.wal.as_ref(), request.options.durability) else { return };
     // The warning says it where no copy can be made.
-    let kept = (known > 0).then(|| files::keep_wal(path).ok()).flatten();
-    let lost = LostCommits { known, kept };
+    let kept = matches!(loss, Loss::AtLeast(_)).then(|| files::keep_wal(path).ok()).flatten();
+    let lost = LostCommits { loss, kept };
     let (store, id) = (request.name.definition(), request.name.id().as_str());
     tracing::warn!(store, id, "{lost}");
     seal.note_lost(lost);

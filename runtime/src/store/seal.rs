@@ -1,14 +1,15 @@
-//! How a store's files were left, told by three witnesses: the marker in the lock file, the epoch in the file, and the `-wal`.
+//! How a store's files were left, told by four witnesses: the marker in the lock file, the epoch in the file, the `-wal`, and the `-shm`.
 //!
 //! The epoch counts up in the first transaction of an opening that writes, to an odd number, and in the last one of a clean close, to an
 //! even one. Every `-wal` holds it in its first transaction. The marker says the same number, with `open` for an odd one and `closed`
-//! for an even one. It is written in this order:
+//! for an even one. The `-shm` says after each transaction how long the `-wal` is. SQLite makes both when it opens the file, and then it
+//! is written in this order:
 //!
-//! 1. the folder is synced, so that the name of the `-wal` is on disk;
+//! 1. the folder is synced, so that the names of the `-wal` and the `-shm` are on disk;
 //! 2. the marker says `open`, and is not synced;
 //! 3. transactions, the first with the odd epoch;
 //! 4. at the close a transaction with the even epoch, then everything is moved into the file, which SQLite syncs;
-//! 5. the marker says `closed`, and is not synced; the `-wal` is removed.
+//! 5. the marker says `closed`, and is not synced; the `-shm` and the `-wal` are removed.
 //!
 //! A crash of the process keeps all that was written. A loss of power keeps any of what was not synced, in any order: the marker may
 //! be of an earlier epoch (or none), the `-wal` may be torn, empty, or one that was removed. Of these:
@@ -16,6 +17,9 @@
 //! - A `-wal` whose epoch is later than the marker's belongs to the file: only the marker is old. One of the marker's own epoch does
 //!   when that is `open`. Any other is the remains of a clean close, all of which the file has, or it is another's. Which, its pages tell.
 //! - `open` without a `-wal` is no crash: its name was on disk before `open` was written, and is removed when the file has the even epoch.
+//!
+//! Whether a `-wal` that fits is all that there was only the `-shm` can tell (`store/loss.rs`): SQLite takes what is there. It is never
+//! synced, so a loss of power may leave anything in it, but its name was on disk before `open` was written, too.
 
 use std::{fs, io, path::PathBuf};
 
@@ -93,17 +97,7 @@ pub(super) fn compare(
     })
 }
 
-/// How many commits are known to have been in a `-wal` that fits and to be lost: torn by a loss of power or damaged since. `Some(0)` when
-/// some were there, as far as can be told, and none of them can be counted.
-pub(crate) fn lost(marker: Marker, epoch: u64, wal: Option<&WalScan>) -> Option<u64> {
-    let wal = wal?;
-    let closed = !is_open(epoch) && epoch >= marker.epoch;
-    // From the mark on there is a commit in the `-wal`, until it is in the file.
-    let empty = wal.committed == 0 && !closed && marker.state == MarkerState::Open;
-    (wal.commits_behind > 0 || empty || wal.is_shorter_than_index(closed)).then_some(wal.commits_behind)
-}
-
-fn is_open(epoch: u64) -> bool {
+pub(super) fn is_open(epoch: u64) -> bool {
     epoch % 2 == 1
 }
 
@@ -122,6 +116,11 @@ impl Seal {
 
     pub(super) fn take_lost(&mut self) -> Option<LostCommits> {
         self.lost.take()
+    }
+
+    /// Whether the file is known to fit what was beside it, and has all of it; what is lost was noted.
+    pub(super) fn is_heard(&self) -> bool {
+        self.found.is_some() && !self.sync_failed
     }
 
     pub(super) fn marker(&self) -> Marker {
