@@ -25,12 +25,12 @@ use crate::{
     options::Durability,
     storage::{
         eventlog::{self, ChainKey, LogCursor, LogError, LogHead},
-        lock::{Lock, LockError, MarkerState, beside},
+        lock::{Lock, LockError, MarkerState},
         meta::{self, Header, Meta},
         sqlite::{Access, Connection, Place, SqliteError},
         wal::WalScan,
     },
-    store::{KeptIndex, LostCommits, Misfit, fits, lost, scan_wal},
+    store::{Before, LostCommits, Misfit, fits, lost, scan_wal},
     value::ValueRef,
 };
 
@@ -163,7 +163,7 @@ struct Patient {
     /// As it was before SQLite came.
     wal: Option<WalScan>,
     // Dropped after the connection, and before the lock.
-    _index: KeptIndex,
+    _before: Before,
     lock: Lock,
 }
 
@@ -192,11 +192,13 @@ impl Patient {
             }
         }
         let wal = scan_wal(file).map_err(io)?;
-        let index = KeptIndex::of(file);
+        let before = Before::of(file);
         let unreadable =
             |error: SqliteError| DoctorError::Unreadable { file: file.to_owned(), reason: error.to_string() };
-        let connection = Connection::open(&Place::File(file.to_owned()), Access::Reader).map_err(unreadable)?;
-        Ok(Self { file: file.to_owned(), connection, wal, _index: index, lock })
+        let alone = wal.as_ref().is_some_and(WalScan::is_behind_file);
+        let access = if alone { Access::ReaderOfFileAlone } else { Access::Reader };
+        let connection = Connection::open(&Place::File(file.to_owned()), access).map_err(unreadable)?;
+        Ok(Self { file: file.to_owned(), connection, wal, _before: before, lock })
     }
 
     fn closed_cleanly(&self, epoch: u64) -> bool {

@@ -1,13 +1,10 @@
 //! A store's files before SQLite sees them: folder, file system, lock, what the file is and how it was left.
 
-use std::{
-    fs,
-    io::{self, Read},
-    path::{Path, PathBuf},
-};
+use std::{fs, io, path::Path};
 
 use super::{
     OpenRequest,
+    kept::index_bytes,
     open::{corrupt, wrong_file},
     seal::{Misfit, compare},
 };
@@ -21,9 +18,6 @@ use crate::{
         wal::{self, Index, WalScan},
     },
 };
-
-/// The ending of a copy of a `-wal`.
-pub(crate) const KEPT_WAL: &str = "-wal.damaged";
 
 /// What stands at a store's path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -118,6 +112,12 @@ pub(super) fn look(request: &OpenRequest, path: &Path, lock: &mut Lock) -> Resul
         }
         (Header::Sqlite { .. }, _) => Found::Store,
     };
+    if let Some(wal) = &wal
+        && is_of_earlier_round(path, wal).map_err(failed)?
+    {
+        // SQLite would take it, and find pages of two times.
+        return Err(wrong_file(request, &beside(path, "-wal"), Misfit::Foreign.reason()));
+    }
     Ok(Left { found, wal })
 }
 
@@ -135,59 +135,24 @@ pub(crate) fn scan_wal(path: &Path) -> io::Result<Option<WalScan>> {
     }
 }
 
-/// The part of the `-shm` that [`scan_wal`] looks at; nothing of one that cannot be read, `None` when there is none.
-fn index_bytes(path: &Path) -> Option<Vec<u8>> {
-    let mut bytes = Vec::with_capacity(wal::INDEX_BYTES);
-    match fs::File::open(beside(path, "-shm")) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return None,
-        file => file.and_then(|file| file.take(wal::INDEX_BYTES as u64).read_to_end(&mut bytes)).map_or(0, |read| read),
-    };
-    Some(bytes)
-}
-
-/// The `-shm` as it was before SQLite came, which makes it anew: unless an opening goes on with the file, the next one is to see what it
-/// said, or that it was not there. To be dropped when SQLite has closed the file, and before the lock is given back.
-pub(crate) struct KeptIndex {
-    file: PathBuf,
-    bytes: Option<Vec<u8>>,
-    forgotten: bool,
-}
-
-impl KeptIndex {
-    /// Of the store's file in `path`, which no connection has open.
-    pub(crate) fn of(path: &Path) -> Self {
-        Self { file: beside(path, "-shm"), bytes: index_bytes(path), forgotten: false }
-    }
-
-    /// What it said was heard.
-    pub(super) fn forget(&mut self) {
-        self.forgotten = true;
-    }
-}
-
-impl Drop for KeptIndex {
-    fn drop(&mut self) {
-        // Where that fails less is known of what is lost, and nothing more is lost.
-        match &self.bytes {
-            _ if self.forgotten => {}
-            Some(bytes) => drop(fs::write(&self.file, bytes)),
-            None => drop(folder::remove_if_there(&self.file)),
-        }
-    }
-}
-
-/// Keeps a copy of a `-wal` that holds commits which SQLite does not take: it goes when the store goes on.
-pub(super) fn keep_wal(path: &Path) -> io::Result<PathBuf> {
-    let kept = beside(path, KEPT_WAL);
-    fs::copy(beside(path, "-wal"), &kept)?;
-    Ok(kept)
-}
-
 /// Whether the `-wal` is that of the file.
 pub(crate) fn fits(path: &Path, marker: Marker, epoch: u64, wal: Option<&WalScan>) -> io::Result<Result<(), Misfit>> {
-    compare(marker, epoch, wal, |scan| {
-        scan.changes_nothing(fs::File::open(beside(path, "-wal"))?, fs::File::open(path)?)
-    })
+    if let Some(wal) = wal
+        && is_of_earlier_round(path, wal)?
+    {
+        return Ok(Err(Misfit::Foreign));
+    }
+    compare(marker, epoch, wal, |scan| changes_nothing(path, scan))
+}
+
+/// Whether the `-wal` is one of before it was begun anew, and the file is not as it was then. One that changes nothing was left by a loss
+/// of power: the new round had not reached the disk, nor had a checkpoint moved anything of it.
+fn is_of_earlier_round(path: &Path, wal: &WalScan) -> io::Result<bool> {
+    Ok(wal.index_of_later_round().is_some() && wal.taken() > 0 && !changes_nothing(path, wal)?)
+}
+
+fn changes_nothing(path: &Path, wal: &WalScan) -> io::Result<bool> {
+    wal.changes_nothing(fs::File::open(beside(path, "-wal"))?, fs::File::open(path)?)
 }
 
 /// A file of a newer larder.

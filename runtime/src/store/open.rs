@@ -7,10 +7,11 @@ use std::{
 };
 
 use super::{
-    Engine, Loss, LostCommits, Migration, MigrationsReport, OpenRequest, RebuildReason, Writer,
+    Engine, LostCommits, Migration, MigrationsReport, OpenRequest, RebuildReason, Writer,
     engine::Shared,
-    files::{self, Found, KeptIndex, Left},
-    loss::lost,
+    files::{self, Found, Left},
+    kept::{Before, KEPT_WAL, keep_wal},
+    loss,
     rebuild::{self, Rebuilt},
     replace,
     seal::{Misfit, Seal},
@@ -25,6 +26,7 @@ use crate::{
         meta::{self, Kind, Meta},
         same_file::FileId,
         sqlite::{Access, Checkpoint, Connection, Place, SqliteError, SqliteErrorKind},
+        wal::WalScan,
     },
 };
 
@@ -127,12 +129,15 @@ impl From<LoadError> for Stop {
 
 fn open_found(request: &OpenRequest, path: &Path, seal: &mut Seal, left: &Left) -> Result<Opened, Stop> {
     let access = Access::Writer { create: left.found == Found::Nothing, durability: request.options.durability };
-    let mut index = KeptIndex::of(path);
+    let mut before = Before::of(path);
+    if left.wal.as_ref().is_some_and(WalScan::is_behind_file) {
+        before.set_wal_aside().map_err(|error| files::io(request, path, &error))?;
+    }
     let mut connection = Connection::open(&request.place, access).map_err(|error| sqlite_error(request, error))?;
     // The app's code may panic: its progress listener, its callback for unknown events. The file is closed all the same.
     let prepared = catch_unwind(AssertUnwindSafe(|| prepare(request, path, seal, &mut connection, left)));
     if seal.is_heard() {
-        index.forget();
+        before.forget(seal.lost().is_some());
     }
     if let Ok(Ok((meta, key, head, report))) = prepared {
         return Ok(Opened { connection, meta, key, head, report });
@@ -142,7 +147,7 @@ fn open_found(request: &OpenRequest, path: &Path, seal: &mut Seal, left: &Left) 
     }
     // Errors on top of the first one say nothing new.
     let _ = seal.close(connection);
-    drop(index);
+    drop(before);
     match prepared {
         Ok(Err(stop)) => Err(stop),
         Ok(Ok(_)) => Err(corrupt(request, "it was closed while it was opened").into()),
@@ -198,13 +203,21 @@ fn prepare(
 
 /// Looks whether commits are lost, says so, and keeps what is left of them. The report says it whatever becomes of the tables.
 fn note_loss(request: &OpenRequest, path: &Path, seal: &mut Seal, left: &Left, epoch: u64) {
-    let Some(loss) = lost(seal.marker(), epoch, left.wal.as_ref(), request.options.durability) else { return };
+    let Some(wal) = &left.wal else { return };
+    let Some(loss) = loss::lost(seal.marker(), epoch, Some(wal), request.options.durability) else { return };
     // The warning says it where no copy can be made.
-    let kept = matches!(loss, Loss::AtLeast(_)).then(|| files::keep_wal(path).ok()).flatten();
+    let kept = match wal.has_more() {
+        true if wal.is_behind_file() => Some(beside(path, KEPT_WAL)),
+        true => keep_wal(path).ok(),
+        false => None,
+    };
     let lost = LostCommits { loss, kept };
     let (store, id) = (request.name.definition(), request.name.id().as_str());
     tracing::warn!(store, id, "{lost}");
     seal.note_lost(lost);
+    if epoch > 0 && loss::may_be_mixed(loss, wal) {
+        seal.mark_suspect();
+    }
 }
 
 /// A file without tables is one that was never made, or one whose making a loss of power undid, and all that came after.

@@ -18,8 +18,10 @@
 //!   when that is `open`. Any other is the remains of a clean close, all of which the file has, or it is another's. Which, its pages tell.
 //! - `open` without a `-wal` is no crash: its name was on disk before `open` was written, and is removed when the file has the even epoch.
 //!
-//! Whether a `-wal` that fits is all that there was only the `-shm` can tell (`store/loss.rs`): SQLite takes what is there. It is never
-//! synced, so a loss of power may leave anything in it, but its name was on disk before `open` was written, too.
+//! Whether a `-wal` that fits is all that there was only the `-shm` can tell (`store/loss.rs`): SQLite takes what is there. It also tells
+//! how much of the `-wal` a checkpoint had moved into the file, which is not to be undone by what is left of it, and when a `-wal` is of an
+//! earlier round of the same opening. It is never synced, so a loss of power may leave anything in it, but its name was on disk before `open`
+//! was written, too.
 
 use std::{fs, io, path::PathBuf};
 
@@ -89,7 +91,7 @@ pub(super) fn compare(
         (MarkerState::Open, None) if seeded::bug("missing-wal-ignored") => Ok(()),
         (MarkerState::Open, None) if epoch <= marker.epoch || is_open(epoch) => Err(Misfit::Missing),
         (_, None) => Ok(()),
-        (_, Some(wal)) if wal.committed == 0 || epoch > marker.epoch => Ok(()),
+        (_, Some(wal)) if wal.taken() == 0 || epoch > marker.epoch => Ok(()),
         (MarkerState::Open, Some(_)) if epoch == marker.epoch => Ok(()),
         (_, Some(wal)) if changes_nothing(wal)? => Ok(()),
         (_, Some(_)) if seeded::bug("foreign-wal-adopted") => Ok(()),
@@ -112,6 +114,10 @@ impl Seal {
 
     pub(super) fn note_lost(&mut self, lost: LostCommits) {
         self.lost = Some(lost);
+    }
+
+    pub(super) fn lost(&self) -> Option<&LostCommits> {
+        self.lost.as_ref()
     }
 
     pub(super) fn take_lost(&mut self) -> Option<LostCommits> {

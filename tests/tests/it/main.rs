@@ -30,6 +30,7 @@ mod log;
 mod lost_commits;
 mod macros;
 mod materialize;
+mod moved_wal;
 mod notation;
 mod power_loss;
 mod promises;
