@@ -255,6 +255,7 @@ impl Patient {
         while matches!(read, Ok(1..)) {
             read = cursor.read(&mut self.connection, 256);
         }
+        let read = read.and_then(|_| cursor.head().check_events(meta.events));
         problems.extend(read.err().map(|error| match error {
             LogError::Sqlite(error) => format!("the eventlog cannot be read: {error}"),
             damaged => format!("the eventlog is damaged: {damaged}"),

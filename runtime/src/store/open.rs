@@ -192,6 +192,7 @@ fn prepare(
     fits.map_err(|misfit| misfit_error(request, path, misfit))?;
     note_loss(request, path, seal, left, meta.epoch);
     connection.keep_wal_at_close(false).map_err(failed)?;
+    seal.note_events(head.ordinal);
     seal.fits(meta.epoch, left.wal_bytes(), connection).map_err(failed)?;
     if seal.marker().suspect {
         return Err(Stop::TablesDamaged);
@@ -297,6 +298,7 @@ pub(super) fn identify(
     }
     let key = ChainKey::new(&meta.file_id, &meta.definition, request.name.id());
     let head = LogHead::load(connection, &key).map_err(|error| log_error(request, error))?;
+    head.check_events(meta.events).map_err(|error| log_error(request, error))?;
     Ok((meta, key, head))
 }
 

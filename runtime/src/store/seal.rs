@@ -11,6 +11,9 @@
 //! 4. at the close a transaction with the even epoch, then everything is moved into the file, which SQLite syncs;
 //! 5. the marker says `closed`, and is not synced; the `-shm` and the `-wal` are removed.
 //!
+//! With the epoch goes the number of events of the log, so that a page that does not show its last rows any more is found: rows in a `-wal`
+//! have checksums of its own.
+//!
 //! A crash of the process keeps all that was written. A loss of power keeps any of what was not synced, in any order: the marker may
 //! be of an earlier epoch (or none), the `-wal` may be torn, empty, or one that was removed. Of these:
 //!
@@ -45,6 +48,8 @@ pub(crate) struct Seal {
     found: Option<u64>,
     /// That of this opening, once it writes.
     ours: Option<u64>,
+    /// How many events the log has, as far as was heard.
+    events: u64,
     /// The `-wal` that is written now has it.
     signed: bool,
     signing: bool,
@@ -105,11 +110,26 @@ pub(super) fn is_open(epoch: u64) -> bool {
 
 impl Seal {
     pub(super) fn new(lock: Lock, path: PathBuf) -> Self {
-        Self { lock, path, found: None, ours: None, signed: false, signing: false, sync_failed: false, lost: None }
+        Self {
+            lock,
+            path,
+            found: None,
+            ours: None,
+            events: 0,
+            signed: false,
+            signing: false,
+            sync_failed: false,
+            lost: None,
+        }
     }
 
     pub(super) fn lock(&mut self) -> &mut Lock {
         &mut self.lock
+    }
+
+    /// The log has so many events.
+    pub(super) fn note_events(&mut self, events: u64) {
+        self.events = events;
     }
 
     pub(super) fn note_lost(&mut self, lost: LostCommits) {
@@ -203,10 +223,11 @@ impl Seal {
         self.mark_open(epoch)
     }
 
-    /// Writes the epoch into the transaction that has begun, if it may be the first of its `-wal`.
-    pub(super) fn sign(&mut self, connection: &mut Connection) -> Result<(), SqliteError> {
+    /// Writes the epoch into the transaction that has begun, if it may be the first of its `-wal`; the log has so many events before it.
+    pub(super) fn sign(&mut self, connection: &mut Connection, events: u64) -> Result<(), SqliteError> {
+        self.events = events;
         let Some(epoch) = self.ours.filter(|_| !self.signed) else { return Ok(()) };
-        meta::put_epoch(connection, epoch)?;
+        meta::put_epoch(connection, epoch, self.events)?;
         self.signing = true;
         Ok(())
     }
@@ -266,7 +287,7 @@ impl Seal {
     fn sign_closed(&mut self, connection: &mut Connection) -> Result<(), SqliteError> {
         let epoch = self.latest();
         if is_open(epoch) {
-            meta::put_epoch(connection, epoch + 1)?;
+            meta::put_epoch(connection, epoch + 1, self.events)?;
         }
         self.ours = Some(epoch.next_multiple_of(2));
         Ok(())
