@@ -28,11 +28,12 @@ pub(super) fn index_bytes(path: &Path) -> Option<Vec<u8>> {
     Some(bytes)
 }
 
-/// What was beside a store's file before SQLite came, which makes the `-shm` anew: unless an opening goes on with the file, the next one is
+/// What was beside a store's file before SQLite came, which makes the `-shm` anew and a `-wal` where there is none: unless an opening goes on with the file, the next one is
 /// to see the same. To be dropped when SQLite has closed the file, and before the lock is given back.
 pub(crate) struct Before {
     path: PathBuf,
     index: Option<Vec<u8>>,
+    has_wal: bool,
     aside: bool,
     forgotten: bool,
 }
@@ -40,7 +41,8 @@ pub(crate) struct Before {
 impl Before {
     /// Of the store's file in `path`, which no connection has open.
     pub(crate) fn of(path: &Path) -> Self {
-        Self { path: path.to_owned(), index: index_bytes(path), aside: false, forgotten: false }
+        let has_wal = fs::symlink_metadata(beside(path, "-wal")).is_ok();
+        Self { path: path.to_owned(), index: index_bytes(path), has_wal, aside: false, forgotten: false }
     }
 
     /// Moves a `-wal` away that SQLite is not to read.
@@ -67,6 +69,10 @@ impl Drop for Before {
         if self.aside {
             // Where that fails the file says at the next opening that its `-wal` is missing.
             let _ = fs::rename(beside(&self.path, KEPT_WAL), beside(&self.path, "-wal"));
+        }
+        if !self.has_wal {
+            // SQLite makes an empty one, and then it is not missed any more.
+            let _ = remove_if_there(&beside(&self.path, "-wal"));
         }
         // Where that fails less is known of what is lost, and nothing more is lost.
         let index = beside(&self.path, "-shm");

@@ -1,4 +1,4 @@
-//! Verifying: the tables rebuilt in memory, compared with those in the file, row by row in key order.
+//! Verifying: the tables rebuilt in memory, compared with those in the file, row by row in key order, and the indexes with their tables.
 
 use super::{
     Engine,
@@ -43,6 +43,8 @@ pub struct TableReport {
     pub hash: [u8; 16],
     /// The same of the rows that the eventlog makes.
     pub expected_hash: [u8; 16],
+    /// What SQLite's own check finds wrong with the table or its indexes: a damaged index hides rows that the table has.
+    pub damage: Option<String>,
 }
 
 impl VerifyReport {
@@ -55,7 +57,7 @@ impl VerifyReport {
 impl TableReport {
     /// Whether the table is what the log makes.
     pub fn is_sound(&self) -> bool {
-        self.hash == self.expected_hash && self.rows == self.expected_rows
+        self.hash == self.expected_hash && self.rows == self.expected_rows && self.damage.is_none()
     }
 }
 
@@ -114,7 +116,8 @@ impl Engine {
         self.gate.check_read()?;
         let (rows, hash) = table_hash(stored, table).map_err(|error| self.refused(table.name, error))?;
         let fresh = table_hash(fresh, table).map_err(|error| in_memory(&error))?;
-        Ok(TableReport { name: table.name, rows, expected_rows: fresh.0, hash, expected_hash: fresh.1 })
+        let damage = damage(stored, table).map_err(|error| self.refused(table.name, error))?;
+        Ok(TableReport { name: table.name, rows, expected_rows: fresh.0, hash, expected_hash: fresh.1, damage })
     }
 }
 
@@ -141,6 +144,20 @@ fn table_hash(connection: &mut Connection, table: &TableSchema) -> Result<(u64, 
     let mut hash = [0; 16];
     hash.copy_from_slice(&hasher.finalize().as_bytes()[..16]);
     Ok((rows, hash))
+}
+
+/// The first thing that SQLite's check finds, of the indexes above all: that each has an entry for every row, and no other.
+fn damage(connection: &mut Connection, table: &TableSchema) -> Result<Option<String>, SqliteError> {
+    let mut found = None;
+    connection.each_row(&format!("PRAGMA integrity_check({})", quote(table.name)), &[], |row| {
+        if let ValueRef::Text(problem) = row.value(0)
+            && problem != "ok"
+        {
+            found = Some(problem.to_owned());
+        }
+        Ok::<_, SqliteError>(found.is_none())
+    })?;
+    Ok(found)
 }
 
 fn hash_value(hasher: &mut blake3::Hasher, value: ValueRef<'_>) {

@@ -9,6 +9,7 @@ mod commit;
 mod compile_errors;
 mod corruption;
 mod crash;
+mod damage;
 mod deps;
 mod doctor;
 mod durability;
