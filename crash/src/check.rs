@@ -7,7 +7,7 @@ use std::{
     sync::Arc,
 };
 
-use larder::Durability;
+use larder::{Durability, Loss, NoIndex};
 use rusqlite::{Connection, OpenFlags};
 use tokio::runtime::Runtime;
 
@@ -110,6 +110,7 @@ pub fn check(
     for (store, told) in &told.stores {
         player.open(store, told.generation).map_err(|error| format!("{store} does not open: {error}"))?;
         let ledger = player.store(store).ok_or("it is not open")?;
+        check_alarm(ledger.lost(), durability).map_err(|what| format!("{store}: {what}"))?;
         check_store(ledger, &told.acknowledged, finals.get(store).map(Vec::as_slice))
             .map_err(|what| format!("{store}: {what}"))?;
         let booking = Booking { writer: CHECKER, counter: 1, last: 1, amount: 0, length: 10 };
@@ -122,6 +123,15 @@ pub fn check(
             .map_err(|what| format!("the backup {path}: {what}"))?;
     }
     Ok(())
+}
+
+/// What no stop leaves is not said of one: a `-wal` without the name of its `-shm`, and doubt where commits wait for the disk.
+fn check_alarm(lost: Option<Loss>, durability: Durability) -> Result<(), String> {
+    match lost {
+        Some(Loss::Possible(NoIndex::Missing)) => Err("its `-shm` is missing".to_owned()),
+        Some(Loss::Possible(_)) if durability == Durability::Power => Err("commits on disk are doubted".to_owned()),
+        _ => Ok(()),
+    }
 }
 
 /// One store: what was acknowledged is there, and nothing but a beginning of what was committed; tables are the fold of the log.

@@ -3,7 +3,7 @@
 //! A booking says who booked, counts from 1 for each of them, and says which is the last one of its commit. So a store's rows alone tell
 //! whether something is missing, or half of a commit is there.
 
-use larder::{CommitErrorKind, QueryError, StoreDefinition, StoreHandle, StoreId, VerifyReport, prelude::*};
+use larder::{CommitErrorKind, Loss, QueryError, StoreDefinition, StoreHandle, StoreId, VerifyReport, prelude::*};
 
 /// What is booked.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -69,6 +69,9 @@ pub trait Ledger: Send + Sync {
     /// When the query fails.
     fn state(&self) -> Result<(Vec<Booked>, Vec<Sum>), QueryError>;
 
+    /// What the load said of lost commits.
+    fn lost(&self) -> Option<Loss>;
+
     /// [`Store::verify`].
     ///
     /// # Errors
@@ -106,6 +109,10 @@ impl<D: LedgerDefinition> Ledger for StoreHandle<D> {
 
     fn state(&self) -> Result<(Vec<Booked>, Vec<Sum>), QueryError> {
         D::state(self)
+    }
+
+    fn lost(&self) -> Option<Loss> {
+        self.migrations_report().lost.as_ref().map(|lost| lost.loss)
     }
 
     fn verify(&self) -> Result<VerifyReport, QueryError> {

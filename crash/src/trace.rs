@@ -73,12 +73,13 @@ pub struct Trace {
     pub ops: Vec<Op>,
 }
 
-/// SQLite's index of a `-wal`: shared memory of running processes, made anew by the first that comes after them.
+/// SQLite's index of a `-wal`: shared memory of running processes, made anew by the first that comes after them. Its name is a file's as
+/// any other; what is in it is written by no call, so that every image has an empty one.
 pub(crate) fn is_shared_memory(path: &str) -> bool {
     path.ends_with("-shm")
 }
 
-/// Reads a folder, but for shared memory.
+/// Reads a folder, but for what is in shared memory.
 ///
 /// # Errors
 /// When the file system fails.
@@ -92,8 +93,9 @@ pub fn read_tree(root: &Path) -> io::Result<Tree> {
             if path.is_dir() {
                 tree.insert(name, None);
                 folders.push(path);
-            } else if !is_shared_memory(&name) {
-                tree.insert(name, Some(fs::read(&path)?));
+            } else {
+                let bytes = if is_shared_memory(&name) { Vec::new() } else { fs::read(&path)? };
+                tree.insert(name, Some(bytes));
             }
         }
     }

@@ -55,7 +55,8 @@ pub struct Watch {
 struct State {
     names: BTreeMap<String, Node>,
     next: Node,
-    unrecorded: HashSet<Node>,
+    /// Shared memory: only names are recorded.
+    without_bytes: HashSet<Node>,
     base: BTreeMap<String, (Node, Option<Vec<u8>>)>,
     ops: Option<Vec<Op>>,
     plan: Plan,
@@ -208,14 +209,15 @@ impl State {
         let node = self.next;
         self.next += 1;
         if is_shared_memory(&path) {
-            self.unrecorded.insert(node);
+            self.without_bytes.insert(node);
         }
         self.names.insert(path, node);
         node
     }
 
     fn push(&mut self, node: Node, op: Op) {
-        if !self.unrecorded.contains(&node)
+        let changes_bytes = matches!(op, Op::Write { .. } | Op::Truncate { .. } | Op::Sync { .. });
+        if !(changes_bytes && self.without_bytes.contains(&node))
             && let Some(ops) = &mut self.ops
         {
             ops.push(op);

@@ -22,14 +22,15 @@ use std::{
 use crate::{
     error::shown,
     event::EventNumber,
+    options::Durability,
     storage::{
         eventlog::{self, ChainKey, LogCursor, LogError, LogHead},
-        lock::{Lock, LockError, MarkerState, beside},
+        lock::{Lock, LockError, MarkerState},
         meta::{self, Header, Meta},
         sqlite::{Access, Connection, Place, SqliteError},
         wal::WalScan,
     },
-    store::{LostCommits, Misfit, fits, index_bytes, lost, scan_wal},
+    store::{Before, LostCommits, Misfit, fits, lost, scan_wal},
     value::ValueRef,
 };
 
@@ -162,23 +163,8 @@ struct Patient {
     /// As it was before SQLite came.
     wal: Option<WalScan>,
     // Dropped after the connection, and before the lock.
-    _index: KeptIndex,
+    _before: Before,
     lock: Lock,
-}
-
-/// The `-shm` as it was before SQLite came, which makes it anew: the next opener is to see what it said.
-struct KeptIndex {
-    file: PathBuf,
-    bytes: Option<Vec<u8>>,
-}
-
-impl Drop for KeptIndex {
-    fn drop(&mut self) {
-        if let Some(bytes) = &self.bytes {
-            // Without it less is known of what is lost, and nothing more is lost.
-            let _ = fs::write(beside(&self.file, "-shm"), bytes);
-        }
-    }
 }
 
 impl Patient {
@@ -206,11 +192,13 @@ impl Patient {
             }
         }
         let wal = scan_wal(file).map_err(io)?;
-        let index = KeptIndex { file: file.to_owned(), bytes: index_bytes(file) };
+        let before = Before::of(file);
         let unreadable =
             |error: SqliteError| DoctorError::Unreadable { file: file.to_owned(), reason: error.to_string() };
-        let connection = Connection::open(&Place::File(file.to_owned()), Access::Reader).map_err(unreadable)?;
-        Ok(Self { file: file.to_owned(), connection, wal, _index: index, lock })
+        let alone = wal.as_ref().is_some_and(WalScan::is_behind_file);
+        let access = if alone { Access::ReaderOfFileAlone } else { Access::Reader };
+        let connection = Connection::open(&Place::File(file.to_owned()), access).map_err(unreadable)?;
+        Ok(Self { file: file.to_owned(), connection, wal, _before: before, lock })
     }
 
     fn closed_cleanly(&self, epoch: u64) -> bool {
@@ -229,8 +217,9 @@ impl Patient {
     }
 
     fn lost(&self, epoch: u64) -> Option<String> {
-        let known = lost(self.lock.marker(), epoch, self.wal.as_ref())?;
-        Some(LostCommits { known, kept: None }.to_string())
+        // What the app's commits survive is not in the file.
+        let loss = lost(self.lock.marker(), epoch, self.wal.as_ref(), Durability::Process)?;
+        Some(LostCommits { loss, kept: None }.to_string())
     }
 
     fn sqlite_problems(&mut self) -> Vec<String> {
@@ -266,6 +255,7 @@ impl Patient {
         while matches!(read, Ok(1..)) {
             read = cursor.read(&mut self.connection, 256);
         }
+        let read = read.and_then(|_| cursor.head().check_events(meta.events));
         problems.extend(read.err().map(|error| match error {
             LogError::Sqlite(error) => format!("the eventlog cannot be read: {error}"),
             damaged => format!("the eventlog is damaged: {damaged}"),

@@ -191,9 +191,9 @@ pub use self::{
     },
     schema::{Fingerprint, HasTable, Materializer, StoreSchema},
     store::{
-        Change, ChangeStream, CommitAsync, EventStream, FailedEvent, IntoEvents, LoadProgress, LogChange, LostCommits,
-        Migration, MigrationsReport, PendingEventStream, RebuildReason, Receipt, Snapshot, Store, StoreName,
-        TableReport, VerifyReport,
+        Change, ChangeStream, CommitAsync, EventStream, FailedEvent, IntoEvents, LoadProgress, LogChange, Loss,
+        LostCommits, Migration, MigrationsReport, NoIndex, PendingEventStream, RebuildReason, Receipt, Snapshot, Store,
+        StoreName, TableReport, VerifyReport,
     },
     sync::{PushRequest, SyncBackend},
     table::{

@@ -66,6 +66,7 @@ pub(super) fn salvage(
         connection,
         each,
         last: Last::origin(),
+        chained: 0,
         gaps: Vec::new(),
         seeks: SEEKS,
     };
@@ -80,6 +81,8 @@ struct Reading<'a, 'b> {
     authors: HashMap<i64, (String, String)>,
     each: &'a mut Each<'b>,
     last: Last,
+    /// The highest ordinal of a row that followed the one before. Damaged pages may show rows once more.
+    chained: u64,
     gaps: Vec<(i64, i64)>,
     seeks: u32,
 }
@@ -111,6 +114,11 @@ impl Reading<'_, '_> {
     /// All readable rows with `after < place < before`.
     fn range(&mut self, mut after: i64, before: i64) -> io::Result<()> {
         while let Some(reached) = self.forward(after, before)? {
+            if self.seeks == 0 {
+                self.gaps.push((reached, before.min(reached.saturating_add(BEYOND))));
+                break;
+            }
+            self.seeks -= 1;
             // The first readable place from the far end: everything between is damaged, or lies between two damaged pages.
             let resumed = self.first_readable_from_the_end(reached, before);
             // A row can be read on the way back and not on the way there: then it is in the gap, or this would never end.
@@ -139,12 +147,13 @@ impl Reading<'_, '_> {
         let sql = "SELECT place FROM larder_events WHERE place > ? AND place < ? ORDER BY place LIMIT 1";
         match self.connection.integer(sql, &[ValueRef::Integer(middle), ValueRef::Integer(before)]) {
             Ok(None) => self.gap(after, middle),
-            Ok(Some(place)) => {
+            Ok(Some(place)) if middle < place && place < before => {
                 self.gap(after, middle)?;
                 self.last.checksum = None;
                 self.range(place - 1, before)
             }
-            Err(_) => {
+            // Rows of a damaged page may stand where their places do not belong.
+            Ok(Some(_)) | Err(_) => {
                 self.gap(after, middle)?;
                 self.gap(middle, before)
             }
@@ -163,18 +172,27 @@ impl Reading<'_, '_> {
         self.gaps.extend(merged);
     }
 
-    /// Reads on until a page cannot be read; the last place that could, or `None` at the end.
+    /// Reads on until a page cannot be read; the last place that could, or `None` at the end. Whatever places damaged rows have, what comes
+    /// out lies in the range.
     fn forward(&mut self, after: i64, before: i64) -> io::Result<Option<i64>> {
         let sql = "SELECT place, ordinal, generation, name, args, author, id, checksum FROM larder_events \
                    WHERE place > ? AND place < ? ORDER BY place";
         let mut reached = after;
         let params = [ValueRef::Integer(after), ValueRef::Integer(before)];
-        let (authors, each, last) = (&self.authors, &mut *self.each, &mut self.last);
+        let (authors, each, last, chained) = (&self.authors, &mut *self.each, &mut self.last, &mut self.chained);
         let read = self.connection.each_row(sql, &params, |row| {
-            if let ValueRef::Integer(place) = row.value(0) {
+            let found = salvaged(row, authors, last, *chained);
+            let follows = found.as_ref().is_some_and(|found| found.before.is_some());
+            if let ValueRef::Integer(place) = row.value(0)
+                && (reached + 1..before).contains(&place)
+                && (follows || place - reached <= BEYOND)
+            {
                 reached = place;
             }
-            let Some(salvaged) = salvaged(row, authors, last) else { return Ok(true) };
+            let Some(salvaged) = found else { return Ok(true) };
+            if follows {
+                *chained = salvaged.ordinal;
+            }
             *last = Last { ordinal: salvaged.ordinal, checksum: salvaged.checksum };
             each(salvaged).map(|()| true).map_err(Stopped::Io)
         });
@@ -192,7 +210,9 @@ impl Reading<'_, '_> {
         let params = [ValueRef::Integer(after), ValueRef::Integer(before)];
         // It ends with the damage that is being looked for.
         let _ = self.connection.each_row(sql, &params, |row| {
-            if let ValueRef::Integer(place) = row.value(0) {
+            if let ValueRef::Integer(place) = row.value(0)
+                && (after + 1..lowest).contains(&place)
+            {
                 lowest = place;
             }
             Ok::<_, SqliteError>(true)
@@ -201,7 +221,7 @@ impl Reading<'_, '_> {
     }
 }
 
-fn salvaged(row: &RowRef<'_>, authors: &HashMap<i64, (String, String)>, last: &Last) -> Option<Salvaged> {
+fn salvaged(row: &RowRef<'_>, authors: &HashMap<i64, (String, String)>, last: &Last, chained: u64) -> Option<Salvaged> {
     let integer = |at| match row.value(at) {
         ValueRef::Integer(number) => Some(number),
         _ => None,
@@ -217,7 +237,7 @@ fn salvaged(row: &RowRef<'_>, authors: &HashMap<i64, (String, String)>, last: &L
         id: sixteen(row.value(6)).map(u128::from_be_bytes),
         ordinal,
         checksum: sixteen(row.value(7)),
-        before: last.checksum.filter(|_| ordinal == last.ordinal + 1),
+        before: last.checksum.filter(|_| Some(ordinal) == last.ordinal.checked_add(1) && ordinal > chained),
     })
 }
 

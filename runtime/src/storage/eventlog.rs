@@ -70,6 +70,15 @@ impl LogHead {
         }
         Ok(head)
     }
+
+    /// Refuses a log that ends before the last of so many events: all its rows check, and the last ones are not among them.
+    pub(crate) fn check_events(&self, events: u64) -> Result<(), LogError> {
+        if self.ordinal >= events {
+            return Ok(());
+        }
+        let reason = format!("it is the last one that is there, the {} after it are missing", events - self.ordinal);
+        Err(LogError::Damaged { number: self.number, reason })
+    }
 }
 
 /// Refuses a row before the first place there is: every read begins there and would pass over it.

@@ -132,6 +132,13 @@ impl Lock {
     }
 }
 
+impl Drop for Lock {
+    fn drop(&mut self) {
+        // Closing is not enough: a process that this one is just starting has the same open file until it becomes its program.
+        let _ = self.file.unlock();
+    }
+}
+
 fn open(path: &Path) -> Result<File, LockError> {
     if fs::symlink_metadata(path).is_ok_and(|found| found.file_type().is_symlink()) {
         return Err(LockError::Symlink);
@@ -226,6 +233,19 @@ mod tests {
         fs::rename(&path, folder.path().join("moved")).unwrap();
         fs::write(&path, "").unwrap();
         assert!(Lock::take(late, &path).unwrap().is_none());
+    }
+
+    #[test]
+    fn a_lock_that_is_released_is_free_also_while_another_process_starts() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = folder.path().join("n.db");
+        let held = Lock::acquire(&store).unwrap();
+        // What the beginning of another process has.
+        let inherited = held.file.try_clone().unwrap();
+        assert!(matches!(Lock::acquire(&store), Err(LockError::Held(_))));
+        drop(held);
+        drop(Lock::acquire(&store).unwrap());
+        drop(inherited);
     }
 
     #[test]

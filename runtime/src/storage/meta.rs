@@ -36,6 +36,8 @@ pub(crate) struct Meta {
     /// Counts up with every opening that writes and with every clean close of one: odd from the first write to the close. The
     /// first transaction of a `-wal` has it, which tells whose and of when a `-wal` is.
     pub(crate) epoch: u64,
+    /// How many events the log had when the epoch was written: there are never fewer.
+    pub(crate) events: u64,
     /// What [`schema_hash`] was when the tables were made.
     pub(crate) schema: Option<[u8; 16]>,
 }
@@ -110,6 +112,7 @@ impl Meta {
             fingerprint,
             confirmed: 0,
             epoch,
+            events: 0,
             schema: None,
         }
     }
@@ -122,12 +125,12 @@ impl Meta {
         put(connection, "store_id", ValueRef::Text(&self.store_id))?;
         put(connection, "file_id", ValueRef::Blob(&self.file_id))?;
         put_fingerprint(connection, self.fingerprint)?;
-        put_epoch(connection, self.epoch)
+        put_epoch(connection, self.epoch, self.events)
     }
 
     /// Reads all of it; `None` when a part is missing or of the wrong kind.
     pub(crate) fn load(connection: &mut Connection) -> Result<Option<Self>, SqliteError> {
-        let mut found: [Option<Value>; 7] = Default::default();
+        let mut found: [Option<Value>; 8] = Default::default();
         connection.each_row("SELECT key, value FROM larder_meta", &[], |row| {
             let slot = match row.value(0) {
                 ValueRef::Text("definition") => 0,
@@ -137,6 +140,7 @@ impl Meta {
                 ValueRef::Text("confirmed") => 4,
                 ValueRef::Text("epoch") => 5,
                 ValueRef::Text("schema") => 6,
+                ValueRef::Text("events") => 7,
                 _ => return Ok::<_, SqliteError>(true),
             };
             found[slot] = Some(row.value(1).to_owned());
@@ -148,11 +152,12 @@ impl Meta {
             Some(Value::Integer(number)) => u64::try_from(number).unwrap_or(0),
             _ => 0,
         };
-        let (confirmed, epoch, schema) = (number(4), number(5), sixteen_of(found[6].as_ref()));
+        let (confirmed, epoch, events) = (number(4), number(5), number(7));
+        let schema = sixteen_of(found[6].as_ref());
         let [definition, store_id, ..] = found;
         Ok(match (definition, store_id, file_id, fingerprint) {
             (Some(Value::Text(definition)), Some(Value::Text(store_id)), Some(file_id), Some(fingerprint)) => {
-                Some(Self { definition, store_id, file_id, fingerprint, confirmed, epoch, schema })
+                Some(Self { definition, store_id, file_id, fingerprint, confirmed, epoch, events, schema })
             }
             _ => None,
         })
@@ -195,9 +200,12 @@ pub(crate) fn schema_hash(connection: &mut Connection) -> Result<[u8; 16], Sqlit
     Ok(hash)
 }
 
-/// Writes the file's epoch.
-pub(crate) fn put_epoch(connection: &mut Connection, epoch: u64) -> Result<(), SqliteError> {
-    put(connection, "epoch", ValueRef::Integer(i64::try_from(epoch).unwrap_or(i64::MAX)))
+/// Writes the file's epoch, and how many events its log has, in one statement: at a close it is a transaction of its own.
+pub(crate) fn put_epoch(connection: &mut Connection, epoch: u64, events: u64) -> Result<(), SqliteError> {
+    let sql = "INSERT INTO larder_meta (key, value) VALUES ('epoch', ?), ('events', ?) \
+               ON CONFLICT (key) DO UPDATE SET value = excluded.value";
+    let number = |number: u64| ValueRef::Integer(i64::try_from(number).unwrap_or(i64::MAX));
+    connection.execute(sql, &[number(epoch), number(events)]).map(drop)
 }
 
 fn put(connection: &mut Connection, key: &str, value: ValueRef<'_>) -> Result<(), SqliteError> {

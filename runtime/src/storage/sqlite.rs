@@ -57,6 +57,8 @@ pub(crate) enum Access {
     },
     /// Reads a file that a writer has open.
     Reader,
+    /// Reads a file that nobody writes, without its `-wal`.
+    ReaderOfFileAlone,
 }
 
 /// One connection. Its calls take `&mut self`, so that there is never a second one at the same time.
@@ -234,13 +236,14 @@ fn open_raw(place: &Place, access: Access) -> Result<rusqlite::Connection, Sqlit
             let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | alone;
             Ok(rusqlite::Connection::open_in_memory_with_flags(flags)?)
         }
-        (Place::Memory, Access::Reader) => Err(SqliteError::new(
+        (Place::Memory, Access::Reader | Access::ReaderOfFileAlone) => Err(SqliteError::new(
             SqliteErrorKind::CannotOpen,
             "a database in memory has one connection, it cannot be read by another",
         )),
         (Place::File(path), access) => {
             let flags = match access {
                 Access::Reader => OpenFlags::SQLITE_OPEN_READ_ONLY,
+                Access::ReaderOfFileAlone => OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI,
                 Access::Writer { create, .. } => {
                     if create {
                         make_private(path)?;
@@ -248,10 +251,21 @@ fn open_raw(place: &Place, access: Access) -> Result<rusqlite::Connection, Sqlit
                     OpenFlags::SQLITE_OPEN_READ_WRITE
                 }
             };
-            let flags = flags | alone | OpenFlags::SQLITE_OPEN_NOFOLLOW;
-            rusqlite::Connection::open_with_flags(real_path(path), flags).map_err(Into::into)
+            let (flags, path) = (flags | alone | OpenFlags::SQLITE_OPEN_NOFOLLOW, real_path(path));
+            let path = if access == Access::ReaderOfFileAlone { immutable(&path) } else { path };
+            rusqlite::Connection::open_with_flags(path, flags).map_err(Into::into)
         }
     }
+}
+
+/// The name by which SQLite reads nothing but the file itself.
+fn immutable(path: &Path) -> PathBuf {
+    let encode = |byte: &u8| match byte {
+        b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'/' | b'-' | b'_' | b'.' => char::from(*byte).to_string(),
+        _ => format!("%{byte:02X}"),
+    };
+    let path: String = path.as_os_str().as_encoded_bytes().iter().map(encode).collect();
+    format!("file:{path}?immutable=1").into()
 }
 
 /// The path without symlinks in its folders, so that `NOFOLLOW` refuses one thing only: a file that is itself a symlink.

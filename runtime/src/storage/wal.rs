@@ -18,6 +18,9 @@ const USUAL_PAGE_BYTES: u32 = 4_096;
 /// Page sizes that SQLite knows.
 const PAGE_BYTES: std::ops::RangeInclusive<u32> = 512..=65_536;
 
+/// Rounds that one opening can be thought to have: more, and two salts are not of the same one.
+const MOST_ROUNDS: u32 = 1 << 16;
+
 /// What a `-wal` holds.
 #[derive(Debug, Default)]
 pub(crate) struct WalScan {
@@ -28,9 +31,9 @@ pub(crate) struct WalScan {
     /// Commits of the same round that SQLite does not take, because they end in that frame or behind it.
     pub(crate) commits_behind: u64,
     /// What the `-shm` said.
-    pub(crate) index: Option<WalIndex>,
+    pub(crate) index: Index,
     page_bytes: u32,
-    /// `None` for a header that does not check.
+    /// The header's, or the first frame's where the header does not check; `None` without either.
     salt: Option<Salt>,
     /// Pages of the database after the last commit.
     database_pages: u32,
@@ -53,16 +56,13 @@ pub(crate) fn scan(mut wal: impl Read, bytes: u64) -> io::Result<WalScan> {
     if !fill(&mut wal, &mut header)? {
         return Ok(scan);
     }
-    let Header { order, page_bytes, mut salt, sum: mut before, mut sound } = Header::parse(&header);
+    let Header { order, page_bytes, salt, sum: mut before, mut sound } = Header::parse(&header);
     (scan.page_bytes, scan.salt) = (page_bytes, sound.then_some(salt));
     let mut bytes = vec![0; FRAME_HEADER_BYTES + page_bytes as usize];
     let (mut pending, mut place) = (Vec::new(), HEADER_BYTES as u64);
     while fill(&mut wal, &mut bytes)? {
         let frame = Frame::parse(&bytes);
-        if scan.salt.is_none() && place == HEADER_BYTES as u64 {
-            salt = frame.salt;
-        }
-        let same_round = frame.salt == salt;
+        let same_round = frame.salt == *scan.salt.get_or_insert(frame.salt);
         let fits = same_round
             && frame.page != 0
             && frame.sum == order.sum(order.sum(before, &bytes[..8]), &bytes[FRAME_HEADER_BYTES..]);
@@ -85,13 +85,35 @@ pub(crate) fn scan(mut wal: impl Read, bytes: u64) -> io::Result<WalScan> {
 }
 
 impl WalScan {
-    /// Whether more was committed than SQLite takes, as the `-shm` has it: a crash of the process leaves that, too.
-    /// Where the file was `closed` since, a `-shm` that cannot be compared says nothing.
-    pub(crate) fn is_shorter_than_index(&self, closed: bool) -> bool {
-        self.index.is_some_and(|index| {
-            let comparable = self.salt.map_or(!closed, |salt| salt == index.salt);
-            comparable && u64::from(index.frames) > self.committed.max(u64::from(index.moved))
-        })
+    /// Frames that are to be taken: all that SQLite would, or none where the file has more of the `-wal` than that. What SQLite takes lies
+    /// on top of the file, and would undo the later half of what a checkpoint has moved.
+    pub(crate) fn taken(&self) -> u64 {
+        if self.is_behind_file() { 0 } else { self.committed }
+    }
+
+    /// Whether SQLite would take some of it, and the file has more.
+    pub(crate) fn is_behind_file(&self) -> bool {
+        self.committed > 0 && self.index_of_round().is_some_and(|index| u64::from(index.moved) > self.committed)
+    }
+
+    /// Whether there is something in it that is not taken.
+    pub(crate) fn has_more(&self) -> bool {
+        let frame = FRAME_HEADER_BYTES as u64 + u64::from(self.page_bytes);
+        self.bytes > HEADER_BYTES as u64 + self.taken() * frame
+    }
+
+    /// What the `-shm` says, if that is of this round.
+    pub(crate) fn index_of_round(&self) -> Option<WalIndex> {
+        let Index::Says(index) = self.index else { return None };
+        (self.salt == Some(index.salt)).then_some(index)
+    }
+
+    /// What the `-shm` says, if that is of a later round of the same opening, in which something was committed.
+    pub(crate) fn index_of_later_round(&self) -> Option<WalIndex> {
+        let (Index::Says(index), Some(salt)) = (self.index, self.salt) else { return None };
+        // SQLite begins at random and counts up from there.
+        let later = word(&index.salt, 0).wrapping_sub(word(&salt, 0));
+        (index.frames > 0 && (1..=MOST_ROUNDS).contains(&later)).then_some(index)
     }
 
     /// Whether the database is the same with this `-wal` and without it.
@@ -210,6 +232,28 @@ impl Frame {
     }
 }
 
+/// What there is of a `-shm`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Index {
+    /// No file.
+    #[default]
+    Missing,
+    /// A file that says nothing: torn by a loss of power, left by an opening that was killed, or damaged.
+    Unreadable,
+    Says(WalIndex),
+}
+
+impl Index {
+    /// Of the beginning of a `-shm`, if there is one.
+    pub(crate) fn parse(bytes: Option<&[u8]>) -> Self {
+        match bytes.map(WalIndex::parse) {
+            None => Self::Missing,
+            Some(None) => Self::Unreadable,
+            Some(Some(index)) => Self::Says(index),
+        }
+    }
+}
+
 /// What a `-shm` says of the `-wal` beside it: SQLite writes it after each commit, and does not read it after a crash.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct WalIndex {
@@ -218,10 +262,12 @@ pub(crate) struct WalIndex {
     pub(crate) frames: u32,
     /// How many of them a checkpoint has moved into the database.
     pub(crate) moved: u32,
+    /// How many of them the last checkpoint was to move.
+    attempted: u32,
 }
 
 /// Bytes of a `-shm` that [`WalIndex::parse`] looks at.
-pub(crate) const INDEX_BYTES: usize = 100;
+pub(crate) const INDEX_BYTES: usize = 132;
 
 impl WalIndex {
     /// Reads the beginning of a `-shm`, in the byte order of this machine; `None` when it is not sound.
@@ -231,7 +277,20 @@ impl WalIndex {
         let native = if cfg!(target_endian = "big") { Order::Big } else { Order::Little };
         let is_one =
             header == copy && native.sum((0, 0), &header[..40]) == (number(40)?, number(44)?) && header[12] != 0;
-        Some(Self { salt: eight(bytes, 32), frames: number(16)?, moved: number(96)? }).filter(|_| is_one)
+        let (frames, moved, attempted) = (number(16)?, number(96)?, number(128)?);
+        // No checkpoint moves what was not committed.
+        let is_one = is_one && moved <= frames && attempted <= frames;
+        is_one.then(|| Self { salt: eight(bytes, 32), frames, moved, attempted })
+    }
+
+    /// Whether the database has pages of commits behind the first `committed` frames, and not those of all that it has some of.
+    pub(crate) fn is_between_commits(&self, committed: u64) -> bool {
+        u64::from(self.attempted) > committed.max(u64::from(self.moved))
+    }
+
+    /// Whether there were commits that neither the database has nor the first `committed` frames.
+    pub(crate) fn has_more_than(&self, committed: u64) -> bool {
+        u64::from(self.frames) > committed.max(u64::from(self.moved))
     }
 }
 

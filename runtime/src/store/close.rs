@@ -40,7 +40,7 @@ impl Engine {
     }
 
     fn close_writer(&self, writer: Writer) -> Result<(), SqliteError> {
-        let Writer { connection, seal, .. } = writer;
+        let Writer { connection, seal, tip, .. } = writer;
         let Some(mut seal) = seal else { return connection.close() };
         if self.standing() == Standing::Other {
             // What stands beside the file belongs to the other one now, as far as can be told.
@@ -54,6 +54,7 @@ impl Engine {
         if self.sync_failed.load(Ordering::Relaxed) {
             seal.note_failed_sync();
         }
+        seal.note_events(tip.head.ordinal);
         seal.close(connection)
     }
 

@@ -1,13 +1,10 @@
 //! A store's files before SQLite sees them: folder, file system, lock, what the file is and how it was left.
 
-use std::{
-    fs,
-    io::{self, Read},
-    path::{Path, PathBuf},
-};
+use std::{fs, io, path::Path};
 
 use super::{
     OpenRequest,
+    kept::index_bytes,
     open::{corrupt, wrong_file},
     seal::{Misfit, compare},
 };
@@ -19,12 +16,9 @@ use crate::{
         lock::{self, Lock, LockError, Marker, MarkerState, beside},
         meta::{self, Header},
         sqlite::{SqliteError, SqliteErrorKind},
-        wal::{self, WalIndex, WalScan},
+        wal::{self, Index, WalScan},
     },
 };
-
-/// The ending of a copy of a `-wal`.
-pub(crate) const KEPT_WAL: &str = "-wal.damaged";
 
 /// What stands at a store's path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -119,6 +113,12 @@ pub(super) fn look(request: &OpenRequest, path: &Path, lock: &mut Lock) -> Resul
         }
         (Header::Sqlite { .. }, _) => Found::Store,
     };
+    if let Some(wal) = &wal
+        && is_of_earlier_round(path, wal).map_err(failed)?
+    {
+        // SQLite would take it, and find pages of two times.
+        return Err(wrong_file(request, &beside(path, "-wal"), Misfit::Foreign.reason()));
+    }
     Ok(Left { found, wal })
 }
 
@@ -128,7 +128,7 @@ pub(crate) fn scan_wal(path: &Path) -> io::Result<Option<WalScan>> {
         Ok(wal) => {
             let bytes = wal.metadata()?.len();
             let mut scan = wal::scan(io::BufReader::with_capacity(1 << 16, wal), bytes)?;
-            scan.index = read_index(path);
+            scan.index = Index::parse(index_bytes(path).as_deref());
             Ok(Some(scan))
         }
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
@@ -136,30 +136,24 @@ pub(crate) fn scan_wal(path: &Path) -> io::Result<Option<WalScan>> {
     }
 }
 
-/// What the `-shm` says; one that cannot be read says nothing.
-fn read_index(path: &Path) -> Option<WalIndex> {
-    WalIndex::parse(&index_bytes(path)?)
-}
-
-/// The part of the `-shm` that [`scan_wal`] looks at.
-pub(crate) fn index_bytes(path: &Path) -> Option<Vec<u8>> {
-    let mut bytes = Vec::with_capacity(wal::INDEX_BYTES);
-    fs::File::open(beside(path, "-shm")).ok()?.take(wal::INDEX_BYTES as u64).read_to_end(&mut bytes).ok()?;
-    Some(bytes)
-}
-
-/// Keeps a copy of a `-wal` that holds commits which SQLite does not take: it goes when the store goes on.
-pub(super) fn keep_wal(path: &Path) -> io::Result<PathBuf> {
-    let kept = beside(path, KEPT_WAL);
-    fs::copy(beside(path, "-wal"), &kept)?;
-    Ok(kept)
-}
-
 /// Whether the `-wal` is that of the file.
 pub(crate) fn fits(path: &Path, marker: Marker, epoch: u64, wal: Option<&WalScan>) -> io::Result<Result<(), Misfit>> {
-    compare(marker, epoch, wal, |scan| {
-        scan.changes_nothing(fs::File::open(beside(path, "-wal"))?, fs::File::open(path)?)
-    })
+    if let Some(wal) = wal
+        && is_of_earlier_round(path, wal)?
+    {
+        return Ok(Err(Misfit::Foreign));
+    }
+    compare(marker, epoch, wal, |scan| changes_nothing(path, scan))
+}
+
+/// Whether the `-wal` is one of before it was begun anew, and the file is not as it was then. One that changes nothing was left by a loss
+/// of power: the new round had not reached the disk, nor had a checkpoint moved anything of it.
+fn is_of_earlier_round(path: &Path, wal: &WalScan) -> io::Result<bool> {
+    Ok(wal.index_of_later_round().is_some() && wal.taken() > 0 && !changes_nothing(path, wal)?)
+}
+
+fn changes_nothing(path: &Path, wal: &WalScan) -> io::Result<bool> {
+    wal.changes_nothing(fs::File::open(beside(path, "-wal"))?, fs::File::open(path)?)
 }
 
 /// A file of a newer larder.

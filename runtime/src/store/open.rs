@@ -10,9 +10,11 @@ use super::{
     Engine, LostCommits, Migration, MigrationsReport, OpenRequest, RebuildReason, Writer,
     engine::Shared,
     files::{self, Found, Left},
+    kept::{Before, KEPT_WAL, keep_wal},
+    loss,
     rebuild::{self, Rebuilt},
     replace,
-    seal::{self, Misfit, Seal},
+    seal::{Misfit, Seal},
 };
 use crate::{
     error::{LoadError, OpenFilesLimit, shown},
@@ -24,6 +26,7 @@ use crate::{
         meta::{self, Kind, Meta},
         same_file::FileId,
         sqlite::{Access, Checkpoint, Connection, Place, SqliteError, SqliteErrorKind},
+        wal::WalScan,
     },
 };
 
@@ -126,9 +129,16 @@ impl From<LoadError> for Stop {
 
 fn open_found(request: &OpenRequest, path: &Path, seal: &mut Seal, left: &Left) -> Result<Opened, Stop> {
     let access = Access::Writer { create: left.found == Found::Nothing, durability: request.options.durability };
+    let mut before = Before::of(path);
+    if left.wal.as_ref().is_some_and(WalScan::is_behind_file) {
+        before.set_wal_aside().map_err(|error| files::io(request, path, &error))?;
+    }
     let mut connection = Connection::open(&request.place, access).map_err(|error| sqlite_error(request, error))?;
     // The app's code may panic: its progress listener, its callback for unknown events. The file is closed all the same.
     let prepared = catch_unwind(AssertUnwindSafe(|| prepare(request, path, seal, &mut connection, left)));
+    if seal.is_heard() {
+        before.forget(seal.lost().is_some());
+    }
     if let Ok(Ok((meta, key, head, report))) = prepared {
         return Ok(Opened { connection, meta, key, head, report });
     }
@@ -137,6 +147,7 @@ fn open_found(request: &OpenRequest, path: &Path, seal: &mut Seal, left: &Left) 
     }
     // Errors on top of the first one say nothing new.
     let _ = seal.close(connection);
+    drop(before);
     match prepared {
         Ok(Err(stop)) => Err(stop),
         Ok(Ok(_)) => Err(corrupt(request, "it was closed while it was opened").into()),
@@ -181,6 +192,7 @@ fn prepare(
     fits.map_err(|misfit| misfit_error(request, path, misfit))?;
     note_loss(request, path, seal, left, meta.epoch);
     connection.keep_wal_at_close(false).map_err(failed)?;
+    seal.note_events(head.ordinal);
     seal.fits(meta.epoch, left.wal_bytes(), connection).map_err(failed)?;
     if seal.marker().suspect {
         return Err(Stop::TablesDamaged);
@@ -192,13 +204,21 @@ fn prepare(
 
 /// Looks whether commits are lost, says so, and keeps what is left of them. The report says it whatever becomes of the tables.
 fn note_loss(request: &OpenRequest, path: &Path, seal: &mut Seal, left: &Left, epoch: u64) {
-    let Some(known) = seal::lost(seal.marker(), epoch, left.wal.as_ref()) else { return };
+    let Some(wal) = &left.wal else { return };
+    let Some(loss) = loss::lost(seal.marker(), epoch, Some(wal), request.options.durability) else { return };
     // The warning says it where no copy can be made.
-    let kept = (known > 0).then(|| files::keep_wal(path).ok()).flatten();
-    let lost = LostCommits { known, kept };
+    let kept = match wal.has_more() {
+        true if wal.is_behind_file() => Some(beside(path, KEPT_WAL)),
+        true => keep_wal(path).ok(),
+        false => None,
+    };
+    let lost = LostCommits { loss, kept };
     let (store, id) = (request.name.definition(), request.name.id().as_str());
     tracing::warn!(store, id, "{lost}");
     seal.note_lost(lost);
+    if epoch > 0 && loss::may_be_mixed(loss, wal) {
+        seal.mark_suspect();
+    }
 }
 
 /// A file without tables is one that was never made, or one whose making a loss of power undid, and all that came after.
@@ -286,6 +306,7 @@ pub(super) fn identify(
     }
     let key = ChainKey::new(&meta.file_id, &meta.definition, request.name.id());
     let head = LogHead::load(connection, &key).map_err(|error| log_error(request, error))?;
+    head.check_events(meta.events).map_err(|error| log_error(request, error))?;
     Ok((meta, key, head))
 }
 

@@ -47,7 +47,7 @@ pub(super) fn in_place(
     let _entered = span.enter();
     let tables = |error| tables_error(request, error);
     connection.begin_writing().map_err(tables)?;
-    seal.sign(connection).map_err(tables)?;
+    seal.sign(connection, head.ordinal).map_err(tables)?;
     drop_tables(connection).map_err(tables)?;
     create_tables(connection, &request.model).map_err(|error| schema_error(request, error))?;
     let cursor = LogCursor::at(key.clone(), LogHead::EMPTY);

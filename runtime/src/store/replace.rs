@@ -43,6 +43,7 @@ pub(super) fn replace_tables(request: &OpenRequest, path: &Path, seal: &mut Seal
     let mut connection = Connection::open(&request.place, access).map_err(failed)?;
     set_up_writer(&mut connection).map_err(failed)?;
     let (meta, key, head) = identify(request, path, &mut connection)?;
+    seal.note_events(head.ordinal);
     seal.fits(meta.epoch, 0, &mut connection).map_err(failed)?;
     call_back(request, &mut connection, &key)?;
     Ok(Opened { connection, meta, key, head, report })
@@ -82,7 +83,7 @@ fn build(request: &OpenRequest, path: &Path, new: &Path, epoch: u64) -> Result<M
     old.keep_wal_at_close(true).map_err(failed)?;
     let (meta, key, head) = identify(request, path, &mut old)?;
     let mut target = open(&Place::File(new.to_owned()), true)?;
-    create_with(request, &mut target, &Meta { epoch, ..meta.clone() })?;
+    create_with(request, &mut target, &Meta { epoch, events: head.ordinal, ..meta.clone() })?;
     let done = copy(request, (&mut old, &mut target), &meta, &key, &head).map_err(|stop| match stop {
         Stop::Load(error) => error,
         Stop::TablesDamaged => super::open::corrupt(request, "its tables cannot be built anew"),

@@ -19,29 +19,65 @@ pub struct MigrationsReport {
     pub failed: u64,
     /// How many events of the log this app does not know; they stay in it.
     pub unknown: u64,
-    /// Commits that were there once and are not any more: a loss of power took them, or the `-wal` was damaged since. With
-    /// [`Durability::Power`](crate::Durability::Power) only damage does that.
+    /// Commits that were there once and are not any more, or may not be: a loss of power took them, or the files were damaged since.
+    /// With [`Durability::Power`](crate::Durability::Power) only damage does that.
     pub lost: Option<LostCommits>,
 }
 
-/// Commits that a load found to be lost; all before them are there.
+/// Commits that a load found to be lost, or may be; all before them are there.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct LostCommits {
-    /// How many are known of; 0 when they cannot be counted.
-    pub known: u64,
+    /// What is known of them.
+    pub loss: Loss,
     /// A copy of the `-wal` as it was found, when there is anything in it that was not taken. Loading a store again may replace it.
     pub kept: Option<PathBuf>,
 }
 
+/// What is known of commits that are lost.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Loss {
+    /// So many are lost, perhaps more.
+    AtLeast(u64),
+    /// Some are lost, and cannot be counted.
+    Uncounted,
+    /// Whether any are lost cannot be told: the store was not closed, and the `-shm` does not say how much its `-wal` had.
+    Possible(NoIndex),
+}
+
+/// Why a `-shm` says nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum NoIndex {
+    /// It is not there. Neither a crash nor a loss of power does that: it was removed, or the files were copied without it.
+    Missing,
+    /// It is not sound: torn by a loss of power, or damaged.
+    Unreadable,
+}
+
+impl fmt::Display for Loss {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let torn = "the `-wal` was torn by a loss of power, or damaged since";
+        match self {
+            Self::AtLeast(1) => write!(formatter, "1 commit is lost, perhaps more: {torn}"),
+            Self::AtLeast(known) => write!(formatter, "{known} commits are lost, perhaps more: {torn}"),
+            Self::Uncounted => write!(formatter, "the last commits are lost: {torn}"),
+            Self::Possible(NoIndex::Missing) => formatter.write_str(
+                "the last commits may be lost: the `-shm` that would tell is missing; copy it along with the other files of a store \
+                 that is not closed",
+            ),
+            Self::Possible(NoIndex::Unreadable) => formatter.write_str(
+                "the last commits may be lost: the `-shm` that would tell is damaged, as a loss of power leaves it, which takes none \
+                 that were made with `Durability::Power`",
+            ),
+        }
+    }
+}
+
 impl fmt::Display for LostCommits {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.known {
-            0 => formatter.write_str("the last commits are lost")?,
-            1 => formatter.write_str("1 commit is lost, perhaps more")?,
-            known => write!(formatter, "{known} commits are lost, perhaps more")?,
-        }
-        formatter.write_str(": the `-wal` was torn by a loss of power, or damaged since")?;
+        self.loss.fmt(formatter)?;
         match &self.kept {
             Some(kept) => write!(formatter, "; it is kept as {}", kept.display()),
             None => Ok(()),

@@ -1,14 +1,18 @@
-//! How a store's files were left, told by three witnesses: the marker in the lock file, the epoch in the file, and the `-wal`.
+//! How a store's files were left, told by four witnesses: the marker in the lock file, the epoch in the file, the `-wal`, and the `-shm`.
 //!
 //! The epoch counts up in the first transaction of an opening that writes, to an odd number, and in the last one of a clean close, to an
 //! even one. Every `-wal` holds it in its first transaction. The marker says the same number, with `open` for an odd one and `closed`
-//! for an even one. It is written in this order:
+//! for an even one. The `-shm` says after each transaction how long the `-wal` is. SQLite makes both when it opens the file, and then it
+//! is written in this order:
 //!
-//! 1. the folder is synced, so that the name of the `-wal` is on disk;
+//! 1. the folder is synced, so that the names of the `-wal` and the `-shm` are on disk;
 //! 2. the marker says `open`, and is not synced;
 //! 3. transactions, the first with the odd epoch;
 //! 4. at the close a transaction with the even epoch, then everything is moved into the file, which SQLite syncs;
-//! 5. the marker says `closed`, and is not synced; the `-wal` is removed.
+//! 5. the marker says `closed`, and is not synced; the `-shm` and the `-wal` are removed.
+//!
+//! With the epoch goes the number of events of the log, so that a page that does not show its last rows any more is found: rows in a `-wal`
+//! have checksums of its own.
 //!
 //! A crash of the process keeps all that was written. A loss of power keeps any of what was not synced, in any order: the marker may
 //! be of an earlier epoch (or none), the `-wal` may be torn, empty, or one that was removed. Of these:
@@ -16,6 +20,11 @@
 //! - A `-wal` whose epoch is later than the marker's belongs to the file: only the marker is old. One of the marker's own epoch does
 //!   when that is `open`. Any other is the remains of a clean close, all of which the file has, or it is another's. Which, its pages tell.
 //! - `open` without a `-wal` is no crash: its name was on disk before `open` was written, and is removed when the file has the even epoch.
+//!
+//! Whether a `-wal` that fits is all that there was only the `-shm` can tell (`store/loss.rs`): SQLite takes what is there. It also tells
+//! how much of the `-wal` a checkpoint had moved into the file, which is not to be undone by what is left of it, and when a `-wal` is of an
+//! earlier round of the same opening. It is never synced, so a loss of power may leave anything in it, but its name was on disk before `open`
+//! was written, too.
 
 use std::{fs, io, path::PathBuf};
 
@@ -39,6 +48,8 @@ pub(crate) struct Seal {
     found: Option<u64>,
     /// That of this opening, once it writes.
     ours: Option<u64>,
+    /// How many events the log has, as far as was heard.
+    events: u64,
     /// The `-wal` that is written now has it.
     signed: bool,
     signing: bool,
@@ -85,7 +96,7 @@ pub(super) fn compare(
         (MarkerState::Open, None) if seeded::bug("missing-wal-ignored") => Ok(()),
         (MarkerState::Open, None) if epoch <= marker.epoch || is_open(epoch) => Err(Misfit::Missing),
         (_, None) => Ok(()),
-        (_, Some(wal)) if wal.committed == 0 || epoch > marker.epoch => Ok(()),
+        (_, Some(wal)) if wal.taken() == 0 || epoch > marker.epoch => Ok(()),
         (MarkerState::Open, Some(_)) if epoch == marker.epoch => Ok(()),
         (_, Some(wal)) if changes_nothing(wal)? => Ok(()),
         (_, Some(_)) if seeded::bug("foreign-wal-adopted") => Ok(()),
@@ -93,35 +104,49 @@ pub(super) fn compare(
     })
 }
 
-/// How many commits are known to have been in a `-wal` that fits and to be lost: torn by a loss of power or damaged since. `Some(0)` when
-/// some were there, as far as can be told, and none of them can be counted.
-pub(crate) fn lost(marker: Marker, epoch: u64, wal: Option<&WalScan>) -> Option<u64> {
-    let wal = wal?;
-    let closed = !is_open(epoch) && epoch >= marker.epoch;
-    // From the mark on there is a commit in the `-wal`, until it is in the file.
-    let empty = wal.committed == 0 && !closed && marker.state == MarkerState::Open;
-    (wal.commits_behind > 0 || empty || wal.is_shorter_than_index(closed)).then_some(wal.commits_behind)
-}
-
-fn is_open(epoch: u64) -> bool {
+pub(super) fn is_open(epoch: u64) -> bool {
     epoch % 2 == 1
 }
 
 impl Seal {
     pub(super) fn new(lock: Lock, path: PathBuf) -> Self {
-        Self { lock, path, found: None, ours: None, signed: false, signing: false, sync_failed: false, lost: None }
+        Self {
+            lock,
+            path,
+            found: None,
+            ours: None,
+            events: 0,
+            signed: false,
+            signing: false,
+            sync_failed: false,
+            lost: None,
+        }
     }
 
     pub(super) fn lock(&mut self) -> &mut Lock {
         &mut self.lock
     }
 
+    /// The log has so many events.
+    pub(super) fn note_events(&mut self, events: u64) {
+        self.events = events;
+    }
+
     pub(super) fn note_lost(&mut self, lost: LostCommits) {
         self.lost = Some(lost);
     }
 
+    pub(super) fn lost(&self) -> Option<&LostCommits> {
+        self.lost.as_ref()
+    }
+
     pub(super) fn take_lost(&mut self) -> Option<LostCommits> {
         self.lost.take()
+    }
+
+    /// Whether the file is known to fit what was beside it, and has all of it; what is lost was noted.
+    pub(super) fn is_heard(&self) -> bool {
+        self.found.is_some() && !self.sync_failed
     }
 
     pub(super) fn marker(&self) -> Marker {
@@ -198,10 +223,11 @@ impl Seal {
         self.mark_open(epoch)
     }
 
-    /// Writes the epoch into the transaction that has begun, if it may be the first of its `-wal`.
-    pub(super) fn sign(&mut self, connection: &mut Connection) -> Result<(), SqliteError> {
+    /// Writes the epoch into the transaction that has begun, if it may be the first of its `-wal`; the log has so many events before it.
+    pub(super) fn sign(&mut self, connection: &mut Connection, events: u64) -> Result<(), SqliteError> {
+        self.events = events;
         let Some(epoch) = self.ours.filter(|_| !self.signed) else { return Ok(()) };
-        meta::put_epoch(connection, epoch)?;
+        meta::put_epoch(connection, epoch, self.events)?;
         self.signing = true;
         Ok(())
     }
@@ -221,7 +247,8 @@ impl Seal {
         // Also the first transaction of a `-wal` asks for a sync, which would fail as that of the commit did.
         connection.without_syncs(|connection| {
             connection.begin_writing()?;
-            let written = meta::put_epoch(connection, self.latest()).and_then(|()| connection.execute("COMMIT", &[]));
+            let written = meta::put_epoch(connection, self.latest(), self.events)
+                .and_then(|()| connection.execute("COMMIT", &[]));
             if written.is_err() && connection.in_transaction() {
                 connection.execute("ROLLBACK", &[])?;
             }
@@ -287,7 +314,7 @@ impl Seal {
     fn sign_closed(&mut self, connection: &mut Connection) -> Result<(), SqliteError> {
         let epoch = self.latest();
         if is_open(epoch) {
-            meta::put_epoch(connection, epoch + 1)?;
+            meta::put_epoch(connection, epoch + 1, self.events)?;
         }
         self.ours = Some(epoch.next_multiple_of(2));
         Ok(())

@@ -1,4 +1,4 @@
-//! Verifying: the tables rebuilt in memory, compared with those in the file, row by row in key order.
+//! Verifying: the tables rebuilt in memory, compared with those in the file, row by row in key order, and the indexes with their tables.
 
 use super::{
     Engine,
@@ -116,7 +116,7 @@ impl Engine {
         self.gate.check_read()?;
         let (rows, hash) = table_hash(stored, table).map_err(|error| self.refused(table.name, error))?;
         let fresh = table_hash(fresh, table).map_err(|error| in_memory(&error))?;
-        let damage = index_damage(stored, table).map_err(|error| self.refused(table.name, error))?;
+        let damage = damage(stored, table).map_err(|error| self.refused(table.name, error))?;
         Ok(TableReport { name: table.name, rows, expected_rows: fresh.0, hash, expected_hash: fresh.1, damage })
     }
 }
@@ -146,19 +146,18 @@ fn table_hash(connection: &mut Connection, table: &TableSchema) -> Result<(u64, 
     Ok((rows, hash))
 }
 
-/// What SQLite finds wrong with a table and its indexes. Unlike `quick_check`, `integrity_check` compares an index with its table.
-fn index_damage(connection: &mut Connection, table: &TableSchema) -> Result<Option<String>, SqliteError> {
-    let mut damage = None;
-    let sql = format!("PRAGMA integrity_check({})", quote(table.name));
-    connection.each_row(&sql, &[], |row| {
-        damage = match row.value(0) {
-            ValueRef::Text("ok") => None,
-            ValueRef::Text(text) => Some(text.to_owned()),
-            other => Some(format!("{other:?}")),
-        };
-        Ok::<_, SqliteError>(false)
+/// The first thing that SQLite's check finds, of the indexes above all: that each has an entry for every row, and no other.
+fn damage(connection: &mut Connection, table: &TableSchema) -> Result<Option<String>, SqliteError> {
+    let mut found = None;
+    connection.each_row(&format!("PRAGMA integrity_check({})", quote(table.name)), &[], |row| {
+        if let ValueRef::Text(problem) = row.value(0)
+            && problem != "ok"
+        {
+            found = Some(problem.to_owned());
+        }
+        Ok::<_, SqliteError>(found.is_none())
     })?;
-    Ok(damage)
+    Ok(found)
 }
 
 fn hash_value(hasher: &mut blake3::Hasher, value: ValueRef<'_>) {

@@ -62,7 +62,7 @@ impl Writer {
             self.connection.execute("COMMIT", &[])?;
         }
         self.connection.begin_writing()?;
-        self.seal.as_mut().map_or(Ok(()), |seal| seal.sign(&mut self.connection))
+        self.seal.as_mut().map_or(Ok(()), |seal| seal.sign(&mut self.connection, self.tip.head.ordinal))
     }
 
     pub(crate) fn commit(&mut self) -> Result<(), SqliteError> {

@@ -151,6 +151,28 @@ async fn an_emptied_or_missing_file_of_a_store_that_was_there_is_reported() {
     }
 }
 
+#[tokio::test]
+async fn rows_that_a_damaged_page_does_not_show_any_more_are_missed() {
+    let mut lab = Lab::on_disk();
+    with_events(&mut lab, 130).await;
+    let file = lab.store_file("notebook");
+    let sound = fs::read(&file).unwrap();
+    let holds = |page: &[u8], text: &str| page.windows(text.len()).any(|found| found == text.as_bytes());
+    let is_last = |page: &[u8]| page[0] == 13 && holds(page, "v1.NoteWritten") && holds(page, "note 130");
+    let last = sound.chunks(4_096).position(is_last).unwrap() * 4_096;
+    let cells = u16::from_be_bytes([sound[last + 3], sound[last + 4]]);
+    for shown in 1..cells {
+        let mut damaged = sound.clone();
+        damaged[last + 3..last + 5].copy_from_slice(&shown.to_be_bytes());
+        fs::write(&file, &damaged).unwrap();
+        let problems = larder::doctor::check(&file).unwrap().problems;
+        assert!(problems.iter().any(|problem| problem.contains("are missing")), "{shown}: {problems:?}");
+        let message = corrupt(&mut lab).await;
+        assert!(message.contains(&format!("the {} after it are missing", cells - shown)), "{shown}: {message}");
+        lab.close().await;
+    }
+}
+
 /// Overwrites one page.
 fn zero_page(lab: &Lab, page: u64) {
     let mut file = fs::File::options().read(true).write(true).open(lab.store_file("notebook")).unwrap();

@@ -104,6 +104,26 @@ async fn events_before_between_and_after_damaged_pages_are_exported() {
 }
 
 #[tokio::test]
+async fn an_export_ends_whatever_the_beginning_of_a_page_says_and_has_every_event_once_at_most() {
+    let lab = with_events(400).await;
+    let sound = fs::read(lab.store_file("notebook")).unwrap();
+    let file = lab.beside("damaged.db");
+    for at in (0..sound.len()).step_by(4_096).flat_map(|page| (page..page + 24).filter(|at| *at >= 100)) {
+        let mut damaged = sound.clone();
+        damaged[at] ^= 1 << (at % 8);
+        fs::write(&file, damaged).unwrap();
+        let mut out = Vec::new();
+        let _ = doctor::export(&file, &mut out);
+        let lines = String::from_utf8(out).unwrap();
+        let lines = lines.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
+        let numbers: Vec<_> =
+            lines.filter(|line| line["sound"] == true).map(|line| line["number"].to_string()).collect();
+        let once: std::collections::BTreeSet<_> = numbers.iter().collect();
+        assert_eq!(once.len(), numbers.len(), "byte {at}");
+    }
+}
+
+#[tokio::test]
 async fn what_is_no_store_is_refused_and_never_a_panic() {
     let lab = with_events(1).await;
     assert!(matches!(doctor::check(lab.beside("nothing.db")), Err(DoctorError::NotAStore { .. })));

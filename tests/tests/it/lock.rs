@@ -61,6 +61,8 @@ async fn an_unclean_file_without_its_wal_is_reported() {
     let (_alive, mut dead) = killed().await;
     let file = dead.store_file("notebook");
     fs::remove_file(with_ending(&file, "-wal")).unwrap();
+    assert!(!larder::doctor::check(&file).unwrap().is_sound());
+    assert!(!with_ending(&file, "-wal").exists(), "who looks at it is not to make one");
     let error = dead.try_open::<Notebook>().await.unwrap_err();
     assert!(matches!(error, LoadError::Corrupt { .. }), "{error}");
     assert!(error.to_string().contains("`-wal` is missing"), "{error}");

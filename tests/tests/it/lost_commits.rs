@@ -2,9 +2,9 @@
 
 use std::fs;
 
-use larder::{Migration, RebuildReason, doctor};
+use larder::{Durability, LoadError, Loss, Migration, NoIndex, RebuildReason, StoreOptions, doctor};
 use larder_tests::{
-    lab::{Lab, copy_dir, with_ending},
+    lab::{Lab, copy_dir, lock_text, with_ending},
     notebook::{Note, Notebook, note, written},
 };
 
@@ -53,7 +53,7 @@ async fn a_damaged_frame_takes_the_commits_behind_it_along_and_the_load_says_how
         assert!(problems.iter().any(|problem| problem.starts_with("3 commits are lost")), "{problems:?}");
         let store = dead.open::<Notebook>().await;
         let lost = store.migrations_report().lost.clone().unwrap();
-        assert_eq!((lost.known, store.query(Note::all()).unwrap()), (3, vec![note(1), note(2)]));
+        assert_eq!((lost.loss, store.query(Note::all()).unwrap()), (Loss::AtLeast(3), vec![note(1), note(2)]));
         let kept = lost.kept.clone().unwrap();
         assert_eq!(fs::read(&kept).unwrap(), wal);
         assert!(lost.to_string().ends_with(&format!("it is kept as {}", kept.display())), "{lost}");
@@ -84,7 +84,7 @@ async fn what_is_lost_is_said_also_when_the_tables_are_built_anew() {
     let store = dead.open::<Notebook>().await;
     let report = store.migrations_report();
     assert_eq!(report.migration, Migration::Rebuilt(RebuildReason::Damaged));
-    assert_eq!(report.lost.as_ref().map(|lost| lost.known), Some(3));
+    assert_eq!(report.lost.as_ref().map(|lost| lost.loss), Some(Loss::AtLeast(3)));
     assert_eq!(store.query(Note::all()).unwrap(), [note(1), note(2)]);
 }
 
@@ -123,4 +123,73 @@ async fn a_copy_that_was_kept_goes_with_its_store() {
     registry.evict::<Notebook>("book:1").await.unwrap();
     assert!(kept.exists() && registry.delete::<Notebook>("book:1").await.unwrap());
     assert!(!kept.exists());
+}
+
+/// What a load says is lost, and how many events it has.
+async fn opened(lab: &mut Lab) -> (Option<Loss>, u64) {
+    let store = lab.open::<Notebook>().await;
+    assert!(store.verify().unwrap().is_sound());
+    let found = (store.migrations_report().lost.as_ref().map(|lost| lost.loss), store.head().global());
+    drop(store);
+    lab.close().await;
+    found
+}
+
+#[tokio::test]
+async fn without_its_index_a_wal_that_was_cut_cannot_be_told_from_a_whole_one_and_the_load_says_so() {
+    let missing = Some(Loss::Possible(NoIndex::Missing));
+    // Whole, and cut behind the first of the three commits.
+    for (cut, events) in [(false, 5), (true, 3)] {
+        for looked_at in [false, true] {
+            let mut dead = killed().await;
+            let file = dead.store_file("notebook");
+            let wal = fs::read(with_ending(&file, "-wal")).unwrap();
+            let ends_commit = |end: &usize| wal[end - FRAME + 4..][..4] != [0; 4];
+            let first = (32 + FRAME..=wal.len()).step_by(FRAME).find(ends_commit).unwrap();
+            fs::write(with_ending(&file, "-wal"), &wal[..if cut { first } else { wal.len() }]).unwrap();
+            fs::remove_file(with_ending(&file, "-shm")).unwrap();
+            if looked_at {
+                let problems = doctor::check(&file).unwrap().problems;
+                assert!(problems.iter().any(|problem| problem.contains("may be lost")), "{problems:?}");
+                assert!(!with_ending(&file, "-shm").exists(), "the next opener is to miss it, too");
+            }
+            assert_eq!(opened(&mut dead).await, (missing, events));
+            assert_eq!(opened(&mut dead).await, (None, events), "it is said once");
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_index_that_says_nothing_may_come_from_a_loss_of_power_which_takes_no_commit_that_waited_for_the_disk() {
+    for (durability, lost) in
+        [(Durability::Process, Some(Loss::Possible(NoIndex::Unreadable))), (Durability::Power, None)]
+    {
+        for index in [&[][..], &[0; 32_768]] {
+            let mut dead = killed().await;
+            dead.set_defaults(StoreOptions::new().durability(durability));
+            fs::write(with_ending(&dead.store_file("notebook"), "-shm"), index).unwrap();
+            assert_eq!(opened(&mut dead).await, (lost, 5), "{durability:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_load_that_is_refused_leaves_the_next_one_what_tells_of_the_loss() {
+    for (index, loss) in [(false, Loss::Possible(NoIndex::Missing)), (true, Loss::Uncounted)] {
+        let mut dead = killed().await;
+        let file = dead.store_file("notebook");
+        let wal = fs::read(with_ending(&file, "-wal")).unwrap();
+        fs::write(with_ending(&file, "-wal"), &wal[..wal.len() - 1]).unwrap();
+        if !index {
+            fs::remove_file(with_ending(&file, "-shm")).unwrap();
+        }
+        let lock = fs::read(with_ending(&file, ".lock")).unwrap();
+        // The `-wal` seems to be of an earlier time.
+        fs::write(with_ending(&file, ".lock"), lock_text(1, "open sound 9")).unwrap();
+        let error = dead.try_open::<Notebook>().await.map(drop).unwrap_err();
+        assert!(matches!(error, LoadError::WrongFile { .. }), "{error}");
+        dead.close().await;
+        fs::write(with_ending(&file, ".lock"), lock).unwrap();
+        assert_eq!(opened(&mut dead).await, (Some(loss), 4));
+    }
 }

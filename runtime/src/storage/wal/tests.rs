@@ -144,19 +144,28 @@ fn what_the_index_says_is_committed_is_missed_when_it_is_gone() {
     let path = folder.path().join("a.db");
     let mut connection = open(&path);
     let look = |wal: &[u8]| {
-        let index = WalIndex::parse(&fs::read(beside(&path, "-shm")).unwrap());
-        assert!(index.is_some());
-        WalScan { index, ..scanned(wal) }.is_shorter_than_index(false)
+        let index = Index::parse(Some(&fs::read(beside(&path, "-shm")).unwrap()));
+        assert!(matches!(index, Index::Says(_)));
+        let scan = WalScan { index, ..scanned(wal) };
+        (scan.index_of_round().map(|index| index.has_more_than(scan.taken())), scan.is_behind_file())
     };
+    let (whole, lost, other) = ((Some(false), false), (Some(true), false), (None, false));
     connection.batch("CREATE TABLE t (x); INSERT INTO t VALUES (1); INSERT INTO t VALUES (2)").unwrap();
     let wal = read(&path).1;
-    assert!(!look(&wal) && look(&wal[..wal.len() - 1]) && look(&wal[..31]) && look(&[]));
+    assert_eq!([look(&wal), look(&wal[..wal.len() - 1]), look(&wal[..32]), look(&[])], [whole, lost, lost, other]);
     connection.checkpoint(Checkpoint::Passive).unwrap();
-    assert!(!look(&wal) && !look(&wal[..wal.len() - 1]), "it is in the database");
+    let behind = (Some(false), true);
+    assert_eq!([look(&wal), look(&wal[..wal.len() - 1])], [whole, behind], "it is in the database");
     connection.batch("INSERT INTO t VALUES (3)").unwrap();
     let next = read(&path).1;
-    assert!(!look(&next) && look(&next[..40]) && !look(&wal), "a round of before is not comparable");
+    assert_eq!([look(&next), look(&next[..40]), look(&wal)], [whole, lost, other], "a round of before is another");
+    let index = Index::parse(Some(&fs::read(beside(&path, "-shm")).unwrap()));
+    let later = |wal: &[u8]| WalScan { index, ..scanned(wal) }.index_of_later_round().is_some();
+    assert!(later(&wal) && !later(&next));
     connection.checkpoint(Checkpoint::Truncate).unwrap();
-    assert!(!look(&[]));
-    assert_eq!((WalIndex::parse(&[0; 136]), WalIndex::parse(&[7; 99])), (None, None));
+    assert_eq!(look(&[]), other);
+    for nothing in [&[][..], &[0; 136], &[7; 99]] {
+        assert_eq!(Index::parse(Some(nothing)), Index::Unreadable);
+    }
+    assert_eq!(Index::parse(None), Index::Missing);
 }

@@ -1,12 +1,15 @@
 //! Checkpoints: when the `-wal` is moved into the file, as the `-shm` has it, and when it is not.
 
 use super::*;
-use crate::storage::{sqlite::Connection, wal::WalIndex};
+use crate::{
+    storage::{sqlite::Connection, wal::WalIndex},
+    store::kept::index_bytes,
+};
 
 /// Frames of the `-wal` up to the last commit, and how many of them are in the file.
 fn index(place: &Place) -> (u32, u32) {
     let Place::File(path) = place else { panic!("memory has no `-wal`") };
-    let index = WalIndex::parse(&super::super::index_bytes(path).unwrap()).unwrap();
+    let index = WalIndex::parse(&index_bytes(path).unwrap()).unwrap();
     (index.frames, index.moved)
 }
 
