@@ -75,6 +75,15 @@ impl SqliteError {
         Some((table, columns.split(", ").map(column).collect::<Option<_>>()?))
     }
 
+    /// The same, of reading what larder has written by a statement of its own: a length that SQLite does not take is not what was written,
+    /// nor is a table gone.
+    pub(crate) fn of_stored(self) -> Self {
+        match self.kind {
+            SqliteErrorKind::TooBig | SqliteErrorKind::Other => Self { kind: SqliteErrorKind::Corrupt, ..self },
+            _ => self,
+        }
+    }
+
     pub(crate) fn from_io(path: &Path, error: &std::io::Error) -> Self {
         use std::io::ErrorKind;
         let kind = match error.kind() {
@@ -180,6 +189,15 @@ mod tests {
         assert_eq!(told("UNIQUE constraint failed: a.b, a.c d").as_deref(), Some("a: b c d"));
         assert_eq!(told("UNIQUE constraint failed: index 'lower_name'"), None);
         assert_eq!(told("UNIQUE constraint failed: a.b, c.d"), None);
+    }
+
+    #[test]
+    fn lengths_and_tables_that_are_not_what_was_written_are_damage_and_a_full_memory_is_not() {
+        let read = |kind| SqliteError::new(kind, "").of_stored().kind;
+        assert_eq!([read(SqliteErrorKind::TooBig), read(SqliteErrorKind::Other)], [SqliteErrorKind::Corrupt; 2]);
+        for passing in [SqliteErrorKind::OutOfMemory, SqliteErrorKind::Interrupted, SqliteErrorKind::Busy] {
+            assert_eq!(read(passing), passing);
+        }
     }
 
     #[test]

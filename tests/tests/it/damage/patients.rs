@@ -78,10 +78,10 @@ pub(super) const KINDS: [&str; 5] = ["bread", "butter", "honey", "jam", "tea"];
 /// The event at a place of every patient's log, from 1 on. Some entries are removed again, so that there are free pages and free space.
 pub(super) fn event(number: u64) -> EntryEvent {
     let signed = number.cast_signed();
-    if number % 4 == 0 && number > 40 {
+    if number.is_multiple_of(4) && number > 40 {
         return EntryEvent::Removed { number: signed - 37 };
     }
-    let long = if number % 11 == 0 { 300 } else { 20 };
+    let long = if number.is_multiple_of(11) { 300 } else { 20 };
     let text = format!("entry {number} {}", "of the larder ".repeat((number % 7) as usize)) + &"-".repeat(long);
     EntryEvent::Made { number: signed, kind: KINDS[(number % 5) as usize].to_owned(), text }
 }
