@@ -125,6 +125,13 @@ impl Lock {
     }
 }
 
+impl Drop for Lock {
+    fn drop(&mut self) {
+        // Closing the file releases only when nobody else has it: a process that is being started has, until it runs its own program.
+        let _ = self.file.unlock();
+    }
+}
+
 fn holder(file: &mut File) -> String {
     let pid = read_text(file).ok().and_then(|text| parse_pid(&text));
     match pid {
@@ -175,6 +182,18 @@ fn parse_marker(text: &str) -> Marker {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_lock_is_released_also_while_a_process_that_is_being_started_has_its_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = folder.path().join("a.db");
+        let lock = Lock::acquire(&store).unwrap();
+        let inherited = lock.file.try_clone().unwrap();
+        assert!(matches!(Lock::acquire(&store), Err(LockError::Held(_))));
+        drop(lock);
+        assert!(Lock::acquire(&store).is_ok());
+        drop(inherited);
+    }
 
     #[test]
     fn markers_read_back_and_have_one_length() {
