@@ -63,16 +63,19 @@ impl Before {
 
 impl Drop for Before {
     fn drop(&mut self) {
-        if self.forgotten {
+        let wal = beside(&self.path, "-wal");
+        let written = fs::metadata(&wal).is_ok_and(|wal| wal.len() > 0);
+        if self.forgotten || (written && (self.aside || !self.has_wal)) {
+            // What was written since, and could not be moved into the file, belongs to it.
             return;
         }
         if self.aside {
             // Where that fails the file says at the next opening that its `-wal` is missing.
-            let _ = fs::rename(beside(&self.path, KEPT_WAL), beside(&self.path, "-wal"));
+            let _ = fs::rename(beside(&self.path, KEPT_WAL), &wal);
         }
         if !self.has_wal {
             // SQLite makes an empty one, and then it is not missed any more.
-            let _ = remove_if_there(&beside(&self.path, "-wal"));
+            let _ = remove_if_there(&wal);
         }
         // Where that fails less is known of what is lost, and nothing more is lost.
         let index = beside(&self.path, "-shm");

@@ -298,7 +298,7 @@ pub(super) fn identify(
     path: &Path,
     connection: &mut Connection,
 ) -> Result<(Meta, ChainKey, LogHead), LoadError> {
-    let loaded = Meta::load(connection).map_err(|error| sqlite_error(request, error))?;
+    let loaded = Meta::load(connection).map_err(|error| sqlite_error(request, error.of_stored()))?;
     let meta = loaded.ok_or_else(|| corrupt(request, "it does not say whose it is"))?;
     if meta.definition != request.name.definition() || meta.store_id != request.name.id().as_str() {
         let reason = format!("it is the file of store {}/{}", shown(&meta.definition), shown(&meta.store_id));

@@ -114,9 +114,10 @@ impl Engine {
         fresh: &mut Connection,
     ) -> Result<TableReport, QueryErrorKind> {
         self.gate.check_read()?;
-        let (rows, hash) = table_hash(stored, table).map_err(|error| self.refused(table.name, error))?;
+        let refused = |error: SqliteError| self.refused(table.name, error.of_stored());
+        let (rows, hash) = table_hash(stored, table).map_err(refused)?;
         let fresh = table_hash(fresh, table).map_err(|error| in_memory(&error))?;
-        let damage = damage(stored, table).map_err(|error| self.refused(table.name, error))?;
+        let damage = damage(stored, table).map_err(refused)?;
         Ok(TableReport { name: table.name, rows, expected_rows: fresh.0, hash, expected_hash: fresh.1, damage })
     }
 }

@@ -35,7 +35,7 @@ pub(crate) enum LogError {
 
 impl From<SqliteError> for LogError {
     fn from(error: SqliteError) -> Self {
-        Self::Sqlite(error)
+        Self::Sqlite(error.of_stored())
     }
 }
 

@@ -75,6 +75,14 @@ impl SqliteError {
         Some((table, columns.split(", ").map(column).collect::<Option<_>>()?))
     }
 
+    /// The same, of reading what larder has written by a statement of its own: a length that SQLite does not take is not what was written.
+    pub(crate) fn of_stored(self) -> Self {
+        match self.kind {
+            SqliteErrorKind::TooBig => Self { kind: SqliteErrorKind::Corrupt, ..self },
+            _ => self,
+        }
+    }
+
     pub(crate) fn from_io(path: &Path, error: &std::io::Error) -> Self {
         use std::io::ErrorKind;
         let kind = match error.kind() {
@@ -180,6 +188,17 @@ mod tests {
         assert_eq!(told("UNIQUE constraint failed: a.b, a.c d").as_deref(), Some("a: b c d"));
         assert_eq!(told("UNIQUE constraint failed: index 'lower_name'"), None);
         assert_eq!(told("UNIQUE constraint failed: a.b, c.d"), None);
+    }
+
+    #[test]
+    fn a_length_that_is_not_what_was_written_is_damage_and_what_passes_is_not() {
+        let read = |kind| SqliteError::new(kind, "").of_stored().kind;
+        assert_eq!(read(SqliteErrorKind::TooBig), SqliteErrorKind::Corrupt);
+        for passing in
+            [SqliteErrorKind::Other, SqliteErrorKind::OutOfMemory, SqliteErrorKind::Interrupted, SqliteErrorKind::Busy]
+        {
+            assert_eq!(read(passing), passing);
+        }
     }
 
     #[test]
