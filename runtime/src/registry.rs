@@ -60,7 +60,7 @@ use crate::{
     error::LoadError,
     event::{ClientId, SessionId},
     id::IntoStoreId,
-    options::{Layers, StoreOptions},
+    options::StoreOptions,
 };
 
 /// Opens, shares, keeps and disposes stores. Cheap to clone; all clones are one registry.
@@ -315,8 +315,7 @@ impl state::State {
         let mut changed = Vec::new();
         for at in self.slots.all() {
             let Some(slot) = self.slots.get_mut(at) else { continue };
-            let layers = Layers { registry: &defaults, definition: &slot.plan.definition, call: &slot.plan.call };
-            let payload = layers.payload();
+            let payload = slot.plan.layers(&defaults).payload();
             if payload.same(&slot.plan.resolved.sync_payload) {
                 continue;
             }

@@ -59,7 +59,11 @@ impl<D> StoreHandle<D> {
         let core = &self.loaded.core;
         let closing = core.shared.upgrade().and_then(|shared| {
             shared.with(|state, actions| {
-                state.slots.of(core.load)?;
+                let slot = state.slots.of(core.load)?;
+                if slot.loaded.is_none() {
+                    // It closes already; who waits for the load after is none of this handle's.
+                    return slot.closing.clone();
+                }
                 state.evict(core.load.slot, &Reason::Evict, actions)
             })
         });

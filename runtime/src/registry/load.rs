@@ -29,8 +29,8 @@ use crate::{
         layout::LayoutError,
         sqlite::{Place, SqliteError},
     },
-    store::{Engine, MigrationsReport, OpenRequest, StoreName},
-    telemetry::{self, Happened},
+    store::{Engine, Migration, MigrationsReport, OpenRequest, StoreName},
+    telemetry::{self, Happened, Parent},
 };
 
 /// All that a running load knows.
@@ -39,6 +39,7 @@ struct Load {
     kind: &'static Kind,
     name: StoreName,
     plan: Arc<Plan>,
+    parent: Option<Parent>,
     cell: Arc<LoadCell>,
     cancel: CancellationToken,
     span: Span,
@@ -51,16 +52,17 @@ pub(super) fn load(shared: &Arc<Shared>, started: LoadRef) {
         let mut state = shared.lock();
         state.slots.of(started).map(|slot| {
             let cell = Arc::clone(slot.cell.get_or_insert_default());
-            (slot.kind, slot.name.clone(), Arc::clone(&slot.plan), cell, slot.cancel.get_or_insert_default().clone())
+            let (plan, parent) = (Arc::clone(&slot.plan), slot.parent.take());
+            (slot.kind, slot.name.clone(), plan, parent, cell, slot.cancel.get_or_insert_default().clone())
         })
     };
-    let Some((kind, name, plan, cell, cancel)) = known else { return };
-    let span = telemetry::load(plan.parent.as_ref(), &name, &plan.resolved.attributes);
+    let Some((kind, name, plan, parent, cell, cancel)) = known else { return };
+    let span = telemetry::load(parent.as_ref(), &name, &plan.resolved.attributes);
     if seeded::bug("payload-in-span") {
         span.record("attributes", tracing::field::debug(plan.resolved.sync_payload.resolve().now_or_never()));
     }
     shared.happened(|| Happened::Loading(name.clone()));
-    let load = Load { load: started, kind, name, plan, cell, cancel, started: shared.runtime.now(), span };
+    let load = Load { load: started, kind, name, plan, parent, cell, cancel, started: shared.runtime.now(), span };
     let end = End { shared: Arc::clone(shared), load: started, name: load.name.clone(), done: false };
     let span = load.span.clone();
     shared.runtime.spawn(run(load, end).instrument(span));
@@ -212,20 +214,28 @@ impl Opening {
             progress: Arc::new(move |progress| cell.progress(progress)),
             host,
         });
-        let (engine, report) = opened.map_err(|error| match error {
+        let opened = opened.map_err(|error| match error {
             LoadError::NotFound { store, .. } => existing::not_found(&shared, store),
             error => error,
         })?;
-        note_open(&shared, &name, &plan, &engine)?;
-        Ok((engine, report))
+        note_open(&shared, &name, &plan, &opened)?;
+        Ok(opened)
     }
 }
 
 /// Where the store's data is. Its catalog entry comes before its file, so that a crash loses no entry.
-pub(super) fn prepare(shared: &Shared, name: &StoreName, plan: &Plan) -> Result<Place, LoadError> {
+fn prepare(shared: &Shared, name: &StoreName, plan: &Plan) -> Result<Place, LoadError> {
     let place = if plan.in_memory { Place::Memory } else { file_of(shared, name)? };
+    if !seeded::bug("catalog-after-file") {
+        enter(shared, name, plan)?;
+    }
+    Ok(place)
+}
+
+/// Enters the store in the catalog, and takes its sync id.
+fn enter(shared: &Shared, name: &StoreName, plan: &Plan) -> Result<(), LoadError> {
     let catalog = |error: SqliteError| catalog_failed(shared, name, &error);
-    if place != Place::Memory && !seeded::bug("catalog-after-file") {
+    if !plan.in_memory {
         shared.catalog.add(name.definition(), name.id(), plan.resolved.durability).map_err(catalog)?;
     }
     if let Some(backend) = &plan.resolved.sync {
@@ -235,18 +245,31 @@ pub(super) fn prepare(shared: &Shared, name: &StoreName, plan: &Plan) -> Result<
             return Err(LoadError::SyncIdConflict { store: name.clone(), sync_id, owner });
         }
     }
-    Ok(place)
+    Ok(())
 }
 
-/// What is unsent is not known until the store is closed, also if the process ends before that.
-fn note_open(shared: &Shared, name: &StoreName, plan: &Plan, engine: &Engine) -> Result<(), LoadError> {
-    if plan.in_memory || plan.resolved.sync.is_none() {
-        return Ok(());
-    }
-    shared.catalog.set_unsent(name.definition(), name.id(), None).map_err(|error| {
+/// What the catalog says of an open store.
+fn note_open(
+    shared: &Shared,
+    name: &StoreName,
+    plan: &Plan,
+    (engine, report): &(Arc<Engine>, MigrationsReport),
+) -> Result<(), LoadError> {
+    let noted = || {
+        if report.migration == Migration::Created {
+            // Another process may have deleted the store after it was entered, and its entry with it.
+            enter(shared, name, plan)?;
+        }
+        let Some(backend) = plan.resolved.sync.as_ref().filter(|_| !plan.in_memory) else { return Ok(()) };
+        // What is unsent is not known until the store is closed, also if the process ends before that.
+        let sync_id = plan.resolved.wire_id(name.id());
+        let wire = (backend.identity(), sync_id.as_str());
+        let noted = shared.catalog.opened(name.definition(), name.id(), wire, plan.resolved.durability);
+        noted.map_err(|error| catalog_failed(shared, name, &error))
+    };
+    noted().inspect_err(|_| {
         // An error was logged where it happened; nothing was committed.
         let _ = engine.close();
-        catalog_failed(shared, name, &error)
     })
 }
 
@@ -254,7 +277,7 @@ fn catalog_failed(shared: &Shared, name: &StoreName, error: &SqliteError) -> Loa
     LoadError::Storage { store: name.clone(), message: format!("the catalog: {error}"), file: shared.catalog_path() }
 }
 
-fn file_of(shared: &Shared, name: &StoreName) -> Result<Place, LoadError> {
+pub(super) fn file_of(shared: &Shared, name: &StoreName) -> Result<Place, LoadError> {
     let Some(layout) = &shared.layout else { return Err(LoadError::NoDataDir { store: name.clone() }) };
     let made = layout.make_definition_folder(name.definition());
     made.map_err(|LayoutError { path, reason }| LoadError::DataDir { path, reason })?;
@@ -299,8 +322,7 @@ async fn on_load(
     report: &MigrationsReport,
     kept: &Kept,
 ) -> Result<(), LoadError> {
-    let context =
-        LoadContext::new(shared, load.load, report.clone(), load.plan.parent.as_ref(), load.span.clone(), kept);
+    let context = LoadContext::new(shared, load.load, report.clone(), load.parent.as_ref(), load.span.clone(), kept);
     let hook = AssertUnwindSafe(async { (load.kind.on_load)(Arc::clone(loaded), context).await }).catch_unwind();
     let store = || load.name.clone();
     match load.cancel.run_until_cancelled(hook).await {

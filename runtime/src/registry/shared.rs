@@ -23,7 +23,7 @@ use crate::{
     error::LoadError,
     event::{ClientId, SessionId},
     id::StoreId,
-    options::{Layers, StoreOptions},
+    options::{ResolvedOptions, StoreOptions},
     primitives::{Mutex, MutexGuard},
     storage::{catalog::Catalog, layout::Layout},
     store::ReaderPool,
@@ -250,26 +250,25 @@ impl Shared {
         }
     }
 
-    /// Options of a new load; runs the definition's code, so not under the lock.
-    pub(super) fn plan(self: &Arc<Self>, kind: &'static Kind, call: &Call) -> Plan {
-        let defaults = Arc::clone(&self.lock().defaults);
+    pub(super) fn defaults(&self) -> Arc<StoreOptions> {
+        Arc::clone(&self.lock().defaults)
+    }
+
+    /// Options of a new load, on top of these defaults; runs the definition's code, so not under the lock.
+    pub(super) fn plan(self: &Arc<Self>, kind: &'static Kind, call: &Call, defaults: &StoreOptions) -> Plan {
         let definition = (kind.options)();
         self.know(kind, &definition);
-        let layers = Layers { registry: &defaults, definition: &definition, call: &call.options };
-        let mut resolved = layers.resolve();
-        if let Some(Wire { backend, sync_id }) = &call.wire {
-            resolved.sync = Some(Arc::clone(backend));
-            resolved.wire_id = Some(sync_id.clone());
-        }
-        Plan {
-            resolved,
+        let mut plan = Plan {
             definition,
             call: call.options.clone(),
+            resolved: ResolvedOptions::default(),
             in_memory: self.in_memory || (kind.adapter)().is_in_memory(),
-            parent: call.parent.clone(),
+            wire: call.wire.clone(),
             runs_on_load: !call.without_on_load,
             existing: call.existing,
-        }
+        };
+        let _ = plan.resolve(defaults);
+        plan
     }
 
     /// What a load got through its `LoadContext`: it is closed before that load at a shutdown.

@@ -24,6 +24,7 @@ use crate::{
     error::{LoadError, OpenFilesLimit, StoreError},
     options::{Environment, GcTime, StoreOptions},
     store::StoreName,
+    telemetry::Parent,
 };
 
 pub(crate) struct State {
@@ -142,6 +143,7 @@ impl State {
         name: StoreName,
         gc_time: Option<GcTime>,
         plan: Plan,
+        parent: Option<Parent>,
     ) -> (u32, Arc<LoadCell>) {
         let counts = self.capacity.counts(plan.in_memory);
         let cell: Arc<LoadCell> = Arc::default();
@@ -152,6 +154,7 @@ impl State {
             generation: 0,
             hidden: !plan.runs_on_load,
             plan: Arc::new(plan),
+            parent,
             cell: Some(Arc::clone(&cell)),
             loaded: None,
             opened: None,
@@ -294,7 +297,7 @@ impl State {
         closed: Result<(), StoreError>,
         actions: &mut Vec<Action>,
     ) {
-        let Some(slot) = self.slots.of(load) else { return };
+        let Some(slot) = self.slots.of(load) else { return drop_later(failure, actions) };
         let counts = usize::from(slot.counts);
         self.occupied -= counts;
         if let Some(cell) = slot.closing.take() {
@@ -310,10 +313,12 @@ impl State {
 
     /// What follows on a closed file: whoever came meanwhile loads again.
     fn again_or_forget(&mut self, at: u32, failure: Option<LoadError>, actions: &mut Vec<Action>) {
-        let Some(slot) = self.slots.get_mut(at) else { return };
+        let Some(slot) = self.slots.get_mut(at) else { return drop_later(failure, actions) };
         let again = slot.entry.ended() == Ended::LoadAgain;
         slot.loaded = None;
-        if !again {
+        if again {
+            drop_later(failure, actions);
+        } else {
             let cell = slot.cell.take();
             let error = failure.unwrap_or_else(|| LoadError::Cancelled { store: slot.name.clone() });
             fail(cell, error, actions);
@@ -331,7 +336,7 @@ impl State {
 
     /// Takes a (definition, id) that is not loaded out of use, until [`released`](Self::released).
     pub(super) fn reserve(&mut self, kind: &'static Kind, name: StoreName, plan: Plan) -> u32 {
-        let (at, _) = self.insert(kind, name, None, plan);
+        let (at, _) = self.insert(kind, name, None, plan, None);
         if let Some(slot) = self.slots.get_mut(at) {
             slot.entry = super::entry::Entry::closing();
             slot.cell = None;
@@ -371,8 +376,18 @@ impl State {
 }
 
 fn fail(cell: Option<Arc<LoadCell>>, error: LoadError, actions: &mut Vec<Action>) {
-    if let Some(cell) = cell {
-        cell.outcome.set(Err(error));
-        actions.push(Action::Loaded(cell));
+    match cell {
+        Some(cell) => {
+            cell.outcome.set(Err(error));
+            actions.push(Action::Loaded(cell));
+        }
+        None => drop_later(Some(error), actions),
+    }
+}
+
+/// An error that nobody waits for: that of an `on_load` is the app's.
+fn drop_later(error: Option<LoadError>, actions: &mut Vec<Action>) {
+    if let Some(error @ LoadError::OnLoad { .. }) = error {
+        actions.push(Action::Drop(Box::new(error)));
     }
 }

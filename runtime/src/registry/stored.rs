@@ -13,7 +13,7 @@ use super::{
     entry::Phase,
     evict::Evict,
     kind::{Kind, kind},
-    load::prepare,
+    load::file_of,
     shared::{Call, Shared},
     state::Reason,
 };
@@ -120,7 +120,7 @@ impl<D> fmt::Debug for DeleteStore<D> {
 
 async fn delete(shared: Arc<Shared>, kind: &'static Kind, id: StoreId, forced: bool) -> Result<bool, DeleteError> {
     let name = StoreName::new(kind.name, id);
-    let mut plan = Some(shared.plan(kind, &Call::default()));
+    let mut plan = Some(shared.plan(kind, &Call::default(), &shared.defaults()));
     let at = loop {
         match reserve(&shared, kind, &name, forced, &mut plan)? {
             Reserved::At(at) => break at,
@@ -202,9 +202,10 @@ fn delete_files(
         return Ok(false);
     }
     if !forced {
+        let had_backend = known.as_ref().is_some_and(|entry| entry.had_backend);
         let unsent = match known.and_then(|entry| entry.unsent) {
             Some(events) => events,
-            None => count_unsent(shared, kind, name)?,
+            None => count_unsent(shared, kind, name, had_backend)?,
         };
         if unsent > 0 {
             return Err(DeleteError::Unsent { store: name.clone(), events: unsent });
@@ -223,18 +224,24 @@ fn delete_files(
     Ok(true)
 }
 
-/// Opens a store of which nobody knows, without `on_load`, and closes it again.
-fn count_unsent(shared: &Arc<Shared>, kind: &'static Kind, name: &StoreName) -> Result<u64, DeleteError> {
-    let plan = shared.plan(kind, &Call::default());
-    if plan.resolved.sync.is_none() {
+/// Opens a store of which nobody knows, without `on_load`, and closes it again. One that never had a backend, and would have none now, has
+/// nothing unsent; one that had is owed to it, whatever the options say now.
+fn count_unsent(
+    shared: &Arc<Shared>,
+    kind: &'static Kind,
+    name: &StoreName,
+    had_backend: bool,
+) -> Result<u64, DeleteError> {
+    let plan = shared.plan(kind, &Call::default(), &shared.defaults());
+    if plan.resolved.sync.is_none() && !had_backend {
         return Ok(0);
     }
     let open = || -> Result<u64, LoadError> {
         let (engine, _) = Engine::open(OpenRequest {
             model: shared.models.of(kind)?,
             name: name.clone(),
-            place: prepare(shared, name, &plan)?,
-            create: true,
+            place: file_of(shared, name)?,
+            create: false,
             options: plan.resolved.clone(),
             client_id: shared.client_id.clone(),
             session_id: shared.session_id.clone(),
@@ -244,13 +251,16 @@ fn count_unsent(shared: &Arc<Shared>, kind: &'static Kind, name: &StoreName) -> 
             progress: Arc::new(|_| {}),
             host: Arc::new(NoHost),
         })?;
-        let unsent = engine.stats().unsent;
+        let unsent = engine.unconfirmed();
         // What it held is about to be deleted, or stays as it was.
         let _ = engine.close();
         Ok(unsent)
     };
     let unknown = |error: LoadError| DeleteError::Unknown { store: name.clone(), source: Box::new(error) };
-    let unsent = open().map_err(unknown)?;
+    let unsent = match open() {
+        Err(LoadError::NotFound { .. }) => 0,
+        opened => opened.map_err(unknown)?,
+    };
     // Known from now on; if this cannot be written it is asked for again.
     let _ = shared.catalog.set_unsent(name.definition(), name.id(), Some(unsent));
     Ok(unsent)

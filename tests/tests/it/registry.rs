@@ -2,6 +2,7 @@
 
 mod support;
 
+mod catalog;
 mod draft;
 mod ending;
 mod existing;

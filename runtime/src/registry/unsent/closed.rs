@@ -58,7 +58,7 @@ async fn find(registry: &Weak<Shared>, backend: &Weak<dyn SyncBackend>) -> Resul
     let mut closed = Vec::new();
     for (kind, found) in found.into_iter().filter(|(_, found)| !found.is_empty()) {
         // The definition's code, so it is asked once, and under no lock.
-        let own = shared.plan(kind, &Call::default()).resolved;
+        let own = shared.plan(kind, &Call::default(), &shared.defaults()).resolved;
         let is_own = own.sync.as_ref().is_some_and(|own| Arc::ptr_eq(own, &backend));
         closed.extend(found.into_iter().filter_map(|found| {
             let sync_id = found.sync_id.or_else(|| is_own.then(|| own.wire_id(&found.id)))?;

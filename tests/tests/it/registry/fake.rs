@@ -2,7 +2,7 @@
 
 use std::{
     collections::{BTreeMap, HashMap},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
 };
 
 use larder::{BoxError, BoxFuture, EventId, PushRequest, StoreOptions, SyncBackend};
@@ -12,9 +12,13 @@ use tokio::sync::watch;
 /// What the next question whether there is a connection does, and answers.
 type Answer = Box<dyn FnOnce() -> bool + Send>;
 
+/// What a backend does when it is asked for its name.
+type Asked = Box<dyn Fn() + Send + Sync>;
+
 /// A backend in memory.
 pub(crate) struct Fake {
     identity: String,
+    asked: OnceLock<Asked>,
     connected: watch::Sender<bool>,
     /// The sync ids whose pushes wait.
     hanging: watch::Sender<Vec<String>>,
@@ -53,6 +57,7 @@ impl Fake {
     pub(crate) fn new(identity: &str, connected: bool) -> Arc<Self> {
         Arc::new(Self {
             identity: identity.to_owned(),
+            asked: OnceLock::new(),
             connected: watch::Sender::new(connected),
             hanging: watch::Sender::default(),
             answer: Mutex::default(),
@@ -67,6 +72,11 @@ impl Fake {
     /// Whether pushes are refused from now on.
     pub(crate) fn refuse(&self, refuses: bool) {
         self.state().refuses = refuses;
+    }
+
+    /// What it does from now on when it is asked for its name, which each load does on a blocking thread.
+    pub(crate) fn when_asked_for_its_name(&self, asked: impl Fn() + Send + Sync + 'static) {
+        assert!(self.asked.set(Box::new(asked)).is_ok(), "it was said before");
     }
 
     /// The sync ids whose pushes wait from now on, until they are no longer among them.
@@ -110,6 +120,7 @@ impl Fake {
 
 impl SyncBackend for Fake {
     fn identity(&self) -> &str {
+        self.asked.get().inspect(|asked| asked());
         &self.identity
     }
 

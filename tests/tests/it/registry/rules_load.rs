@@ -94,6 +94,19 @@ async fn rule_04_a_handle_belongs_to_the_load_it_came_from() {
 }
 
 #[tokio::test]
+async fn rule_04_closing_an_old_handle_does_not_cancel_the_load_after() {
+    let bench = Bench::new();
+    let (one, two) = (bench.get::<NoteStore>("n").await.unwrap(), bench.get::<NoteStore>("n").await.unwrap());
+    let closed = one.close();
+    let mut again = bench.get::<NoteStore>("n");
+    assert!(poll_once(&mut again).is_pending());
+    let closed_too = two.close();
+    let again = again.await;
+    assert!(again.is_ok(), "{again:?}");
+    assert_eq!((closed.await, closed_too.await), (Ok(()), Ok(())));
+}
+
+#[tokio::test]
 async fn rule_05_a_load_is_cancelled_when_its_last_waiter_leaves_never_by_one_of_several() {
     let bench = Bench::new();
     let gate = hold("r05");
