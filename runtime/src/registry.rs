@@ -22,6 +22,7 @@ mod join;
 mod kind;
 mod load;
 mod open;
+mod places;
 mod preload;
 #[cfg(all(test, larder_shuttle))]
 mod races;
@@ -237,8 +238,9 @@ impl StoreRegistry {
     }
 
     /// No new loads from now on; loading ones are cancelled; every store sends what it can until `deadline` from now and is closed,
-    /// children (what an `on_load` got through its [`LoadContext`]) before their parents. Takes effect at the call, and ends a second
-    /// after the deadline at the latest.
+    /// children (what an `on_load` got through its [`LoadContext`]) before their parents. A store with nothing to send is closed at once.
+    /// One with unsent events tries until they are sent or the deadline comes, and waits for a connection when there is none: with a
+    /// deadline of zero nothing is waited for. Takes effect at the call, and ends a second after the deadline at the latest.
     pub fn shutdown(&self, deadline: Duration) -> impl Future<Output = ShutdownReport> + Send + use<> {
         self.shared.begin_shutdown(deadline)
     }

@@ -4,6 +4,7 @@ use std::{
     any::Any,
     fmt,
     ops::Deref,
+    panic::{AssertUnwindSafe, catch_unwind},
     sync::{Arc, Weak, atomic::Ordering},
 };
 
@@ -142,6 +143,8 @@ pub(crate) struct Core {
     sync: Option<Arc<dyn SyncBackend>>,
     /// The store's id on the wire.
     pub(super) sync_id: String,
+    /// Held by whoever sends what is unsent.
+    pub(super) sending: tokio::sync::Mutex<()>,
     pub(super) runtime: Runtime,
 }
 
@@ -163,6 +166,7 @@ impl Core {
             kept,
             sync: options.sync.clone(),
             sync_id,
+            sending: tokio::sync::Mutex::default(),
             runtime: shared.runtime.clone(),
         }
     }
@@ -224,7 +228,11 @@ impl Core {
 
     /// Whether events are unsent that the backend can have now. Asks the backend, so no lock may be held.
     pub(super) fn has_to_send(&self) -> bool {
-        self.sync.as_ref().is_some_and(|backend| self.engine.unsent_events() > 0 && backend.connected())
+        let connected = |backend: &Arc<dyn SyncBackend>| {
+            // One that panics cannot be reached: a `drop` of a handle comes here.
+            catch_unwind(AssertUnwindSafe(|| backend.connected())).unwrap_or(false)
+        };
+        self.engine.unsent_events() > 0 && self.sync.as_ref().is_some_and(connected)
     }
 }
 

@@ -129,7 +129,7 @@ impl State {
     fn begin(&mut self, caller: &mut Caller<'_>, actions: &mut Vec<Action>) -> Step {
         let Some(plan) = caller.plan(&self.defaults, actions) else { return Step::NeedsPlan };
         let (name, gc_time) = (caller.name.clone(), caller.call.options.gc_time);
-        let (at, cell) = self.insert(caller.kind, name, gc_time, plan, caller.span.take());
+        let (at, cell) = self.insert(caller.kind, name, gc_time, plan, caller.span.take(), caller.call.passing);
         if let Some(listener) = &caller.call.listener {
             cell.listen(Arc::clone(listener));
         }
@@ -147,7 +147,9 @@ impl State {
             self.waits.add(parent.slot, at).map_err(|chain| self.cycle(&chain, at))?;
         }
         let payload = self.merge_payload(at, caller.call, actions);
-        let Some(joined) = self.join(at, caller.call.options.gc_time) else { return Ok(Step::Again) };
+        let Some(joined) = self.join(at, caller.call.options.gc_time, caller.call.passing) else {
+            return Ok(Step::Again);
+        };
         Ok(match joined {
             Ok(loaded) => {
                 self.counters.hits += 1;
@@ -157,6 +159,8 @@ impl State {
                 if let Some(listener) = &caller.call.listener {
                     cell.listen(Arc::clone(listener));
                 }
+                // What others only pass through may be kept now.
+                self.serve(actions);
                 Step::Joined(Joined::Waiting { at, cell }, None)
             }
         })
@@ -165,6 +169,13 @@ impl State {
     /// The parent, while its load runs: later its `get`s wait on their own account.
     fn loading(&mut self, parent: Option<LoadRef>) -> Option<LoadRef> {
         parent.filter(|load| self.slots.of(*load).is_some_and(|slot| slot.entry.phase() == Phase::Loading))
+    }
+
+    /// A load waits for a store no more. What an earlier load in its place waited for is none of a later one's.
+    pub(super) fn waits_no_more(&mut self, parent: Option<LoadRef>, child: u32) {
+        if let Some(parent) = parent.filter(|load| self.slots.of(*load).is_some()) {
+            self.waits.remove(parent.slot, child);
+        }
     }
 
     fn cycle(&self, chain: &[u32], asked_for: u32) -> LoadError {

@@ -22,7 +22,7 @@ use super::{
 };
 use crate::{
     clock::{Panicked, Tick},
-    error::{BoxError, LoadError},
+    error::{BoxError, LoadError, StoreError},
     primitives::Mutex,
     seeded,
     storage::{
@@ -77,23 +77,27 @@ struct End {
 }
 
 impl End {
-    fn failed(mut self, error: LoadError) {
-        self.say(error);
+    /// With how the file was closed, if it was open.
+    fn failed(mut self, error: LoadError, closed: Result<(), StoreError>) {
+        self.say(error, closed);
     }
 
-    fn say(&mut self, error: LoadError) {
+    fn say(&mut self, error: LoadError, closed: Result<(), StoreError>) {
         self.done = true;
         let name = self.name.clone();
         self.shared.happened(|| Happened::LoadFailed(name));
-        self.shared.with(|state, actions| state.ended(self.load, Some(error), Ok(()), actions));
+        self.shared.with(|state, actions| state.ended(self.load, Some(error), closed, actions));
     }
 }
 
 impl Drop for End {
     fn drop(&mut self) {
         if !self.done {
-            let message = "the async runtime was shut down during the load".to_owned();
-            self.say(LoadError::Panicked { store: self.name.clone(), message });
+            let message = match std::thread::panicking() {
+                true => "what the app gave panicked when it was dropped",
+                false => "the async runtime was shut down during the load",
+            };
+            self.say(LoadError::Panicked { store: self.name.clone(), message: message.to_owned() }, Ok(()));
         }
     }
 }
@@ -102,7 +106,7 @@ async fn run(load: Load, mut end: End) {
     let shared = Arc::clone(&end.shared);
     let (engine, report) = match open(&shared, &load).await {
         Ok(opened) => opened,
-        Err(error) => return fail(&shared, &load, end, error),
+        Err(error) => return fail(&shared, &load, end, error, Ok(())),
     };
     let kept: Kept = Arc::default();
     let core = Core::new(load.load, engine, &shared, Arc::clone(&kept), &load.plan.resolved);
@@ -122,10 +126,14 @@ async fn run(load: Load, mut end: End) {
                 let _ = shared.catalog.add(load.name.definition(), load.name.id(), load.plan.resolved.durability);
             }
             shared.watch_backend(&loaded);
+            if loaded.core().has_to_send() {
+                // Where nobody observes it: who waited may have left as the load ended.
+                shared.pin(load.load);
+            }
         }
         Err(error) => {
-            close(&shared, &loaded, &load.name).await;
-            fail(&shared, &load, end, error);
+            let closed = close(&shared, &loaded, &load.name).await;
+            fail(&shared, &load, end, error, closed);
         }
     }
 }
@@ -133,33 +141,33 @@ async fn run(load: Load, mut end: End) {
 /// Children that `on_load` keeps.
 pub(super) type Kept = Arc<Mutex<Vec<Box<dyn Any + Send + Sync>>>>;
 
-fn fail(shared: &Arc<Shared>, load: &Load, end: End, error: LoadError) {
+fn fail(shared: &Arc<Shared>, load: &Load, end: End, error: LoadError, closed: Result<(), StoreError>) {
     telemetry::record_micros(&load.span, shared.runtime.now().since(load.started));
     load.span.record("outcome", if matches!(error, LoadError::Cancelled { .. }) { "cancelled" } else { "failed" });
-    end.failed(error);
+    end.failed(error, closed);
 }
 
 /// Closes what a load has opened, when it is not wanted or did not become a store.
-async fn close(shared: &Arc<Shared>, loaded: &Arc<dyn AnyLoaded>, name: &StoreName) {
-    loaded.core().engine.stop_accepting(crate::error::StoreError::Evicted { store: name.clone() });
+async fn close(shared: &Arc<Shared>, loaded: &Arc<dyn AnyLoaded>, name: &StoreName) -> Result<(), StoreError> {
+    loaded.core().engine.stop_accepting(StoreError::Evicted { store: name.clone() });
     if seeded::bug("cancelled-load-keeps-file") {
-        return std::mem::forget(Arc::clone(&loaded.core().engine));
+        std::mem::forget(Arc::clone(&loaded.core().engine));
+        return Ok(());
     }
     let (closing, loaded_here) = (Arc::clone(shared), Arc::clone(loaded));
-    // An error was logged where it happened; what was committed is safe.
-    let _ = shared.runtime.spawn_blocking(move || close_file(&closing, &loaded_here)).await;
+    let closed = shared.runtime.spawn_blocking(move || close_file(&closing, &loaded_here)).await;
     drop(loaded.core().take_kept());
+    let panicked = |panicked: Panicked| StoreError::Storage { store: name.clone(), message: panicked.into_message() };
+    closed.map_err(panicked)?
 }
 
 async fn open(shared: &Arc<Shared>, load: &Load) -> Result<(Arc<Engine>, MigrationsReport), LoadError> {
     let cancelled = || LoadError::Cancelled { store: load.name.clone() };
     let panicked =
         |panicked: Panicked| LoadError::Panicked { store: load.name.clone(), message: panicked.into_message() };
+    let turn = Arc::clone(&shared.opening).acquire_owned();
     // A closed semaphore is one that was dropped with its registry.
-    let _permit = Arc::clone(&shared.opening).acquire_owned().await.map_err(|_| cancelled())?;
-    if load.cancel.is_cancelled() {
-        return Err(cancelled());
-    }
+    let Some(Ok(_permit)) = load.cancel.run_until_cancelled(turn).await else { return Err(cancelled()) };
     let opening = Opening {
         shared: Arc::clone(shared),
         kind: load.kind,
@@ -337,6 +345,7 @@ async fn on_load(
 
 /// Hands the store to all who wait, unless they want `on_load` to run first.
 fn finish(shared: &Arc<Shared>, load: &Load, loaded: &Arc<dyn AnyLoaded>, ran: bool) -> Finish {
+    let now = shared.runtime.now();
     shared.with(|state, actions| {
         let Some(plan) = state.slots.of(load.load).map(|slot| Arc::clone(&slot.plan)) else { return Finish::NotWanted };
         if plan.runs_on_load && !ran {
@@ -349,7 +358,7 @@ fn finish(shared: &Arc<Shared>, load: &Load, loaded: &Arc<dyn AnyLoaded>, ran: b
                 false => Finish::Stopped(error.into()),
             };
         }
-        if !state.loaded(load.load, loaded, actions) {
+        if !state.loaded(load.load, loaded, now, actions) {
             return Finish::NotWanted;
         }
         shared.happened(|| Happened::Loaded(load.name.clone()));

@@ -78,6 +78,8 @@ pub(super) struct Call {
     pub(super) options: StoreOptions,
     pub(super) listener: Option<super::slot::Listener>,
     pub(super) parent: Option<Parent>,
+    /// Leaves as soon as the load ends.
+    pub(super) passing: bool,
     /// Opens the store only to send what it has not sent.
     pub(super) without_on_load: bool,
     /// A store that is not there is an error.
@@ -199,7 +201,7 @@ impl Shared {
         if state.slots.get(at).is_none_or(|slot| slot.hidden || slot.loaded.is_none()) {
             return None;
         }
-        let joined = state.join(at, None)?.ok();
+        let joined = state.join(at, None, false)?.ok();
         state.counters.hits += u64::from(joined.is_some());
         drop(state);
         self.signals.changed();
@@ -231,22 +233,23 @@ impl Shared {
     }
 
     /// A waiter of a load leaves.
-    pub(super) fn leave(self: &Arc<Self>, at: u32, cell: &Arc<LoadCell>, parent: Option<LoadRef>) {
+    pub(super) fn leave(self: &Arc<Self>, at: u32, cell: &Arc<LoadCell>, parent: Option<LoadRef>, passing: bool) {
         let waits = self.with(|state, actions| {
-            if let Some(parent) = parent {
-                state.waits.remove(parent.slot, at);
-            }
-            state.leave(at, cell, actions)
+            state.waits_no_more(parent, at);
+            state.leave(at, cell, passing, actions)
         });
-        if !waits && let Some(Ok(loaded)) = cell.outcome.get() {
+        if !waits
+            && !passing
+            && let Some(Ok(loaded)) = cell.outcome.get()
+        {
             loaded.core().release();
         }
     }
 
     /// A waiter whose load ended waits no more.
     pub(super) fn waited(&self, at: u32, parent: Option<LoadRef>) {
-        if let Some(parent) = parent {
-            self.lock().waits.remove(parent.slot, at);
+        if parent.is_some() {
+            self.lock().waits_no_more(parent, at);
         }
     }
 

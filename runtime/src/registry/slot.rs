@@ -95,6 +95,8 @@ pub(super) struct Slot {
     pub(super) plan: Arc<Plan>,
     /// What the load that is wanted is to be a child of; the load takes it, so that no span lasts as long as a loaded store.
     pub(super) parent: Option<Parent>,
+    /// Of those who wait, how many leave as soon as the load ends.
+    pub(super) passing: usize,
     /// What waiters wait for, if there are any.
     pub(super) cell: Option<Arc<LoadCell>>,
     pub(super) loaded: Option<Arc<dyn AnyLoaded>>,
@@ -114,6 +116,13 @@ pub(super) struct Slot {
     pub(super) hidden: bool,
     /// What this load got through its `LoadContext`.
     pub(super) children: Vec<LoadRef>,
+}
+
+impl Slot {
+    /// Whether nobody who waits keeps the store after its load.
+    pub(super) fn is_passing(&self) -> bool {
+        !self.hidden && self.passing == self.entry.waiters()
+    }
 }
 
 /// All slots, found by (definition, id).

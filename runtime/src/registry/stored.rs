@@ -121,17 +121,24 @@ impl<D> fmt::Debug for DeleteStore<D> {
 async fn delete(shared: Arc<Shared>, kind: &'static Kind, id: StoreId, forced: bool) -> Result<bool, DeleteError> {
     let name = StoreName::new(kind.name, id);
     let mut plan = Some(shared.plan(kind, &Call::default(), &shared.defaults()));
+    let mut was_in_memory = false;
     let at = loop {
         match reserve(&shared, kind, &name, forced, &mut plan)? {
             Reserved::At(at) => break at,
             // An error of closing is logged where it happens; the files go anyway.
-            Reserved::After(closing) => drop(closing.await),
+            Reserved::After { closing, in_memory } => {
+                was_in_memory |= in_memory;
+                drop(closing.await);
+            }
         }
     };
     let reserved = Reservation { shared: Arc::clone(&shared), at };
     let (work, store) = (Arc::clone(&shared), name.clone());
     let deleted = shared.runtime.spawn_blocking(move || {
-        let deleted = delete_files(&work, kind, &store, forced);
+        let deleted = delete_files(&work, kind, &store, forced).map(|deleted| deleted || was_in_memory);
+        if let Ok(true) = deleted {
+            work.happened(|| Happened::Deleted(store));
+        }
         drop(reserved);
         deleted
     });
@@ -140,7 +147,11 @@ async fn delete(shared: Arc<Shared>, kind: &'static Kind, id: StoreId, forced: b
 
 enum Reserved {
     At(u32),
-    After(Evict),
+    /// A store in memory is gone when it is closed.
+    After {
+        closing: Evict,
+        in_memory: bool,
+    },
 }
 
 /// Keeps everybody from the store; an idle one is closed first.
@@ -166,11 +177,16 @@ fn reserve(
         let observers = slot.entry.waiters() + counted - usize::from(slot.pinned.is_some() && counted > 0);
         let unsent = slot.loaded.as_ref().map_or(0, |loaded| loaded.core().engine.unsent_events());
         match slot.entry.phase() {
-            Phase::Closing if slot.entry.waiters() == 0 => Ok(Reserved::After(Evict::new(slot.closing.clone()))),
+            Phase::Closing if slot.entry.waiters() == 0 => {
+                Ok(Reserved::After { closing: Evict::new(slot.closing.clone()), in_memory: false })
+            }
             _ if observers > 0 && !slot.hidden => Err(DeleteError::Observed { store: name.clone(), observers }),
             // It stays loaded, and is still being sent.
             _ if unsent > 0 && !forced => Err(DeleteError::Unsent { store: name.clone(), events: unsent }),
-            _ => Ok(Reserved::After(Evict::new(state.evict(at, &Reason::Evict, actions)))),
+            _ => {
+                let in_memory = slot.plan.in_memory && slot.loaded.is_some();
+                Ok(Reserved::After { closing: Evict::new(state.evict(at, &Reason::Evict, actions)), in_memory })
+            }
         }
     })
 }
@@ -220,7 +236,6 @@ fn delete_files(
         remove(&file, lock).map_err(|error| failed(&error))?;
     }
     shared.catalog.remove(name.definition(), name.id()).map_err(|error| failed(&error))?;
-    shared.happened(|| Happened::Deleted(name.clone()));
     Ok(true)
 }
 

@@ -5,7 +5,7 @@ use std::sync::{Arc, Weak};
 use futures_util::stream::{self, StreamExt};
 
 use crate::{
-    error::{BoxError, LoadError},
+    error::{BoxError, LoadError, OpenFilesLimit},
     id::StoreId,
     options::{GcTime, StoreOptions},
     registry::{
@@ -20,7 +20,10 @@ use crate::{
     sync::SyncBackend,
 };
 
-use super::{OPENED_TO_SEND, send_all};
+use super::{
+    OPENED_TO_SEND,
+    push::{LONGEST_PUSH, send_all},
+};
 
 /// A closed store that may have something for a backend.
 struct Closed {
@@ -97,8 +100,13 @@ async fn send_one(registry: &Weak<Shared>, closed: Closed) -> bool {
             forget(registry, store.id().clone(), kind).await;
             true
         }
-        // Somebody else wants the store, and opens it.
-        Err(LoadError::Cancelled { .. } | LoadError::ShutDown { .. }) => true,
+        Err(LoadError::ShutDown { .. }) => true,
+        // Somebody else wants the store, and opens it, or its place: that is seen when it is tried again.
+        Err(LoadError::Cancelled { .. }) => false,
+        Err(error @ LoadError::TooManyOpenFiles { limit: OpenFilesLimit::Capacity { .. }, .. }) => {
+            tracing::debug!(%error, "a store with unsent events waits for a place");
+            false
+        }
         Err(error) => {
             tracing::warn!(%error, "a store with unsent events cannot be opened");
             false
@@ -108,7 +116,7 @@ async fn send_one(registry: &Weak<Shared>, closed: Closed) -> bool {
 
 async fn send_opened(registry: &Weak<Shared>, loaded: Arc<dyn AnyLoaded>) -> bool {
     let hold = Hold::counted(Arc::clone(&loaded));
-    let sent: Result<(), BoxError> = send_all(&loaded).await;
+    let sent: Result<(), BoxError> = send_all(&loaded, Some(LONGEST_PUSH)).await;
     if let Err(error) = &sent {
         tracing::debug!(store = %loaded.core().name(), %error, "unsent events stay unsent");
     }

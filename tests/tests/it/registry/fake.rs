@@ -31,6 +31,8 @@ struct State {
     received: HashMap<String, Vec<EventId>>,
     payloads: Vec<BTreeMap<String, Value>>,
     refuses: bool,
+    /// So many pushes panic.
+    panics: usize,
     running: usize,
     most: usize,
 }
@@ -72,6 +74,11 @@ impl Fake {
     /// Whether pushes are refused from now on.
     pub(crate) fn refuse(&self, refuses: bool) {
         self.state().refuses = refuses;
+    }
+
+    /// So many pushes panic from now on.
+    pub(crate) fn panic(&self, pushes: usize) {
+        self.state().panics = pushes;
     }
 
     /// What it does from now on when it is asked for its name, which each load does on a blocking thread.
@@ -141,6 +148,13 @@ impl SyncBackend for Fake {
             let _running = Running::begin(self);
             let payload = request.payload.resolve().await?;
             self.state().payloads.push(payload);
+            let panics = {
+                let mut state = self.state();
+                let panics = state.panics > 0;
+                state.panics = state.panics.saturating_sub(1);
+                panics
+            };
+            assert!(!panics, "the backend panics");
             let hangs = |ids: &Vec<String>| ids.iter().any(|id| id == request.sync_id);
             let _ = self.hanging.subscribe().wait_for(|ids| !hangs(ids)).await;
             for _ in 0..5 {

@@ -108,7 +108,7 @@ pub(crate) enum Hook {
 type Run = dyn Fn(&Store<HookedStore>, &LoadContext) + Send + Sync;
 
 /// What a test does during a load, in a future.
-type Wait = dyn Fn(LoadContext) -> BoxFuture<'static, Result<(), BoxError>> + Send + Sync;
+type Wait = dyn Fn(&Store<HookedStore>, LoadContext) -> BoxFuture<'static, Result<(), BoxError>> + Send + Sync;
 
 static HOOKS: LazyLock<Mutex<HashMap<String, Hook>>> = LazyLock::new(Mutex::default);
 
@@ -132,7 +132,7 @@ pub(crate) fn on_load_run(id: &str, run: impl Fn(&Store<HookedStore>, &LoadConte
 /// Says what the load of a store does, and how it ends, by a future that is made for it.
 pub(crate) fn on_load_wait(
     id: &str,
-    wait: impl Fn(LoadContext) -> BoxFuture<'static, Result<(), BoxError>> + Send + Sync + 'static,
+    wait: impl Fn(&Store<HookedStore>, LoadContext) -> BoxFuture<'static, Result<(), BoxError>> + Send + Sync + 'static,
 ) {
     on_load(id, Hook::Wait(Arc::new(wait)));
 }
@@ -155,7 +155,7 @@ async fn hook(store: &Store<HookedStore>, context: LoadContext) -> Result<(), Bo
             run(store, &context);
             Ok(())
         }
-        Some(Hook::Wait(wait)) => wait(context).await,
+        Some(Hook::Wait(wait)) => wait(store, context).await,
         Some(Hook::Children(children)) => {
             for child in children {
                 context.keep(context.registry().get::<HookedStore>(child).await?);

@@ -129,7 +129,7 @@ fn rule_07_an_error_of_on_load_is_dropped_under_no_lock() {
             let fails = std::sync::Mutex::new(Some((Asks::new(&bench, &asked), gone)));
             let ran = Arc::new(AtomicUsize::new(0));
             let runs = Arc::clone(&ran);
-            on_load_wait("fails-asking", move |_| {
+            on_load_wait("fails-asking", move |_, _| {
                 let first = fails.lock().unwrap().take().map(|(asks, gone)| {
                     tokio::task::spawn_blocking(move || gone.recv());
                     asks
