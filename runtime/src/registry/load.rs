@@ -3,6 +3,7 @@
 use std::{
     any::Any,
     panic::AssertUnwindSafe,
+    path::PathBuf,
     sync::{Arc, PoisonError},
 };
 
@@ -22,11 +23,11 @@ use super::{
 };
 use crate::{
     clock::{Panicked, Tick},
-    error::{BoxError, LoadError, StoreError},
+    error::{LoadError, StoreError},
     primitives::Mutex,
     seeded,
     storage::{
-        layout::LayoutError,
+        layout::{Layout, LayoutError},
         sqlite::{Place, SqliteError},
     },
     store::{Engine, Migration, MigrationsReport, OpenRequest, StoreName},
@@ -304,7 +305,7 @@ async fn hand_over(
     loop {
         match finish(shared, load, loaded, ran) {
             Finish::Done => return Ok(()),
-            Finish::Stopped(error) => return Err(LoadError::OnLoad { store: load.name.clone(), source: error.into() }),
+            Finish::Stopped(error) => return Err(stopped(shared, load, error)),
             Finish::NotWanted => return Err(LoadError::Cancelled { store: load.name.clone() }),
             Finish::NeedsOnLoad => {
                 on_load(shared, load, loaded, report, kept).await?;
@@ -314,10 +315,20 @@ async fn hand_over(
     }
 }
 
+fn stopped(shared: &Shared, load: &Load, error: StoreError) -> LoadError {
+    let message = match error {
+        StoreError::Stopped { reason, .. } => reason,
+        error => error.to_string(),
+    };
+    let place = |layout: &Layout| layout.store(load.name.definition(), load.name.id());
+    let file = shared.layout.as_ref().filter(|_| !load.plan.in_memory).map(place);
+    LoadError::Storage { store: load.name.clone(), message, file: file.unwrap_or_else(|| PathBuf::from("in memory")) }
+}
+
 enum Finish {
     Done,
     /// The store stopped for good while `on_load` ran.
-    Stopped(BoxError),
+    Stopped(StoreError),
     NotWanted,
     NeedsOnLoad,
 }
@@ -355,7 +366,7 @@ fn finish(shared: &Arc<Shared>, load: &Load, loaded: &Arc<dyn AnyLoaded>, ran: b
         if let Err(error) = loaded.core().engine.check_read() {
             return match load.cancel.is_cancelled() {
                 true => Finish::NotWanted,
-                false => Finish::Stopped(error.into()),
+                false => Finish::Stopped(error),
             };
         }
         if !state.loaded(load.load, loaded, now, actions) {

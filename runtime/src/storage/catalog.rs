@@ -184,7 +184,7 @@ impl Catalog {
         })?;
         Ok(match owner {
             Some((owner, _)) if owner != definition => Err(owner),
-            Some((owner, store)) if store != id.as_str() => Err(format!("{owner} (store {store})")),
+            Some((owner, store)) if store != id.as_str() => Err(format!("{owner}/{store}")),
             _ => Ok(()),
         })
     }

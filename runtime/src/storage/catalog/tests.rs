@@ -32,7 +32,7 @@ fn a_sync_id_belongs_to_one_store_per_backend() {
     assert_eq!(claim("wss://a", "workspace", "ws:1"), Ok(Ok(())));
     assert_eq!(claim("wss://a", "workspace", "ws:1"), Ok(Ok(())));
     assert_eq!(claim("wss://a", "issue", "ws:1"), Ok(Err("workspace".into())));
-    assert_eq!(claim("wss://a", "workspace", "ws:2"), Ok(Err("workspace (store ws:1)".into())));
+    assert_eq!(claim("wss://a", "workspace", "ws:2"), Ok(Err("workspace/ws:1".into())));
     assert_eq!(claim("wss://b", "issue", "ws:1"), Ok(Ok(())));
 }
 

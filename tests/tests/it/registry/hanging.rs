@@ -167,23 +167,3 @@ async fn rule_11_the_report_knows_what_is_unsent_of_a_load_that_waits_for_a_plac
     let waited = report.stores.iter().find(|store| store.name.id().as_str() == "n").unwrap();
     assert_eq!((&waited.ended, waited.unsent), (&StoreEnd::Cancelled, 1));
 }
-
-#[tokio::test]
-async fn rule_12_watch_says_when_a_connection_comes_or_goes() {
-    let fake = Fake::new("wss://one", false);
-    let bench = Bench::with(|builder| builder.in_memory().defaults(synced(&fake)));
-    let _handle = bench.get::<NoteStore>("n").await.unwrap();
-    bench.advance(2).await;
-    let mut watch = bench.watch();
-    watch.next().await.unwrap();
-    for (connected, sync) in
-        [(true, larder::StoreSync::Connected { unsent: 0 }), (false, larder::StoreSync::Disconnected { unsent: 0 })]
-    {
-        fake.connect(connected);
-        bench.settle().await;
-        let std::task::Poll::Ready(Some(stats)) = poll_once(&mut Box::pin(watch.next())) else {
-            panic!("nothing is said of the connection");
-        };
-        assert_eq!(stats.store("note", "n").unwrap().sync, sync);
-    }
-}

@@ -167,7 +167,8 @@ async fn one_backend_and_sync_id_belong_to_one_definition() {
         }
         other => panic!("{other:?}"),
     }
-    assert!(matches!(bench.get::<NoteStore>("a_1").await, Err(LoadError::SyncIdConflict { .. })));
+    let of_another = bench.get::<NoteStore>("a_1").await.unwrap_err();
+    assert!(of_another.to_string().contains("belongs to `note/a:1`"), "{of_another}");
     let other = Fake::new("wss://two", false);
     assert!(bench.get::<PatientStore>("a:1").options(synced(&other)).await.is_ok());
     assert!(bench.get::<NoteStore>("a:1").await.is_ok());

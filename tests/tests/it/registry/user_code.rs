@@ -159,6 +159,19 @@ fn rule_07_an_error_of_on_load_is_dropped_under_no_lock() {
     });
 }
 
+#[tokio::test]
+async fn rule_07_a_drop_of_the_app_that_panics_during_a_load_fails_it_by_that_name() {
+    let bench = Bench::new();
+    on_load_wait("drops-badly", |_, context| {
+        context.keep(Bomb);
+        Box::pin(async { Err("no".into()) })
+    });
+    let failed = bench.get::<HookedStore>("drops-badly").await.unwrap_err();
+    assert!(matches!(failed, LoadError::Panicked { .. }) && failed.to_string().contains("dropped"), "{failed}");
+    on_load("drops-badly", Hook::Count(Arc::default()));
+    assert!(bench.get::<HookedStore>("drops-badly").await.is_ok());
+}
+
 /// An error of the app that asks the registry when it is dropped.
 struct Failure(Asks);
 
