@@ -235,16 +235,14 @@ impl Opening {
 /// Where the store's data is. Its catalog entry comes before its file, so that a crash loses no entry.
 fn prepare(shared: &Shared, name: &StoreName, plan: &Plan) -> Result<Place, LoadError> {
     let place = if plan.in_memory { Place::Memory } else { file_of(shared, name)? };
-    if !seeded::bug("catalog-after-file") {
-        enter(shared, name, plan)?;
-    }
+    enter(shared, name, plan)?;
     Ok(place)
 }
 
 /// Enters the store in the catalog, and takes its sync id.
 fn enter(shared: &Shared, name: &StoreName, plan: &Plan) -> Result<(), LoadError> {
     let catalog = |error: SqliteError| catalog_failed(shared, name, &error);
-    if !plan.in_memory {
+    if !plan.in_memory && !seeded::bug("catalog-after-file") {
         shared.catalog.add(name.definition(), name.id(), plan.resolved.durability).map_err(catalog)?;
     }
     if let Some(backend) = &plan.resolved.sync {
