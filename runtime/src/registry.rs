@@ -22,6 +22,7 @@ mod join;
 mod kind;
 mod load;
 mod open;
+mod places;
 mod preload;
 #[cfg(all(test, larder_shuttle))]
 mod races;
@@ -60,7 +61,7 @@ use crate::{
     error::LoadError,
     event::{ClientId, SessionId},
     id::IntoStoreId,
-    options::{Layers, StoreOptions},
+    options::StoreOptions,
 };
 
 /// Opens, shares, keeps and disposes stores. Cheap to clone; all clones are one registry.
@@ -237,8 +238,9 @@ impl StoreRegistry {
     }
 
     /// No new loads from now on; loading ones are cancelled; every store sends what it can until `deadline` from now and is closed,
-    /// children (what an `on_load` got through its [`LoadContext`]) before their parents. Takes effect at the call, and ends a second
-    /// after the deadline at the latest.
+    /// children (what an `on_load` got through its [`LoadContext`]) before their parents. A store with nothing to send is closed at once.
+    /// One with unsent events tries until they are sent or the deadline comes, and waits for a connection when there is none: with a
+    /// deadline of zero nothing is waited for. Takes effect at the call, and ends a second after the deadline at the latest.
     pub fn shutdown(&self, deadline: Duration) -> impl Future<Output = ShutdownReport> + Send + use<> {
         self.shared.begin_shutdown(deadline)
     }
@@ -315,8 +317,7 @@ impl state::State {
         let mut changed = Vec::new();
         for at in self.slots.all() {
             let Some(slot) = self.slots.get_mut(at) else { continue };
-            let layers = Layers { registry: &defaults, definition: &slot.plan.definition, call: &slot.plan.call };
-            let payload = layers.payload();
+            let payload = slot.plan.layers(&defaults).payload();
             if payload.same(&slot.plan.resolved.sync_payload) {
                 continue;
             }

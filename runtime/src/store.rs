@@ -138,6 +138,9 @@ impl<D: StoreDefinition> Store<D> {
     /// one seen to continue, [`head`](Self::head) for new ones only.
     ///
     /// Without a sync backend these are all committed events; with one, the synced events that it has confirmed.
+    ///
+    /// The stream is an observer of its own: it keeps the store loaded, and counts with the gc time of the definition or the registry,
+    /// whatever that of the handle it was made from.
     pub fn events(&self, after: EventNumber) -> EventStream<D> {
         EventStream::new(&self.engine, after)
     }
@@ -161,6 +164,8 @@ impl<D: StoreDefinition> Store<D> {
     /// # Ok(())
     /// # }
     /// ```
+    ///
+    /// It is an observer of its own, as [`events`](Self::events) is.
     pub fn subscribe<Q: Query + Fits<D> + Send + Sync + 'static>(&self, query: Q) -> Subscription<Q::Output> {
         crate::live::subscribe(&self.engine, query)
     }

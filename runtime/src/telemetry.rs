@@ -1,6 +1,6 @@
 //! Spans: their names and fields in one place. Never argument values, never a `sync_payload`.
 
-use tracing::{Span, field::Empty};
+use tracing::{Id, Span, field::Empty};
 
 use crate::{options::Attributes, store::StoreName};
 
@@ -9,15 +9,31 @@ use crate::{options::Attributes, store::StoreName};
 pub(crate) enum Parent {
     /// A span of this process.
     Span(Span),
+    /// The span that was current when the store was asked for: nobody has named it.
+    Current(Span),
     /// A context of OpenTelemetry, perhaps of another process.
     #[cfg(feature = "otel")]
     Context(opentelemetry::Context),
 }
 
 impl Parent {
-    pub(crate) fn span(&self) -> Option<&Span> {
+    pub(crate) fn current() -> Self {
+        Self::Current(Span::current())
+    }
+
+    /// The span that somebody has named.
+    pub(crate) fn named(&self) -> Option<&Span> {
         match self {
             Self::Span(span) => Some(span),
+            Self::Current(_) => None,
+            #[cfg(feature = "otel")]
+            Self::Context(_) => None,
+        }
+    }
+
+    fn id(&self) -> Option<Id> {
+        match self {
+            Self::Span(span) | Self::Current(span) => span.id(),
             #[cfg(feature = "otel")]
             Self::Context(_) => None,
         }
@@ -26,7 +42,7 @@ impl Parent {
 
 /// A load, from its beginning to the end of `on_load`.
 pub(crate) fn load(parent: Option<&Parent>, name: &StoreName, attributes: &Attributes) -> Span {
-    let id = parent.and_then(Parent::span).and_then(Span::id).or_else(|| Span::current().id());
+    let id = parent.and_then(Parent::id);
     let span = tracing::info_span!(
         parent: id, "larder.load", store = name.definition(), id = name.id().as_str(), attributes = Empty, events = Empty,
         outcome = Empty, micros = Empty,

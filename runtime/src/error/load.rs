@@ -105,8 +105,8 @@ pub enum LoadError {
         /// What has come to its end.
         limit: OpenFilesLimit,
     },
-    /// The load was cancelled by `evict`, `clear` or `shutdown`.
-    #[error("loading store {store} was cancelled by an eviction; get it again")]
+    /// The load was cancelled by `evict` or `clear`, or a preload by its own token.
+    #[error("loading store {store} was cancelled, by an eviction or by the preload's own token; get it again")]
     Cancelled {
         /// Which store.
         store: StoreName,
@@ -141,14 +141,14 @@ pub enum LoadError {
     },
     /// One backend and wire id belong to one definition in a data dir.
     #[error(
-        "sync id `{sync_id}` of store {store} belongs to definition `{owner}` in this data dir; map it to another with `sync_id`"
+        "sync id `{sync_id}` of store {store} belongs to `{owner}` in this data dir; map it to another with `sync_id`"
     )]
     SyncIdConflict {
         /// Which store.
         store: StoreName,
         /// The id on the wire.
         sync_id: String,
-        /// The definition that has it.
+        /// Who has it: another definition, or another store of the same, as `definition/id`.
         owner: String,
     },
     /// There is no such store, and it was asked for with [`existing`](crate::Get::existing).
@@ -201,7 +201,7 @@ pub enum LoadError {
         /// What SQLite or larder said.
         message: String,
     },
-    /// A failure of storage.
+    /// A failure of storage, or the store stopped for good while its `on_load` ran.
     #[error("storage of store {store} failed: {message}; get it again once the cause is gone ({file})")]
     Storage {
         /// Which store.

@@ -134,7 +134,7 @@ pub enum QueryErrorKind {
     )]
     Reentrant,
     /// The store was evicted or shut down while the query ran.
-    #[error("interrupted, the store is closing; get it from the registry again")]
+    #[error("interrupted, the store is closing; get or open it again")]
     Interrupted,
     /// A backup was not made; nothing is left of it.
     #[error("the backup {} failed: {message}; back up into a new file, in a folder that can be written", file.display())]

@@ -7,8 +7,8 @@ use crate::store::StoreName;
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum StoreError {
-    /// The handle belongs to a load that `evict` or `clear` ended.
-    #[error("store {store} was evicted; get it from the registry again")]
+    /// The handle belongs to a load that ended: by `evict` or `clear`, by a handle's `close`, or after its gc time.
+    #[error("store {store} was evicted; get or open it again")]
     Evicted {
         /// Which store.
         store: StoreName,

@@ -112,7 +112,7 @@ fn load_errors_of_stores() -> [Case<LoadError>; 11] {
             &["7 observed", "capacity of 6", "`capacity(..)`"],
             "`ulimit -n`",
         ),
-        (LoadError::Cancelled { store: store() }, &["cancelled"], "get it again"),
+        (LoadError::Cancelled { store: store() }, &["cancelled", "eviction", "token"], "get it again"),
         (LoadError::ShutDown { store: store() }, &["shut down"], "build a new one"),
     ]
 }
@@ -128,8 +128,8 @@ fn other_load_errors() -> [Case<LoadError>; 11] {
         (LoadError::Panicked { store: store(), message: message() }, &["the cause"], "next `get`"),
         (LoadError::Cycle { chain: vec![store(), store()] }, &["note/n:1 -> note/n:1"], "load one of them later"),
         (
-            LoadError::SyncIdConflict { store: store(), sync_id: "w".into(), owner: "other".into() },
-            &["`w`", "note/n:1", "`other`"],
+            LoadError::SyncIdConflict { store: store(), sync_id: "w".into(), owner: "note/n:2".into() },
+            &["`w`", "note/n:1", "belongs to `note/n:2`"],
             "`sync_id`",
         ),
         (
@@ -157,7 +157,7 @@ fn other_load_errors() -> [Case<LoadError>; 11] {
 #[test]
 fn store_sync_and_delete_errors() {
     let stores: [Case<StoreError>; 5] = [
-        (StoreError::Evicted { store: store() }, &["evicted"], "get it from the registry again"),
+        (StoreError::Evicted { store: store() }, &["evicted"], "get or open it again"),
         (StoreError::Closed { store: store() }, &["closed"], "build a new one"),
         (StoreError::Stopped { store: store(), reason: text() }, &["the cause"], "get it again"),
         (StoreError::Storage { store: store(), message: text() }, &["the cause"], "try again"),
@@ -309,7 +309,7 @@ fn query_errors() {
         (QueryErrorKind::Value(ValueError::NotANumber), &["NaN"], "use `Option<f64>`"),
         (QueryErrorKind::NotOne { row: "notes", found: "no row" }, &["`notes`", "no row"], "use `first`"),
         (QueryErrorKind::Reentrant, &["inside"], "use the `Tables`"),
-        (QueryErrorKind::Interrupted, &["closing"], "get it from the registry again"),
+        (QueryErrorKind::Interrupted, &["closing"], "get or open it again"),
         (
             QueryErrorKind::Backup { file: "/data/note.db".into(), message: text() },
             &["the cause"],

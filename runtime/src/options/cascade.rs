@@ -188,7 +188,7 @@ impl Layers<'_> {
 }
 
 /// All layers together.
-#[derive(Clone)]
+#[derive(Clone, Default)]
 pub(crate) struct ResolvedOptions {
     pub(crate) durability: Durability,
     pub(crate) unknown_events: UnknownEvents,

@@ -42,7 +42,7 @@ impl Capacity {
 
 fn fitting(files: usize, readers: usize) -> usize {
     let reserve = RESERVE.max(files / 8).min(files / 2);
-    let for_stores = files.saturating_sub(reserve).saturating_sub(readers * FILES_PER_READER);
+    let for_stores = files.saturating_sub(reserve).saturating_sub(readers.saturating_mul(FILES_PER_READER));
     (for_stores / FILES_PER_STORE).clamp(1, MOST)
 }
 
@@ -82,5 +82,6 @@ mod tests {
         }
         assert_eq!(fitting(1024, 16), 144);
         assert_eq!(fitting(usize::MAX, 16), MOST);
+        assert_eq!(fitting(1024, usize::MAX), 1);
     }
 }

@@ -45,24 +45,25 @@ impl<T> Cell<T> {
         if let Some(outcome) = self.outcome.get() {
             return Poll::Ready(outcome);
         }
+        // The executor's code, as is the drop of the one before: not under the lock.
+        let waker = context.waker().clone();
         let mut wakers = self.lock();
         let at = *place.0.get_or_insert_with(|| wakers.iter().position(Option::is_none).unwrap_or(wakers.len()));
         if at >= wakers.len() {
             wakers.resize(at + 1, None);
         }
-        wakers[at] = Some(context.waker().clone());
+        let before = wakers[at].replace(waker);
         drop(wakers);
+        drop(before);
         // It may have been set before the waker was there.
         self.outcome.get().map_or(Poll::Pending, Poll::Ready)
     }
 
     /// Gives a waiter's place back.
     pub(crate) fn leave(&self, place: &mut Place) {
-        if let Some(at) = place.0.take()
-            && let Some(waker) = self.lock().get_mut(at)
-        {
-            *waker = None;
-        }
+        let Some(at) = place.0.take() else { return };
+        let left = self.lock().get_mut(at).and_then(Option::take);
+        drop(left);
     }
 
     fn lock(&self) -> MutexGuard<'_, Vec<Option<Waker>>> {

@@ -29,7 +29,7 @@ impl LoadContext {
         span: Span,
         kept: &Kept,
     ) -> Self {
-        let parent_span = parent.and_then(Parent::span).cloned();
+        let parent_span = parent.and_then(Parent::named).cloned();
         Self { registry: StoreRegistry::view(shared, load), report, parent_span, span, kept: Arc::clone(kept) }
     }
 

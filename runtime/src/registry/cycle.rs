@@ -34,6 +34,15 @@ impl Waits {
         self.edges.remove(&parent);
     }
 
+    /// The slot is empty: it waits for nobody, and nobody for it.
+    pub(crate) fn remove_slot(&mut self, slot: u32) {
+        self.edges.remove(&slot);
+        self.edges.retain(|_, children| {
+            children.retain(|child| *child != slot);
+            !children.is_empty()
+        });
+    }
+
     fn path(&self, from: u32, to: u32) -> Option<Vec<u32>> {
         let mut seen = vec![from];
         let mut paths = vec![vec![from]];
@@ -69,5 +78,16 @@ mod tests {
         assert_eq!(waits.add(3, 1), Err(vec![1, 2, 3]));
         waits.remove(1, 2);
         assert_eq!(waits.add(3, 1), Ok(()));
+    }
+    #[test]
+    fn a_slot_that_is_used_again_has_no_edges_of_before() {
+        let mut waits = Waits::default();
+        assert_eq!(waits.add(1, 2), Ok(()));
+        assert_eq!(waits.add(2, 3), Ok(()));
+        waits.remove_slot(2);
+        assert_eq!(waits.add(2, 1), Ok(()));
+        assert_eq!(waits.add(3, 2), Ok(()));
+        waits.remove(1, 2);
+        assert_eq!(waits.add(1, 3), Err(vec![3, 2, 1]));
     }
 }

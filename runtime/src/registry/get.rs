@@ -126,7 +126,7 @@ impl<D> fmt::Debug for Get<D> {
     }
 }
 
-/// Waiting for a store, without its type. Whoever gets the store from it is a counted observer.
+/// Waiting for a store, without its type. Whoever gets the store from it is a counted observer, unless the call is one that passes.
 pub(super) struct Wait {
     pub(super) shared: Arc<Shared>,
     parent: Option<LoadRef>,
@@ -165,7 +165,12 @@ impl Wait {
         loop {
             if matches!(self.state, WaitState::New) {
                 match self.join() {
-                    Ok(Joined::Loaded(loaded)) => return self.done(Ok(loaded)),
+                    Ok(Joined::Loaded(loaded)) => {
+                        if self.passes() {
+                            loaded.core().release();
+                        }
+                        return self.done(Ok(loaded));
+                    }
                     Ok(Joined::Waiting { at, cell }) => {
                         self.state = WaitState::Waiting { at, cell, place: Place::default() }
                     }
@@ -202,8 +207,13 @@ impl Wait {
     fn stop(&mut self) {
         if let WaitState::Waiting { at, cell, mut place } = std::mem::replace(&mut self.state, WaitState::Done) {
             cell.outcome.leave(&mut place);
-            self.shared.leave(at, &cell, self.parent);
+            self.shared.leave(at, &cell, self.parent, self.passes());
         }
+    }
+
+    /// Whether it leaves as soon as the load ends: then who gets the store from it is no observer.
+    fn passes(&self) -> bool {
+        self.call.as_ref().is_some_and(|call| call.passing)
     }
 
     fn join(&mut self) -> Result<Joined, LoadError> {

@@ -4,6 +4,7 @@ use std::{
     any::Any,
     fmt,
     ops::Deref,
+    panic::{AssertUnwindSafe, catch_unwind},
     sync::{Arc, Weak, atomic::Ordering},
 };
 
@@ -59,7 +60,11 @@ impl<D> StoreHandle<D> {
         let core = &self.loaded.core;
         let closing = core.shared.upgrade().and_then(|shared| {
             shared.with(|state, actions| {
-                state.slots.of(core.load)?;
+                let slot = state.slots.of(core.load)?;
+                if slot.loaded.is_none() {
+                    // It closes already; who waits for the load after is none of this handle's.
+                    return slot.closing.clone();
+                }
                 state.evict(core.load.slot, &Reason::Evict, actions)
             })
         });
@@ -138,6 +143,8 @@ pub(crate) struct Core {
     sync: Option<Arc<dyn SyncBackend>>,
     /// The store's id on the wire.
     pub(super) sync_id: String,
+    /// Held by whoever sends what is unsent.
+    pub(super) sending: tokio::sync::Mutex<()>,
     pub(super) runtime: Runtime,
 }
 
@@ -159,6 +166,7 @@ impl Core {
             kept,
             sync: options.sync.clone(),
             sync_id,
+            sending: tokio::sync::Mutex::default(),
             runtime: shared.runtime.clone(),
         }
     }
@@ -220,7 +228,11 @@ impl Core {
 
     /// Whether events are unsent that the backend can have now. Asks the backend, so no lock may be held.
     pub(super) fn has_to_send(&self) -> bool {
-        self.sync.as_ref().is_some_and(|backend| self.engine.unsent_events() > 0 && backend.connected())
+        let connected = |backend: &Arc<dyn SyncBackend>| {
+            // One that panics cannot be reached: a `drop` of a handle comes here.
+            catch_unwind(AssertUnwindSafe(|| backend.connected())).unwrap_or(false)
+        };
+        self.engine.unsent_events() > 0 && self.sync.as_ref().is_some_and(connected)
     }
 }
 

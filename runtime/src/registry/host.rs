@@ -70,7 +70,7 @@ impl EngineHost for Host {
             }
             None => {
                 slot.loaded.as_ref()?;
-                state.join(self.load.slot, None)?.ok()?
+                state.join(self.load.slot, None, false)?.ok()?
             }
         };
         drop(state);

@@ -23,6 +23,7 @@ impl State {
                 if self.timers.set(load.slot, deadline) {
                     actions.push(Action::Timer);
                 }
+                self.serve(actions);
             }
             Released::Close => self.close(load.slot, &Reason::Gc, actions),
         }

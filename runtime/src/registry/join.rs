@@ -13,9 +13,10 @@ use super::{
 use crate::{
     error::LoadError,
     id::StoreId,
-    options::{Layers, Payload},
+    options::{Payload, StoreOptions},
     seeded,
     store::StoreName,
+    telemetry::Parent,
 };
 
 /// Somebody who asks.
@@ -25,8 +26,10 @@ struct Caller<'a> {
     call: &'a Call,
     /// The load whose `on_load` asks.
     parent: Option<LoadRef>,
-    /// The options of a new load, once they are known.
-    plan: Option<Plan>,
+    /// The options of a new load, once they are known, and the defaults that they are on top of.
+    plan: Option<(Plan, Arc<StoreOptions>)>,
+    /// What a new load is to be a child of, known with the plan.
+    span: Option<Parent>,
     /// The running load whose options the call does not contradict.
     agreed: Option<Arc<Plan>>,
 }
@@ -51,11 +54,15 @@ pub(super) fn join(
     parent: Option<LoadRef>,
 ) -> Result<Joined, LoadError> {
     let name = StoreName::new(kind.name, id.clone());
-    let mut caller = Caller { kind, name, call, parent, plan: None, agreed: None };
+    let mut caller = Caller { kind, name, call, parent, plan: None, span: None, agreed: None };
     loop {
         match shared.with(|state, actions| state.step(&mut caller, actions))? {
             Step::Again => {}
-            Step::NeedsPlan => caller.plan = Some(shared.plan(kind, call)),
+            Step::NeedsPlan => {
+                let defaults = shared.defaults();
+                caller.plan = Some((shared.plan(kind, call, &defaults), defaults));
+                caller.span = Some(call.parent.clone().unwrap_or_else(Parent::current));
+            }
             Step::NeedsAgreement(running) => match running.resolved.conflict(id, &call.options) {
                 Some(option) => return Err(LoadError::OptionsConflict { store: caller.name, option }),
                 None => caller.agreed = Some(running),
@@ -70,6 +77,16 @@ pub(super) fn join(
     }
 }
 
+impl Caller<'_> {
+    /// The options of a new load, on top of the defaults as they are now: they may have been replaced since the app was asked.
+    fn plan(&mut self, defaults: &Arc<StoreOptions>, actions: &mut Vec<Action>) -> Option<Plan> {
+        let (mut plan, of) = self.plan.take()?;
+        let before = (!Arc::ptr_eq(&of, defaults)).then(|| plan.resolve(defaults));
+        actions.push(Action::Drop(Box::new((before, of))));
+        Some(plan)
+    }
+}
+
 impl State {
     fn step(&mut self, caller: &mut Caller<'_>, actions: &mut Vec<Action>) -> Result<Step, LoadError> {
         if self.shut_down {
@@ -81,8 +98,9 @@ impl State {
             return Ok(self.begin(caller, actions));
         };
         if slot.entry.phase() == Phase::Closing && slot.entry.waiters() == 0 {
-            let Some(plan) = caller.plan.take() else { return Ok(Step::NeedsPlan) };
+            let Some(plan) = caller.plan(&self.defaults, actions) else { return Ok(Step::NeedsPlan) };
             slot.hidden = !plan.runs_on_load;
+            slot.parent = caller.span.take();
             actions.push(Action::Drop(Box::new(std::mem::replace(&mut slot.plan, Arc::new(plan)))));
             return self.enter(at, caller, actions);
         }
@@ -109,8 +127,9 @@ impl State {
     }
 
     fn begin(&mut self, caller: &mut Caller<'_>, actions: &mut Vec<Action>) -> Step {
-        let Some(plan) = caller.plan.take() else { return Step::NeedsPlan };
-        let (at, cell) = self.insert(caller.kind, caller.name.clone(), caller.call.options.gc_time, plan);
+        let Some(plan) = caller.plan(&self.defaults, actions) else { return Step::NeedsPlan };
+        let (name, gc_time) = (caller.name.clone(), caller.call.options.gc_time);
+        let (at, cell) = self.insert(caller.kind, name, gc_time, plan, caller.span.take(), caller.call.passing);
         if let Some(listener) = &caller.call.listener {
             cell.listen(Arc::clone(listener));
         }
@@ -128,7 +147,9 @@ impl State {
             self.waits.add(parent.slot, at).map_err(|chain| self.cycle(&chain, at))?;
         }
         let payload = self.merge_payload(at, caller.call, actions);
-        let Some(joined) = self.join(at, caller.call.options.gc_time) else { return Ok(Step::Again) };
+        let Some(joined) = self.join(at, caller.call.options.gc_time, caller.call.passing) else {
+            return Ok(Step::Again);
+        };
         Ok(match joined {
             Ok(loaded) => {
                 self.counters.hits += 1;
@@ -138,6 +159,8 @@ impl State {
                 if let Some(listener) = &caller.call.listener {
                     cell.listen(Arc::clone(listener));
                 }
+                // What others only pass through may be kept now.
+                self.serve(actions);
                 Step::Joined(Joined::Waiting { at, cell }, None)
             }
         })
@@ -146,6 +169,13 @@ impl State {
     /// The parent, while its load runs: later its `get`s wait on their own account.
     fn loading(&mut self, parent: Option<LoadRef>) -> Option<LoadRef> {
         parent.filter(|load| self.slots.of(*load).is_some_and(|slot| slot.entry.phase() == Phase::Loading))
+    }
+
+    /// A load waits for a store no more. What an earlier load in its place waited for is none of a later one's.
+    pub(super) fn waits_no_more(&mut self, parent: Option<LoadRef>, child: u32) {
+        if let Some(parent) = parent.filter(|load| self.slots.of(*load).is_some()) {
+            self.waits.remove(parent.slot, child);
+        }
     }
 
     fn cycle(&self, chain: &[u32], asked_for: u32) -> LoadError {
@@ -161,8 +191,7 @@ impl State {
         let mut plan = Plan::clone(&slot.plan);
         let earlier = plan.call.sync_payload.take().unwrap_or_default();
         plan.call.sync_payload = Some(earlier.superseded_by(later));
-        let layers = Layers { registry: &defaults, definition: &plan.definition, call: &plan.call };
-        let payload = layers.payload();
+        let payload = plan.layers(&defaults).payload();
         plan.resolved.sync_payload = payload.clone();
         actions.push(Action::Drop(Box::new(std::mem::replace(&mut slot.plan, Arc::new(plan)))));
         Some(payload)

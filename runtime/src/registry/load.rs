@@ -3,6 +3,7 @@
 use std::{
     any::Any,
     panic::AssertUnwindSafe,
+    path::PathBuf,
     sync::{Arc, PoisonError},
 };
 
@@ -22,15 +23,15 @@ use super::{
 };
 use crate::{
     clock::{Panicked, Tick},
-    error::{BoxError, LoadError},
+    error::{LoadError, StoreError},
     primitives::Mutex,
     seeded,
     storage::{
-        layout::LayoutError,
+        layout::{Layout, LayoutError},
         sqlite::{Place, SqliteError},
     },
-    store::{Engine, MigrationsReport, OpenRequest, StoreName},
-    telemetry::{self, Happened},
+    store::{Engine, Migration, MigrationsReport, OpenRequest, StoreName},
+    telemetry::{self, Happened, Parent},
 };
 
 /// All that a running load knows.
@@ -39,6 +40,7 @@ struct Load {
     kind: &'static Kind,
     name: StoreName,
     plan: Arc<Plan>,
+    parent: Option<Parent>,
     cell: Arc<LoadCell>,
     cancel: CancellationToken,
     span: Span,
@@ -51,16 +53,17 @@ pub(super) fn load(shared: &Arc<Shared>, started: LoadRef) {
         let mut state = shared.lock();
         state.slots.of(started).map(|slot| {
             let cell = Arc::clone(slot.cell.get_or_insert_default());
-            (slot.kind, slot.name.clone(), Arc::clone(&slot.plan), cell, slot.cancel.get_or_insert_default().clone())
+            let (plan, parent) = (Arc::clone(&slot.plan), slot.parent.take());
+            (slot.kind, slot.name.clone(), plan, parent, cell, slot.cancel.get_or_insert_default().clone())
         })
     };
-    let Some((kind, name, plan, cell, cancel)) = known else { return };
-    let span = telemetry::load(plan.parent.as_ref(), &name, &plan.resolved.attributes);
+    let Some((kind, name, plan, parent, cell, cancel)) = known else { return };
+    let span = telemetry::load(parent.as_ref(), &name, &plan.resolved.attributes);
     if seeded::bug("payload-in-span") {
         span.record("attributes", tracing::field::debug(plan.resolved.sync_payload.resolve().now_or_never()));
     }
     shared.happened(|| Happened::Loading(name.clone()));
-    let load = Load { load: started, kind, name, plan, cell, cancel, started: shared.runtime.now(), span };
+    let load = Load { load: started, kind, name, plan, parent, cell, cancel, started: shared.runtime.now(), span };
     let end = End { shared: Arc::clone(shared), load: started, name: load.name.clone(), done: false };
     let span = load.span.clone();
     shared.runtime.spawn(run(load, end).instrument(span));
@@ -75,23 +78,27 @@ struct End {
 }
 
 impl End {
-    fn failed(mut self, error: LoadError) {
-        self.say(error);
+    /// With how the file was closed, if it was open.
+    fn failed(mut self, error: LoadError, closed: Result<(), StoreError>) {
+        self.say(error, closed);
     }
 
-    fn say(&mut self, error: LoadError) {
+    fn say(&mut self, error: LoadError, closed: Result<(), StoreError>) {
         self.done = true;
         let name = self.name.clone();
         self.shared.happened(|| Happened::LoadFailed(name));
-        self.shared.with(|state, actions| state.ended(self.load, Some(error), Ok(()), actions));
+        self.shared.with(|state, actions| state.ended(self.load, Some(error), closed, actions));
     }
 }
 
 impl Drop for End {
     fn drop(&mut self) {
         if !self.done {
-            let message = "the async runtime was shut down during the load".to_owned();
-            self.say(LoadError::Panicked { store: self.name.clone(), message });
+            let message = match std::thread::panicking() {
+                true => "what the app gave panicked when it was dropped",
+                false => "the async runtime was shut down during the load",
+            };
+            self.say(LoadError::Panicked { store: self.name.clone(), message: message.to_owned() }, Ok(()));
         }
     }
 }
@@ -100,7 +107,7 @@ async fn run(load: Load, mut end: End) {
     let shared = Arc::clone(&end.shared);
     let (engine, report) = match open(&shared, &load).await {
         Ok(opened) => opened,
-        Err(error) => return fail(&shared, &load, end, error),
+        Err(error) => return fail(&shared, &load, end, error, Ok(())),
     };
     let kept: Kept = Arc::default();
     let core = Core::new(load.load, engine, &shared, Arc::clone(&kept), &load.plan.resolved);
@@ -120,10 +127,14 @@ async fn run(load: Load, mut end: End) {
                 let _ = shared.catalog.add(load.name.definition(), load.name.id(), load.plan.resolved.durability);
             }
             shared.watch_backend(&loaded);
+            if loaded.core().has_to_send() {
+                // Where nobody observes it: who waited may have left as the load ended.
+                shared.pin(load.load);
+            }
         }
         Err(error) => {
-            close(&shared, &loaded, &load.name).await;
-            fail(&shared, &load, end, error);
+            let closed = close(&shared, &loaded, &load.name).await;
+            fail(&shared, &load, end, error, closed);
         }
     }
 }
@@ -131,33 +142,33 @@ async fn run(load: Load, mut end: End) {
 /// Children that `on_load` keeps.
 pub(super) type Kept = Arc<Mutex<Vec<Box<dyn Any + Send + Sync>>>>;
 
-fn fail(shared: &Arc<Shared>, load: &Load, end: End, error: LoadError) {
+fn fail(shared: &Arc<Shared>, load: &Load, end: End, error: LoadError, closed: Result<(), StoreError>) {
     telemetry::record_micros(&load.span, shared.runtime.now().since(load.started));
     load.span.record("outcome", if matches!(error, LoadError::Cancelled { .. }) { "cancelled" } else { "failed" });
-    end.failed(error);
+    end.failed(error, closed);
 }
 
 /// Closes what a load has opened, when it is not wanted or did not become a store.
-async fn close(shared: &Arc<Shared>, loaded: &Arc<dyn AnyLoaded>, name: &StoreName) {
-    loaded.core().engine.stop_accepting(crate::error::StoreError::Evicted { store: name.clone() });
+async fn close(shared: &Arc<Shared>, loaded: &Arc<dyn AnyLoaded>, name: &StoreName) -> Result<(), StoreError> {
+    loaded.core().engine.stop_accepting(StoreError::Evicted { store: name.clone() });
     if seeded::bug("cancelled-load-keeps-file") {
-        return std::mem::forget(Arc::clone(&loaded.core().engine));
+        std::mem::forget(Arc::clone(&loaded.core().engine));
+        return Ok(());
     }
     let (closing, loaded_here) = (Arc::clone(shared), Arc::clone(loaded));
-    // An error was logged where it happened; what was committed is safe.
-    let _ = shared.runtime.spawn_blocking(move || close_file(&closing, &loaded_here)).await;
+    let closed = shared.runtime.spawn_blocking(move || close_file(&closing, &loaded_here)).await;
     drop(loaded.core().take_kept());
+    let panicked = |panicked: Panicked| StoreError::Storage { store: name.clone(), message: panicked.into_message() };
+    closed.map_err(panicked)?
 }
 
 async fn open(shared: &Arc<Shared>, load: &Load) -> Result<(Arc<Engine>, MigrationsReport), LoadError> {
     let cancelled = || LoadError::Cancelled { store: load.name.clone() };
     let panicked =
         |panicked: Panicked| LoadError::Panicked { store: load.name.clone(), message: panicked.into_message() };
+    let turn = Arc::clone(&shared.opening).acquire_owned();
     // A closed semaphore is one that was dropped with its registry.
-    let _permit = Arc::clone(&shared.opening).acquire_owned().await.map_err(|_| cancelled())?;
-    if load.cancel.is_cancelled() {
-        return Err(cancelled());
-    }
+    let Some(Ok(_permit)) = load.cancel.run_until_cancelled(turn).await else { return Err(cancelled()) };
     let opening = Opening {
         shared: Arc::clone(shared),
         kind: load.kind,
@@ -212,20 +223,26 @@ impl Opening {
             progress: Arc::new(move |progress| cell.progress(progress)),
             host,
         });
-        let (engine, report) = opened.map_err(|error| match error {
+        let opened = opened.map_err(|error| match error {
             LoadError::NotFound { store, .. } => existing::not_found(&shared, store),
             error => error,
         })?;
-        note_open(&shared, &name, &plan, &engine)?;
-        Ok((engine, report))
+        note_open(&shared, &name, &plan, &opened)?;
+        Ok(opened)
     }
 }
 
 /// Where the store's data is. Its catalog entry comes before its file, so that a crash loses no entry.
-pub(super) fn prepare(shared: &Shared, name: &StoreName, plan: &Plan) -> Result<Place, LoadError> {
+fn prepare(shared: &Shared, name: &StoreName, plan: &Plan) -> Result<Place, LoadError> {
     let place = if plan.in_memory { Place::Memory } else { file_of(shared, name)? };
+    enter(shared, name, plan)?;
+    Ok(place)
+}
+
+/// Enters the store in the catalog, and takes its sync id.
+fn enter(shared: &Shared, name: &StoreName, plan: &Plan) -> Result<(), LoadError> {
     let catalog = |error: SqliteError| catalog_failed(shared, name, &error);
-    if place != Place::Memory && !seeded::bug("catalog-after-file") {
+    if !plan.in_memory && !seeded::bug("catalog-after-file") {
         shared.catalog.add(name.definition(), name.id(), plan.resolved.durability).map_err(catalog)?;
     }
     if let Some(backend) = &plan.resolved.sync {
@@ -235,18 +252,31 @@ pub(super) fn prepare(shared: &Shared, name: &StoreName, plan: &Plan) -> Result<
             return Err(LoadError::SyncIdConflict { store: name.clone(), sync_id, owner });
         }
     }
-    Ok(place)
+    Ok(())
 }
 
-/// What is unsent is not known until the store is closed, also if the process ends before that.
-fn note_open(shared: &Shared, name: &StoreName, plan: &Plan, engine: &Engine) -> Result<(), LoadError> {
-    if plan.in_memory || plan.resolved.sync.is_none() {
-        return Ok(());
-    }
-    shared.catalog.set_unsent(name.definition(), name.id(), None).map_err(|error| {
+/// What the catalog says of an open store.
+fn note_open(
+    shared: &Shared,
+    name: &StoreName,
+    plan: &Plan,
+    (engine, report): &(Arc<Engine>, MigrationsReport),
+) -> Result<(), LoadError> {
+    let noted = || {
+        if report.migration == Migration::Created {
+            // Another process may have deleted the store after it was entered, and its entry with it.
+            enter(shared, name, plan)?;
+        }
+        let Some(backend) = plan.resolved.sync.as_ref().filter(|_| !plan.in_memory) else { return Ok(()) };
+        // What is unsent is not known until the store is closed, also if the process ends before that.
+        let sync_id = plan.resolved.wire_id(name.id());
+        let wire = (backend.identity(), sync_id.as_str());
+        let noted = shared.catalog.opened(name.definition(), name.id(), wire, plan.resolved.durability);
+        noted.map_err(|error| catalog_failed(shared, name, &error))
+    };
+    noted().inspect_err(|_| {
         // An error was logged where it happened; nothing was committed.
         let _ = engine.close();
-        catalog_failed(shared, name, &error)
     })
 }
 
@@ -254,7 +284,7 @@ fn catalog_failed(shared: &Shared, name: &StoreName, error: &SqliteError) -> Loa
     LoadError::Storage { store: name.clone(), message: format!("the catalog: {error}"), file: shared.catalog_path() }
 }
 
-fn file_of(shared: &Shared, name: &StoreName) -> Result<Place, LoadError> {
+pub(super) fn file_of(shared: &Shared, name: &StoreName) -> Result<Place, LoadError> {
     let Some(layout) = &shared.layout else { return Err(LoadError::NoDataDir { store: name.clone() }) };
     let made = layout.make_definition_folder(name.definition());
     made.map_err(|LayoutError { path, reason }| LoadError::DataDir { path, reason })?;
@@ -273,7 +303,7 @@ async fn hand_over(
     loop {
         match finish(shared, load, loaded, ran) {
             Finish::Done => return Ok(()),
-            Finish::Stopped(error) => return Err(LoadError::OnLoad { store: load.name.clone(), source: error.into() }),
+            Finish::Stopped(error) => return Err(stopped(shared, load, error)),
             Finish::NotWanted => return Err(LoadError::Cancelled { store: load.name.clone() }),
             Finish::NeedsOnLoad => {
                 on_load(shared, load, loaded, report, kept).await?;
@@ -283,10 +313,20 @@ async fn hand_over(
     }
 }
 
+fn stopped(shared: &Shared, load: &Load, error: StoreError) -> LoadError {
+    let message = match error {
+        StoreError::Stopped { reason, .. } => reason,
+        error => error.to_string(),
+    };
+    let place = |layout: &Layout| layout.store(load.name.definition(), load.name.id());
+    let file = shared.layout.as_ref().filter(|_| !load.plan.in_memory).map(place);
+    LoadError::Storage { store: load.name.clone(), message, file: file.unwrap_or_else(|| PathBuf::from("in memory")) }
+}
+
 enum Finish {
     Done,
     /// The store stopped for good while `on_load` ran.
-    Stopped(BoxError),
+    Stopped(StoreError),
     NotWanted,
     NeedsOnLoad,
 }
@@ -299,8 +339,7 @@ async fn on_load(
     report: &MigrationsReport,
     kept: &Kept,
 ) -> Result<(), LoadError> {
-    let context =
-        LoadContext::new(shared, load.load, report.clone(), load.plan.parent.as_ref(), load.span.clone(), kept);
+    let context = LoadContext::new(shared, load.load, report.clone(), load.parent.as_ref(), load.span.clone(), kept);
     let hook = AssertUnwindSafe(async { (load.kind.on_load)(Arc::clone(loaded), context).await }).catch_unwind();
     let store = || load.name.clone();
     match load.cancel.run_until_cancelled(hook).await {
@@ -315,6 +354,7 @@ async fn on_load(
 
 /// Hands the store to all who wait, unless they want `on_load` to run first.
 fn finish(shared: &Arc<Shared>, load: &Load, loaded: &Arc<dyn AnyLoaded>, ran: bool) -> Finish {
+    let now = shared.runtime.now();
     shared.with(|state, actions| {
         let Some(plan) = state.slots.of(load.load).map(|slot| Arc::clone(&slot.plan)) else { return Finish::NotWanted };
         if plan.runs_on_load && !ran {
@@ -324,10 +364,10 @@ fn finish(shared: &Arc<Shared>, load: &Load, loaded: &Arc<dyn AnyLoaded>, ran: b
         if let Err(error) = loaded.core().engine.check_read() {
             return match load.cancel.is_cancelled() {
                 true => Finish::NotWanted,
-                false => Finish::Stopped(error.into()),
+                false => Finish::Stopped(error),
             };
         }
-        if !state.loaded(load.load, loaded, actions) {
+        if !state.loaded(load.load, loaded, now, actions) {
             return Finish::NotWanted;
         }
         shared.happened(|| Happened::Loaded(load.name.clone()));

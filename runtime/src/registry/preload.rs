@@ -11,12 +11,7 @@ use std::{
 use tokio_util::sync::CancellationToken;
 use tracing::Span;
 
-use super::{
-    get::Wait,
-    handle::{Hold, LoadRef},
-    kind::kind,
-    shared::Shared,
-};
+use super::{get::Wait, handle::LoadRef, kind::kind, shared::Shared};
 use crate::{
     definition::{BoxFuture, StoreDefinition},
     error::LoadError,
@@ -42,7 +37,8 @@ struct PreloadWait {
 
 impl<D: StoreDefinition> Preload<D> {
     pub(super) fn new(shared: &Arc<Shared>, parent: Option<LoadRef>, id: Result<StoreId, StoreIdError>) -> Self {
-        let wait = Wait::new(shared, parent, kind::<D>(), id);
+        let mut wait = Wait::new(shared, parent, kind::<D>(), id);
+        wait.call().passing = true;
         Self { wait: PreloadWait { wait, cancelled: None }, types: PhantomData }
     }
 
@@ -107,7 +103,7 @@ impl Future for PreloadWait {
         if cancelled {
             return Poll::Ready(Err(self.wait.cancel()));
         }
-        self.wait.poll(context).map_ok(|loaded| drop(Hold::counted(loaded)))
+        self.wait.poll(context).map_ok(drop)
     }
 }
 

@@ -23,7 +23,7 @@ use crate::{
     error::LoadError,
     event::{ClientId, SessionId},
     id::StoreId,
-    options::{Layers, StoreOptions},
+    options::{ResolvedOptions, StoreOptions},
     primitives::{Mutex, MutexGuard},
     storage::{catalog::Catalog, layout::Layout},
     store::ReaderPool,
@@ -78,6 +78,8 @@ pub(super) struct Call {
     pub(super) options: StoreOptions,
     pub(super) listener: Option<super::slot::Listener>,
     pub(super) parent: Option<Parent>,
+    /// Leaves as soon as the load ends.
+    pub(super) passing: bool,
     /// Opens the store only to send what it has not sent.
     pub(super) without_on_load: bool,
     /// A store that is not there is an error.
@@ -199,7 +201,7 @@ impl Shared {
         if state.slots.get(at).is_none_or(|slot| slot.hidden || slot.loaded.is_none()) {
             return None;
         }
-        let joined = state.join(at, None)?.ok();
+        let joined = state.join(at, None, false)?.ok();
         state.counters.hits += u64::from(joined.is_some());
         drop(state);
         self.signals.changed();
@@ -231,45 +233,45 @@ impl Shared {
     }
 
     /// A waiter of a load leaves.
-    pub(super) fn leave(self: &Arc<Self>, at: u32, cell: &Arc<LoadCell>, parent: Option<LoadRef>) {
+    pub(super) fn leave(self: &Arc<Self>, at: u32, cell: &Arc<LoadCell>, parent: Option<LoadRef>, passing: bool) {
         let waits = self.with(|state, actions| {
-            if let Some(parent) = parent {
-                state.waits.remove(parent.slot, at);
-            }
-            state.leave(at, cell, actions)
+            state.waits_no_more(parent, at);
+            state.leave(at, cell, passing, actions)
         });
-        if !waits && let Some(Ok(loaded)) = cell.outcome.get() {
+        if !waits
+            && !passing
+            && let Some(Ok(loaded)) = cell.outcome.get()
+        {
             loaded.core().release();
         }
     }
 
     /// A waiter whose load ended waits no more.
     pub(super) fn waited(&self, at: u32, parent: Option<LoadRef>) {
-        if let Some(parent) = parent {
-            self.lock().waits.remove(parent.slot, at);
+        if parent.is_some() {
+            self.lock().waits_no_more(parent, at);
         }
     }
 
-    /// Options of a new load; runs the definition's code, so not under the lock.
-    pub(super) fn plan(self: &Arc<Self>, kind: &'static Kind, call: &Call) -> Plan {
-        let defaults = Arc::clone(&self.lock().defaults);
+    pub(super) fn defaults(&self) -> Arc<StoreOptions> {
+        Arc::clone(&self.lock().defaults)
+    }
+
+    /// Options of a new load, on top of these defaults; runs the definition's code, so not under the lock.
+    pub(super) fn plan(self: &Arc<Self>, kind: &'static Kind, call: &Call, defaults: &StoreOptions) -> Plan {
         let definition = (kind.options)();
         self.know(kind, &definition);
-        let layers = Layers { registry: &defaults, definition: &definition, call: &call.options };
-        let mut resolved = layers.resolve();
-        if let Some(Wire { backend, sync_id }) = &call.wire {
-            resolved.sync = Some(Arc::clone(backend));
-            resolved.wire_id = Some(sync_id.clone());
-        }
-        Plan {
-            resolved,
+        let mut plan = Plan {
             definition,
             call: call.options.clone(),
+            resolved: ResolvedOptions::default(),
             in_memory: self.in_memory || (kind.adapter)().is_in_memory(),
-            parent: call.parent.clone(),
+            wire: call.wire.clone(),
             runs_on_load: !call.without_on_load,
             existing: call.existing,
-        }
+        };
+        let _ = plan.resolve(defaults);
+        plan
     }
 
     /// What a load got through its `LoadContext`: it is closed before that load at a shutdown.

@@ -2,17 +2,34 @@
 
 use std::{
     collections::{HashMap, HashSet},
+    panic::AssertUnwindSafe,
     sync::{Arc, PoisonError},
     time::Duration,
 };
 
-use futures_util::future::{Either, join, join_all, select};
+use futures_util::{
+    FutureExt,
+    future::{Either, join, join_all, select},
+};
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    entry::Phase, evict::Evict, handle::LoadRef, kind::AnyLoaded, shared::Shared, state::Reason, unsent::send_all,
+    entry::Phase,
+    evict::Evict,
+    handle::{Hold, LoadRef},
+    kind::AnyLoaded,
+    shared::Shared,
+    state::Reason,
+    unsent::send_with_patience,
 };
-use crate::{clock::Tick, error::StoreError, primitives::Mutex, store::StoreName, telemetry};
+use crate::{
+    clock::{Panicked, Tick},
+    error::StoreError,
+    options::GcTime,
+    primitives::Mutex,
+    store::StoreName,
+    telemetry,
+};
 
 /// How long files may take to be closed after the deadline, which is meant for what stores send.
 const GRACE: Duration = Duration::from_secs(1);
@@ -66,14 +83,16 @@ impl ShutdownReport {
 /// A store that is to be closed, with what it got through its `LoadContext`.
 struct Open {
     loaded: Arc<dyn AnyLoaded>,
+    /// It stays loaded until it is closed here, whatever its clock says.
+    hold: Option<Hold>,
     children: Vec<LoadRef>,
 }
 
 /// What a shutdown finds.
 struct Found {
     open: Vec<Open>,
+    /// Loads, and stores that close already.
     ending: Vec<(StoreName, StoreEnd, Evict)>,
-    at_once: Vec<StoreShutdown>,
 }
 
 impl Shared {
@@ -85,23 +104,23 @@ impl Shared {
         let started = self.runtime.now();
         let found = self.with(|state, actions| {
             state.shut_down = true;
-            let mut found = Found { open: Vec::new(), ending: Vec::new(), at_once: Vec::new() };
+            let mut found = Found { open: Vec::new(), ending: Vec::new() };
             for at in state.slots.all() {
                 let Some(slot) = state.slots.get(at) else { continue };
                 let name = slot.name.clone();
-                if let Some(loaded) = &slot.loaded {
-                    found.open.push(Open { loaded: Arc::clone(loaded), children: slot.children.clone() });
+                if let Some(loaded) = slot.loaded.clone() {
+                    let children = slot.children.clone();
+                    let hold = state.join(at, Some(GcTime::ZERO), false).and_then(Result::ok).map(Hold::counted);
+                    found.open.push(Open { loaded, hold, children });
                     continue;
                 }
                 let ended = if slot.entry.phase() == Phase::Closing { StoreEnd::Closed } else { StoreEnd::Cancelled };
-                match state.evict(at, &Reason::Shutdown, actions) {
-                    Some(closing) => found.ending.push((name, ended, Evict::new(Some(closing)))),
-                    None => found.at_once.push(StoreShutdown { name, ended, unsent: 0 }),
-                }
+                let closing = state.evict(at, &Reason::Shutdown, actions);
+                found.ending.push((name, ended, Evict::new(closing)));
             }
             found
         });
-        let span = telemetry::shutdown(found.open.len() + found.ending.len() + found.at_once.len());
+        let span = telemetry::shutdown(found.open.len() + found.ending.len());
         let shared = Arc::clone(self);
         async move {
             let report = found.finish(&shared, started.after(deadline)).await;
@@ -116,7 +135,6 @@ impl Shared {
 
 impl Found {
     async fn finish(self, shared: &Arc<Shared>, deadline: Tick) -> ShutdownReport {
-        let mut report = ShutdownReport { stores: self.at_once };
         let ending = self.ending.into_iter().map(async |(name, ended, closing)| {
             let ended = wait_closed(shared, ended, closing, deadline).await;
             let unsent = noted_unsent(shared, name.clone()).await;
@@ -131,21 +149,21 @@ impl Found {
             push(shared, &open.loaded, deadline).await;
             family.children_closed(at).await;
             note(close_one(shared, open.loaded, deadline).await);
+            drop(open.hold);
             family.closed[at].cancel();
         });
         join(ending, join_all(open)).await;
-        report.stores.append(&mut ended.into_inner().unwrap_or_else(PoisonError::into_inner));
-        report
+        ShutdownReport { stores: ended.into_inner().unwrap_or_else(PoisonError::into_inner) }
     }
 }
 
-/// Sends what a store has not sent, until the deadline.
+/// Sends what a store has not sent, until the deadline. The backend is the app's code: if it panics, the store is closed all the same.
 async fn push(shared: &Arc<Shared>, loaded: &Arc<dyn AnyLoaded>, deadline: Tick) {
-    if loaded.core().has_to_send() {
-        let sending = std::pin::pin!(send_all(loaded));
-        if let Either::Left((Err(error), _)) = select(sending, shared.runtime.sleep_until(deadline)).await {
-            tracing::debug!(store = %loaded.core().name(), %error, "unsent events stay unsent");
-        }
+    let registry = Arc::downgrade(shared);
+    let sending = AssertUnwindSafe(send_with_patience(&registry, loaded)).catch_unwind();
+    if let Either::Left((Err(panic), _)) = select(std::pin::pin!(sending), shared.runtime.sleep_until(deadline)).await {
+        let message = Panicked::new(panic.as_ref()).into_message();
+        tracing::warn!(store = %loaded.core().name(), message, "a sync backend panicked");
     }
 }
 

@@ -14,13 +14,14 @@ use super::{
     entry::Entry,
     handle::LoadRef,
     kind::{AnyLoaded, Kind},
+    shared::Wire,
     unsent::Pin,
 };
 use crate::{
     clock::Tick,
     error::{LoadError, StoreError},
     id::StoreId,
-    options::{ResolvedOptions, StoreOptions},
+    options::{Layers, ResolvedOptions, StoreOptions},
     primitives::Mutex,
     seeded,
     store::{LoadProgress, StoreName},
@@ -34,11 +35,29 @@ pub(super) struct Plan {
     pub(super) call: StoreOptions,
     pub(super) resolved: ResolvedOptions,
     pub(super) in_memory: bool,
-    pub(super) parent: Option<Parent>,
+    /// Where the store's events go, instead of where its options say.
+    pub(super) wire: Option<Wire>,
     /// False for a store that is opened only to send what it has not sent.
     pub(super) runs_on_load: bool,
     /// The load makes no new store.
     pub(super) existing: bool,
+}
+
+impl Plan {
+    /// All layers again, on top of these defaults. What was resolved before comes back: parts of it may be the app's.
+    #[must_use = "it is not to be dropped under the registry's lock"]
+    pub(super) fn resolve(&mut self, defaults: &StoreOptions) -> ResolvedOptions {
+        let mut resolved = self.layers(defaults).resolve();
+        if let Some(Wire { backend, sync_id }) = &self.wire {
+            resolved.sync = Some(Arc::clone(backend));
+            resolved.wire_id = Some(sync_id.clone());
+        }
+        std::mem::replace(&mut self.resolved, resolved)
+    }
+
+    pub(super) fn layers<'a>(&'a self, defaults: &'a StoreOptions) -> Layers<'a> {
+        Layers { registry: defaults, definition: &self.definition, call: &self.call }
+    }
 }
 
 /// How a store's closing ended.
@@ -74,6 +93,10 @@ pub(super) struct Slot {
     pub(super) generation: u64,
     /// Of the load that is wanted, runs, or is loaded.
     pub(super) plan: Arc<Plan>,
+    /// What the load that is wanted is to be a child of; the load takes it, so that no span lasts as long as a loaded store.
+    pub(super) parent: Option<Parent>,
+    /// Of those who wait, how many leave as soon as the load ends.
+    pub(super) passing: usize,
     /// What waiters wait for, if there are any.
     pub(super) cell: Option<Arc<LoadCell>>,
     pub(super) loaded: Option<Arc<dyn AnyLoaded>>,
@@ -93,6 +116,13 @@ pub(super) struct Slot {
     pub(super) hidden: bool,
     /// What this load got through its `LoadContext`.
     pub(super) children: Vec<LoadRef>,
+}
+
+impl Slot {
+    /// Whether nobody who waits keeps the store after its load.
+    pub(super) fn is_passing(&self) -> bool {
+        !self.hidden && self.passing == self.entry.waiters()
+    }
 }
 
 /// All slots, found by (definition, id).

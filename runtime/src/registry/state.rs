@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 use super::{
     capacity::Capacity,
     cycle::Waits,
-    entry::{Ended, Evicted, Joined, Left, Phase},
+    entry::{Ended, Evicted, Joined, Left},
     handle::LoadRef,
     kind::{AnyLoaded, Kind},
     slot::{CloseCell, LoadCell, Plan, Slot, Slots},
@@ -21,9 +21,10 @@ use super::{
 };
 use crate::{
     clock::Tick,
-    error::{LoadError, OpenFilesLimit, StoreError},
+    error::{LoadError, StoreError},
     options::{Environment, GcTime, StoreOptions},
     store::StoreName,
+    telemetry::Parent,
 };
 
 pub(crate) struct State {
@@ -31,17 +32,17 @@ pub(crate) struct State {
     pub(super) timers: Timers,
     pub(super) waits: Waits,
     /// Slots that wait for a place.
-    queue: VecDeque<u32>,
+    pub(super) queue: VecDeque<u32>,
     pub(super) capacity: Capacity,
     /// Places taken, those of closing stores included.
-    occupied: usize,
+    pub(super) occupied: usize,
     /// Of these, the closing ones.
-    closing: usize,
+    pub(super) closing: usize,
     pub(super) shut_down: bool,
     pub(super) environment: Environment,
     pub(super) defaults: Arc<StoreOptions>,
     pub(super) names: HashMap<&'static str, &'static Kind>,
-    last_generation: u64,
+    pub(super) last_generation: u64,
     pub(super) counters: Counters,
 }
 
@@ -142,6 +143,8 @@ impl State {
         name: StoreName,
         gc_time: Option<GcTime>,
         plan: Plan,
+        parent: Option<Parent>,
+        passing: bool,
     ) -> (u32, Arc<LoadCell>) {
         let counts = self.capacity.counts(plan.in_memory);
         let cell: Arc<LoadCell> = Arc::default();
@@ -152,6 +155,8 @@ impl State {
             generation: 0,
             hidden: !plan.runs_on_load,
             plan: Arc::new(plan),
+            parent,
+            passing: usize::from(passing),
             cell: Some(Arc::clone(&cell)),
             loaded: None,
             opened: None,
@@ -165,59 +170,13 @@ impl State {
         (self.slots.insert(slot), cell)
     }
 
-    /// Starts the load of a queued slot, makes it wait for a place, or fails it.
-    pub(super) fn place(&mut self, at: u32, actions: &mut Vec<Action>) {
-        let Some(slot) = self.slots.get(at) else { return };
-        if !slot.counts || self.occupied < self.capacity.limit() {
-            return self.start(at, actions);
-        }
-        if self.closing <= self.queue.len() && !self.free_a_place(actions) {
-            return self.refuse(at, actions);
-        }
-        self.queue.push_back(at);
-    }
-
-    fn start(&mut self, at: u32, actions: &mut Vec<Action>) {
-        let Some(slot) = self.slots.get_mut(at) else { return };
-        self.last_generation += 1;
-        self.counters.loads += 1;
-        self.occupied += usize::from(slot.counts);
-        slot.generation = self.last_generation;
-        slot.cancel = None;
-        slot.entry.started();
-        actions.push(Action::Start(LoadRef { slot: at, generation: slot.generation }));
-    }
-
-    /// Closes the store that was idle longest; whether there was one.
-    fn free_a_place(&mut self, actions: &mut Vec<Action>) -> bool {
-        let idle = self.slots.iter().filter_map(|(at, slot)| match slot.entry.phase() {
-            Phase::Inactive { since, .. } if slot.counts => Some((since, at)),
-            // Open only to be sent: it is opened again.
-            Phase::Active if slot.counts && slot.hidden => Some((Tick::ZERO, at)),
-            _ => None,
-        });
-        let Some((_, longest)) = idle.min() else { return false };
-        self.evict(longest, &Reason::Capacity, actions);
-        true
-    }
-
-    fn refuse(&mut self, at: u32, actions: &mut Vec<Action>) {
-        let observed =
-            self.slots.iter().filter(|(other, slot)| *other != at && slot.counts && slot.loaded.is_some()).count();
-        let capacity = self.capacity.limit();
-        let Some(mut slot) = self.slots.remove(at) else { return };
-        let limit = OpenFilesLimit::Capacity { observed, capacity };
-        let error = LoadError::TooManyOpenFiles { store: slot.name.clone(), limit };
-        fail(slot.cell.take(), error, actions);
-        actions.push(Action::Drop(Box::new(slot)));
-    }
-
     /// A waiter of a load leaves before it ended; `false` when the load has ended.
-    pub(super) fn leave(&mut self, at: u32, cell: &Arc<LoadCell>, actions: &mut Vec<Action>) -> bool {
+    pub(super) fn leave(&mut self, at: u32, cell: &Arc<LoadCell>, passing: bool, actions: &mut Vec<Action>) -> bool {
         let Some(slot) = self.slots.get_mut(at) else { return false };
         if !slot.cell.as_ref().is_some_and(|own| Arc::ptr_eq(own, cell)) {
             return false;
         }
+        slot.passing -= usize::from(passing);
         match slot.entry.leave() {
             Left::Nothing => {
                 if slot.entry.waiters() == 0 {
@@ -232,12 +191,20 @@ impl State {
 
     fn forget(&mut self, at: u32, actions: &mut Vec<Action>) {
         self.queue.retain(|queued| *queued != at);
+        self.remove(at, actions);
+    }
+
+    /// Nobody knows the slot any more.
+    pub(super) fn remove(&mut self, at: u32, actions: &mut Vec<Action>) {
+        // The next store in this place waits for nobody, and nobody for it.
+        self.waits.remove_slot(at);
         actions.push(Action::Drop(Box::new(self.slots.remove(at))));
     }
 
     fn cancel(&mut self, at: u32, actions: &mut Vec<Action>) {
         let Some(slot) = self.slots.get_mut(at) else { return };
         slot.cell = None;
+        slot.passing = 0;
         slot.closing = Some(Arc::default());
         self.closing += usize::from(slot.counts);
         actions.push(Action::Cancel(slot.cancel.get_or_insert_default().clone()));
@@ -247,6 +214,7 @@ impl State {
     pub(super) fn evict(&mut self, at: u32, reason: &Reason, actions: &mut Vec<Action>) -> Option<Arc<CloseCell>> {
         let slot = self.slots.get_mut(at)?;
         let evicted = slot.entry.evict();
+        slot.passing = 0;
         fail(slot.cell.take(), reason.load_error(slot.name.clone()), actions);
         match evicted {
             Evicted::Nothing => {}
@@ -272,7 +240,13 @@ impl State {
     }
 
     /// The load ended well; false when it was cancelled meanwhile.
-    pub(super) fn loaded(&mut self, load: LoadRef, loaded: &Arc<dyn AnyLoaded>, actions: &mut Vec<Action>) -> bool {
+    pub(super) fn loaded(
+        &mut self,
+        load: LoadRef,
+        loaded: &Arc<dyn AnyLoaded>,
+        now: Tick,
+        actions: &mut Vec<Action>,
+    ) -> bool {
         let Some(slot) = self.slots.of(load) else { return false };
         let Some(observers) = slot.entry.loaded() else { return false };
         loaded.core().add_observers(observers);
@@ -283,6 +257,12 @@ impl State {
             cell.outcome.set(Ok(Arc::clone(loaded)));
             actions.push(Action::Loaded(cell));
         }
+        self.waits.forget(load.slot);
+        let passing = self.slots.of(load).map_or(0, |slot| std::mem::take(&mut slot.passing));
+        if (0..passing).any(|_| loaded.core().subtract_observer()) {
+            self.unobserved(load, now, actions);
+        }
+        self.serve(actions);
         true
     }
 
@@ -294,7 +274,7 @@ impl State {
         closed: Result<(), StoreError>,
         actions: &mut Vec<Action>,
     ) {
-        let Some(slot) = self.slots.of(load) else { return };
+        let Some(slot) = self.slots.of(load) else { return drop_later(failure, actions) };
         let counts = usize::from(slot.counts);
         self.occupied -= counts;
         if let Some(cell) = slot.closing.take() {
@@ -310,31 +290,35 @@ impl State {
 
     /// What follows on a closed file: whoever came meanwhile loads again.
     fn again_or_forget(&mut self, at: u32, failure: Option<LoadError>, actions: &mut Vec<Action>) {
-        let Some(slot) = self.slots.get_mut(at) else { return };
-        let again = slot.entry.ended() == Ended::LoadAgain;
+        let Some(slot) = self.slots.get_mut(at) else { return drop_later(failure, actions) };
+        let (again, hidden) = (slot.entry.ended() == Ended::LoadAgain, slot.hidden);
         slot.loaded = None;
-        if !again {
+        if again {
+            drop_later(failure, actions);
+        } else {
             let cell = slot.cell.take();
             let error = failure.unwrap_or_else(|| LoadError::Cancelled { store: slot.name.clone() });
             fail(cell, error, actions);
-            actions.push(Action::Drop(Box::new(self.slots.remove(at))));
+            self.remove(at, actions);
         }
-        while self.occupied < self.capacity.limit()
-            && let Some(next) = self.queue.pop_front()
-        {
-            self.start(next, actions);
+        if again && hidden {
+            // What the registry itself wants to open comes last.
+            self.serve(actions);
         }
         if again {
+            // Else the place that it had is its own.
             self.place(at, actions);
         }
+        self.serve(actions);
     }
 
     /// Takes a (definition, id) that is not loaded out of use, until [`released`](Self::released).
     pub(super) fn reserve(&mut self, kind: &'static Kind, name: StoreName, plan: Plan) -> u32 {
-        let (at, _) = self.insert(kind, name, None, plan);
+        let (at, _) = self.insert(kind, name, None, plan, None, false);
         if let Some(slot) = self.slots.get_mut(at) {
             slot.entry = super::entry::Entry::closing();
             slot.cell = None;
+            slot.passing = 0;
             slot.counts = false;
             slot.closing = Some(Arc::default());
         }
@@ -352,11 +336,12 @@ impl State {
         self.again_or_forget(at, None, actions);
     }
 
-    /// Somebody asks for the store in a slot that has a load or waits for one.
+    /// Somebody asks for the store in a slot that has a load or waits for one; with `passing` they leave when the load ends.
     pub(super) fn join(
         &mut self,
         at: u32,
         gc_time: Option<GcTime>,
+        passing: bool,
     ) -> Option<Result<Arc<dyn AnyLoaded>, Arc<LoadCell>>> {
         let slot = self.slots.get_mut(at)?;
         match slot.entry.join(gc_time) {
@@ -365,14 +350,27 @@ impl State {
                 loaded.core().count();
                 Some(Ok(loaded))
             }
-            Joined::Waits => Some(Err(Arc::clone(slot.cell.get_or_insert_default()))),
+            Joined::Waits => {
+                slot.passing += usize::from(passing);
+                Some(Err(Arc::clone(slot.cell.get_or_insert_default())))
+            }
         }
     }
 }
 
-fn fail(cell: Option<Arc<LoadCell>>, error: LoadError, actions: &mut Vec<Action>) {
-    if let Some(cell) = cell {
-        cell.outcome.set(Err(error));
-        actions.push(Action::Loaded(cell));
+pub(super) fn fail(cell: Option<Arc<LoadCell>>, error: LoadError, actions: &mut Vec<Action>) {
+    match cell {
+        Some(cell) => {
+            cell.outcome.set(Err(error));
+            actions.push(Action::Loaded(cell));
+        }
+        None => drop_later(Some(error), actions),
+    }
+}
+
+/// An error that nobody waits for: that of an `on_load` is the app's.
+fn drop_later(error: Option<LoadError>, actions: &mut Vec<Action>) {
+    if let Some(error @ LoadError::OnLoad { .. }) = error {
+        actions.push(Action::Drop(Box::new(error)));
     }
 }

@@ -13,7 +13,7 @@ use super::{
     entry::Phase,
     evict::Evict,
     kind::{Kind, kind},
-    load::prepare,
+    load::file_of,
     shared::{Call, Shared},
     state::Reason,
 };
@@ -120,18 +120,25 @@ impl<D> fmt::Debug for DeleteStore<D> {
 
 async fn delete(shared: Arc<Shared>, kind: &'static Kind, id: StoreId, forced: bool) -> Result<bool, DeleteError> {
     let name = StoreName::new(kind.name, id);
-    let mut plan = Some(shared.plan(kind, &Call::default()));
+    let mut plan = Some(shared.plan(kind, &Call::default(), &shared.defaults()));
+    let mut was_in_memory = false;
     let at = loop {
         match reserve(&shared, kind, &name, forced, &mut plan)? {
             Reserved::At(at) => break at,
             // An error of closing is logged where it happens; the files go anyway.
-            Reserved::After(closing) => drop(closing.await),
+            Reserved::After { closing, in_memory } => {
+                was_in_memory |= in_memory;
+                drop(closing.await);
+            }
         }
     };
     let reserved = Reservation { shared: Arc::clone(&shared), at };
     let (work, store) = (Arc::clone(&shared), name.clone());
     let deleted = shared.runtime.spawn_blocking(move || {
-        let deleted = delete_files(&work, kind, &store, forced);
+        let deleted = delete_files(&work, kind, &store, forced).map(|deleted| deleted || was_in_memory);
+        if let Ok(true) = deleted {
+            work.happened(|| Happened::Deleted(store));
+        }
         drop(reserved);
         deleted
     });
@@ -140,7 +147,11 @@ async fn delete(shared: Arc<Shared>, kind: &'static Kind, id: StoreId, forced: b
 
 enum Reserved {
     At(u32),
-    After(Evict),
+    /// A store in memory is gone when it is closed.
+    After {
+        closing: Evict,
+        in_memory: bool,
+    },
 }
 
 /// Keeps everybody from the store; an idle one is closed first.
@@ -166,11 +177,16 @@ fn reserve(
         let observers = slot.entry.waiters() + counted - usize::from(slot.pinned.is_some() && counted > 0);
         let unsent = slot.loaded.as_ref().map_or(0, |loaded| loaded.core().engine.unsent_events());
         match slot.entry.phase() {
-            Phase::Closing if slot.entry.waiters() == 0 => Ok(Reserved::After(Evict::new(slot.closing.clone()))),
+            Phase::Closing if slot.entry.waiters() == 0 => {
+                Ok(Reserved::After { closing: Evict::new(slot.closing.clone()), in_memory: false })
+            }
             _ if observers > 0 && !slot.hidden => Err(DeleteError::Observed { store: name.clone(), observers }),
             // It stays loaded, and is still being sent.
             _ if unsent > 0 && !forced => Err(DeleteError::Unsent { store: name.clone(), events: unsent }),
-            _ => Ok(Reserved::After(Evict::new(state.evict(at, &Reason::Evict, actions)))),
+            _ => {
+                let in_memory = slot.plan.in_memory && slot.loaded.is_some();
+                Ok(Reserved::After { closing: Evict::new(state.evict(at, &Reason::Evict, actions)), in_memory })
+            }
         }
     })
 }
@@ -202,9 +218,10 @@ fn delete_files(
         return Ok(false);
     }
     if !forced {
+        let had_backend = known.as_ref().is_some_and(|entry| entry.had_backend);
         let unsent = match known.and_then(|entry| entry.unsent) {
             Some(events) => events,
-            None => count_unsent(shared, kind, name)?,
+            None => count_unsent(shared, kind, name, had_backend)?,
         };
         if unsent > 0 {
             return Err(DeleteError::Unsent { store: name.clone(), events: unsent });
@@ -219,22 +236,27 @@ fn delete_files(
         remove(&file, lock).map_err(|error| failed(&error))?;
     }
     shared.catalog.remove(name.definition(), name.id()).map_err(|error| failed(&error))?;
-    shared.happened(|| Happened::Deleted(name.clone()));
     Ok(true)
 }
 
-/// Opens a store of which nobody knows, without `on_load`, and closes it again.
-fn count_unsent(shared: &Arc<Shared>, kind: &'static Kind, name: &StoreName) -> Result<u64, DeleteError> {
-    let plan = shared.plan(kind, &Call::default());
-    if plan.resolved.sync.is_none() {
+/// Opens a store of which nobody knows, without `on_load`, and closes it again. One that never had a backend, and would have none now, has
+/// nothing unsent; one that had is owed to it, whatever the options say now.
+fn count_unsent(
+    shared: &Arc<Shared>,
+    kind: &'static Kind,
+    name: &StoreName,
+    had_backend: bool,
+) -> Result<u64, DeleteError> {
+    let plan = shared.plan(kind, &Call::default(), &shared.defaults());
+    if plan.resolved.sync.is_none() && !had_backend {
         return Ok(0);
     }
     let open = || -> Result<u64, LoadError> {
         let (engine, _) = Engine::open(OpenRequest {
             model: shared.models.of(kind)?,
             name: name.clone(),
-            place: prepare(shared, name, &plan)?,
-            create: true,
+            place: file_of(shared, name)?,
+            create: false,
             options: plan.resolved.clone(),
             client_id: shared.client_id.clone(),
             session_id: shared.session_id.clone(),
@@ -244,13 +266,16 @@ fn count_unsent(shared: &Arc<Shared>, kind: &'static Kind, name: &StoreName) -> 
             progress: Arc::new(|_| {}),
             host: Arc::new(NoHost),
         })?;
-        let unsent = engine.stats().unsent;
+        let unsent = engine.unconfirmed();
         // What it held is about to be deleted, or stays as it was.
         let _ = engine.close();
         Ok(unsent)
     };
     let unknown = |error: LoadError| DeleteError::Unknown { store: name.clone(), source: Box::new(error) };
-    let unsent = open().map_err(unknown)?;
+    let unsent = match open() {
+        Err(LoadError::NotFound { .. }) => 0,
+        opened => opened.map_err(unknown)?,
+    };
     // Known from now on; if this cannot be written it is asked for again.
     let _ = shared.catalog.set_unsent(name.definition(), name.id(), Some(unsent));
     Ok(unsent)

@@ -4,13 +4,16 @@
 mod closed;
 mod push;
 
-use std::sync::{Arc, PoisonError, Weak};
+use std::{
+    panic::AssertUnwindSafe,
+    sync::{Arc, PoisonError, Weak},
+};
 
 use futures_util::{FutureExt, future::select};
 use tokio::sync::{Notify, Semaphore};
 use tokio_util::sync::CancellationToken;
 
-pub(super) use self::push::send_all;
+pub(super) use self::push::send_with_patience;
 use self::push::{Pauses, send_until_sent};
 use super::{
     entry::Phase,
@@ -19,7 +22,7 @@ use super::{
     shared::Shared,
     state::{Action, State},
 };
-use crate::{options::StoreOptions, primitives::Mutex, sync::SyncBackend};
+use crate::{clock::Panicked, options::StoreOptions, primitives::Mutex, sync::SyncBackend};
 
 /// How many closed stores are opened to send at the same time, over all backends.
 const OPENED_TO_SEND: usize = 4;
@@ -163,7 +166,7 @@ impl Shared {
     /// pinned when its last observer leaves; one that is open only to be sent needs none.
     pub(super) fn pin(self: &Arc<Self>, load: LoadRef) {
         self.with(|state, actions| {
-            if state.is_unobserved(load) && state.join(load.slot, None).is_some_and(|joined| joined.is_ok()) {
+            if state.is_unobserved(load) && state.join(load.slot, None, false).is_some_and(|joined| joined.is_ok()) {
                 state.pin(load, actions);
             }
         });
@@ -200,7 +203,7 @@ impl Shared {
         let shared = Arc::downgrade(self);
         self.runtime.spawn(async move {
             let sent = pin.run_until_cancelled(send_until_sent(&shared, &loaded)).await;
-            if let (Some(()), Some(shared)) = (sent, shared.upgrade()) {
+            if let (Some(_), Some(shared)) = (sent, shared.upgrade()) {
                 shared.unpin(&loaded, Some(&pin));
             }
         });
@@ -210,7 +213,11 @@ impl Shared {
 impl State {
     /// Whether the load is there to be pinned.
     fn is_unobserved(&mut self, load: LoadRef) -> bool {
-        self.slots.of(load).is_some_and(|slot| !slot.hidden && matches!(slot.entry.phase(), Phase::Inactive { .. }))
+        !self.shut_down
+            && self
+                .slots
+                .of(load)
+                .is_some_and(|slot| !slot.hidden && matches!(slot.entry.phase(), Phase::Inactive { .. }))
     }
 
     /// The registry is an observer of the load, counted already.
@@ -222,21 +229,42 @@ impl State {
     }
 }
 
-/// Pins what is loaded and sends what is closed, each time that there is a connection.
+/// Pins what is loaded and sends what is closed, each time that there is a connection. The backend is the app's code: if it panics, it is
+/// asked again later.
 async fn watch_one(registry: Weak<Shared>, backend: Weak<dyn SyncBackend>, again: Arc<Notify>) {
+    let mut pauses = Pauses::default();
     loop {
-        let (Some(shared), Some(live)) = (registry.upgrade(), backend.upgrade()) else { return };
-        // What changed before this future was made is seen by looking once more.
-        let changed = live.connection_changed();
-        let connected = live.connected();
-        shared.connection_is(&live, connected);
-        drop((shared, live));
-        if connected {
-            select(changed, std::pin::pin!(send_closed(&registry, &backend, &again))).await;
-        } else {
-            changed.await;
+        let look = AssertUnwindSafe(look_once(&registry, &backend, &again)).catch_unwind();
+        match look.await {
+            Ok(true) => pauses = Pauses::default(),
+            Ok(false) => return,
+            Err(panic) => {
+                let Some(shared) = registry.upgrade() else { return };
+                tracing::warn!(message = Panicked::new(panic.as_ref()).into_message(), "a sync backend panicked");
+                let pause = shared.runtime.sleep(pauses.next());
+                drop(shared);
+                pause.await;
+            }
         }
     }
+}
+
+/// Until the connection comes or goes; `false` when the registry or the backend is gone.
+async fn look_once(registry: &Weak<Shared>, backend: &Weak<dyn SyncBackend>, again: &Notify) -> bool {
+    let (Some(shared), Some(live)) = (registry.upgrade(), backend.upgrade()) else { return false };
+    // What changed before this future was made is seen by looking once more.
+    let changed = live.connection_changed();
+    let connected = live.connected();
+    shared.connection_is(&live, connected);
+    // Who watches is told also where nothing follows from it.
+    shared.signals.changed();
+    drop((shared, live));
+    if connected {
+        select(changed, std::pin::pin!(send_closed(registry, backend, again))).await;
+    } else {
+        changed.await;
+    }
+    true
 }
 
 /// Sends what closed stores have not sent, now and whenever there may be something new, until it is dropped.

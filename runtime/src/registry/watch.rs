@@ -47,9 +47,11 @@ impl Signals {
         if seen != Some(version) {
             return version;
         }
+        // The executor's code: not under the lock.
+        let mut own = Some(waker.clone());
         let mut wakers = self.wakers.lock().unwrap_or_else(PoisonError::into_inner);
         if !wakers.iter().any(|known| known.will_wake(waker)) {
-            wakers.push(waker.clone());
+            wakers.extend(own.take());
         }
         drop(wakers);
         self.version.load(Ordering::Acquire)

@@ -1,7 +1,6 @@
 //! The catalog: which stores a data dir holds, what they have not sent yet, and whose each sync id is.
 
 use std::{
-    collections::HashMap,
     path::Path,
     sync::{Mutex, MutexGuard, PoisonError},
     time::Duration,
@@ -14,17 +13,20 @@ use super::{
 use crate::{
     id::StoreId,
     options::Durability,
+    query::RowRef,
     value::{Value, ValueRef},
 };
 
 mod rebuild;
 
 /// What a newer larder may change; an unknown format is read as lost and made anew.
-const FORMAT: i64 = 1;
+const FORMAT: i64 = 2;
 
+/// `backend` and `sync_id` are where the store's events go: those of the last opening with a backend. Both are NULL when there was none,
+/// and a `backend` without a `sync_id` says that there was one that nobody knows any more.
 const DDL: &str = "
 CREATE TABLE stores (
-    definition TEXT NOT NULL, id TEXT NOT NULL, file TEXT NOT NULL, unsent INTEGER,
+    definition TEXT NOT NULL, id TEXT NOT NULL, file TEXT NOT NULL, unsent INTEGER, backend TEXT, sync_id TEXT,
     PRIMARY KEY (definition, id)
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE sync_ids (
@@ -34,7 +36,7 @@ CREATE TABLE sync_ids (
 ";
 
 /// Fails where a table is gone, or is not larder's.
-const PROBE: &str = "SELECT definition, id, file, unsent FROM stores LIMIT 0; \
+const PROBE: &str = "SELECT definition, id, file, unsent, backend, sync_id FROM stores LIMIT 0; \
                      SELECT backend, sync_id, definition, id FROM sync_ids LIMIT 0";
 
 /// How long another process may hold the catalog, which it does for the length of a small write.
@@ -54,6 +56,8 @@ pub(crate) struct Entry {
     pub(crate) file: String,
     /// Events that the backend does not have; `None` while that is not known: the store is open, or was when its process ended.
     pub(crate) unsent: Option<u64>,
+    /// It was opened with a backend.
+    pub(crate) had_backend: bool,
 }
 
 /// A store that has unsent events, or may have.
@@ -81,40 +85,41 @@ impl Catalog {
         Ok(Self::new(connection))
     }
 
-    /// The catalog of a data dir; made, from the stores, when it is missing or cannot be read.
+    /// The catalog of a data dir; made, from the stores, when it is missing, cannot be read, or was not made to the end.
     pub(crate) fn open(layout: &Layout) -> Result<Self, LayoutError> {
         let path = layout.catalog();
         refuse_symlink(&path)?;
-        match Self::open_file(&path) {
-            Ok((catalog, false)) => return Ok(catalog),
-            Ok((catalog, true)) => {
-                rebuild::fill(&catalog, layout);
-                return Ok(catalog);
-            }
-            Err(error) if !lost(&error) => return Err(LayoutError::failed(&path, error)),
-            Err(error) => {
+        let failed = |error: SqliteError| LayoutError::failed(&path, error);
+        let opened = match Self::open_file(&path) {
+            Err(error) if lost(&error) => {
                 tracing::warn!(catalog = %path.display(), %error, "the catalog cannot be read, it is made anew from the stores");
+                rebuild::move_away(&path)?;
+                Self::open_file(&path)
             }
+            opened => opened,
+        };
+        let (catalog, is_whole) = opened.map_err(failed)?;
+        if !is_whole {
+            rebuild::fill(&catalog, layout);
+            // Last of all: if the process ends before, the next one begins again.
+            catalog.with(|connection| connection.batch(&format!("PRAGMA user_version = {FORMAT}"))).map_err(failed)?;
         }
-        rebuild::move_away(&path)?;
-        let (catalog, _) = Self::open_file(&path).map_err(|error| LayoutError::failed(&path, error))?;
-        rebuild::fill(&catalog, layout);
         Ok(catalog)
     }
 
-    /// The catalog, and whether it is new.
+    /// The catalog, and whether all stores were entered that were there when it was made.
     fn open_file(path: &Path) -> Result<(Self, bool), SqliteError> {
         let mut connection = OTHERS.retry(|| open(&Place::File(path.to_owned())))?;
-        let new = OTHERS.retry(|| transaction(&mut connection, create))?;
-        let format = connection.integer("PRAGMA user_version", &[])?;
-        if format != Some(FORMAT) {
-            return Err(SqliteError::new(SqliteErrorKind::NotADatabase, format!("it has format {format:?}")));
+        OTHERS.retry(|| transaction(&mut connection, create))?;
+        let format = connection.integer("PRAGMA user_version", &[])?.unwrap_or(0);
+        if format != 0 && format != FORMAT {
+            return Err(SqliteError::new(SqliteErrorKind::NotADatabase, format!("it has format {format}")));
         }
         OTHERS.retry(|| connection.batch(PROBE)).map_err(|error| match error.kind {
             SqliteErrorKind::Other => SqliteError { kind: SqliteErrorKind::NotADatabase, ..error },
             _ => error,
         })?;
-        Ok((Self::new(connection), new))
+        Ok((Self::new(connection), format == FORMAT))
     }
 
     /// Enters a store; to be called before its file is made. What is there stays.
@@ -127,14 +132,30 @@ impl Catalog {
             if connection.integer("SELECT 1 FROM stores WHERE definition = ? AND id = ?", &key)?.is_some() {
                 return Ok(());
             }
-            if durability != Durability::Power {
-                return connection.execute(sql, &params).map(drop);
-            }
-            connection.batch("PRAGMA synchronous = FULL")?;
-            let added = connection.execute(sql, &params);
-            connection.batch("PRAGMA synchronous = NORMAL")?;
-            added.map(drop)
+            lasting(connection, durability, |connection| connection.execute(sql, &params).map(drop))
         })
+    }
+
+    /// Enters a store that was found without an entry: nobody knows what is unsent, nor to which backend anything was sent.
+    fn add_found(&self, definition: &str, id: &StoreId, had_backend: bool) -> Result<(), SqliteError> {
+        let backend = if had_backend { ValueRef::Text("") } else { ValueRef::Null };
+        let file = Layout::relative(definition, id);
+        let params = [ValueRef::Text(definition), ValueRef::Text(id.as_str()), ValueRef::Text(&file), backend];
+        self.write("INSERT OR IGNORE INTO stores (definition, id, file, backend) VALUES (?, ?, ?, ?)", &params)
+    }
+
+    /// Notes that a store is open, and where its events go: what is unsent is not known until it is closed.
+    pub(crate) fn opened(
+        &self,
+        definition: &str,
+        id: &StoreId,
+        (backend, sync_id): (&str, &str),
+        durability: Durability,
+    ) -> Result<(), SqliteError> {
+        let texts = [backend, sync_id, definition, id.as_str()].map(ValueRef::Text);
+        let sql = "UPDATE stores SET unsent = NULL, backend = ?1, sync_id = ?2 WHERE definition = ?3 AND id = ?4 \
+                   AND (unsent IS NOT NULL OR backend IS NOT ?1 OR sync_id IS NOT ?2)";
+        self.with(|connection| lasting(connection, durability, |connection| connection.execute(sql, &texts).map(drop)))
     }
 
     /// Notes how many events of a store are unsent.
@@ -163,21 +184,21 @@ impl Catalog {
         })?;
         Ok(match owner {
             Some((owner, _)) if owner != definition => Err(owner),
-            Some((owner, store)) if store != id.as_str() => Err(format!("{owner} (store {store})")),
+            Some((owner, store)) if store != id.as_str() => Err(format!("{owner}/{store}")),
             _ => Ok(()),
         })
     }
 
     /// One store.
     pub(crate) fn get(&self, definition: &str, id: &StoreId) -> Result<Option<Entry>, SqliteError> {
-        let sql = "SELECT id, file, unsent FROM stores WHERE definition = ? AND id = ?";
+        let sql = "SELECT id, file, unsent, backend FROM stores WHERE definition = ? AND id = ?";
         let params = [ValueRef::Text(definition), ValueRef::Text(id.as_str())];
         Ok(self.entries(sql, &params)?.into_iter().next())
     }
 
     /// All stores of a definition, by id.
     pub(crate) fn stored(&self, definition: &str) -> Result<Vec<Entry>, SqliteError> {
-        let sql = "SELECT id, file, unsent FROM stores WHERE definition = ? ORDER BY id";
+        let sql = "SELECT id, file, unsent, backend FROM stores WHERE definition = ? ORDER BY id";
         self.entries(sql, &[ValueRef::Text(definition)])
     }
 
@@ -185,42 +206,23 @@ impl Catalog {
     pub(crate) fn around(&self, definition: &str, id: &StoreId, most: usize) -> Result<Vec<Entry>, SqliteError> {
         let most = ValueRef::Integer(i64::try_from(most).unwrap_or(i64::MAX));
         let params = [ValueRef::Text(definition), ValueRef::Text(id.as_str()), most];
-        let select = "SELECT id, file, unsent FROM stores WHERE definition = ? AND id";
+        let select = "SELECT id, file, unsent, backend FROM stores WHERE definition = ? AND id";
         let mut entries = self.entries(&format!("{select} < ? ORDER BY id DESC LIMIT ?"), &params)?;
         entries.append(&mut self.entries(&format!("{select} >= ? ORDER BY id LIMIT ?"), &params)?);
         Ok(entries)
     }
 
-    /// The stores of a definition that have unsent events for a backend, or may have: those that were opened with it, or with none so far.
+    /// The stores of a definition that have unsent events for a backend, or may have: those that were opened with it last, or with none
+    /// so far.
     pub(crate) fn unsent(&self, definition: &str, backend: &str) -> Result<Vec<UnsentEntry>, SqliteError> {
-        let sql =
-            "SELECT id, file, unsent FROM stores WHERE definition = ? AND (unsent IS NULL OR unsent > 0) ORDER BY id";
-        let entries = self.entries(sql, &[ValueRef::Text(definition)])?;
-        if entries.is_empty() {
-            return Ok(Vec::new());
-        }
-        let claims = self.claims(definition)?;
-        let of_backend = entries.into_iter().filter_map(|entry| match claims.get(entry.id.as_str()) {
-            None => Some(UnsentEntry { id: entry.id, sync_id: None }),
-            Some(claims) => {
-                let (_, sync_id) = claims.iter().find(|(own, _)| own == backend)?;
-                Some(UnsentEntry { id: entry.id, sync_id: Some(sync_id.clone()) })
-            }
-        });
-        Ok(of_backend.collect())
-    }
-
-    /// Per store of a definition, the backends that it was opened with and its ids there.
-    fn claims(&self, definition: &str) -> Result<HashMap<String, Vec<(String, String)>>, SqliteError> {
-        let sql = "SELECT id, backend, sync_id FROM sync_ids WHERE definition = ?";
-        self.with(|connection| {
-            let mut claims: HashMap<String, Vec<(String, String)>> = HashMap::new();
-            connection.each_row(sql, &[ValueRef::Text(definition)], |row| {
-                let claim = (text(row.value(1)), text(row.value(2)));
-                claims.entry(text(row.value(0))).or_default().push(claim);
-                Ok::<_, SqliteError>(true)
-            })?;
-            Ok(claims)
+        let sql = "SELECT id, sync_id FROM stores WHERE definition = ? AND (unsent IS NULL OR unsent > 0) \
+                   AND (backend IS NULL OR (backend = ? AND sync_id IS NOT NULL)) ORDER BY id";
+        self.listed(sql, &[ValueRef::Text(definition), ValueRef::Text(backend)], |id, row| {
+            let sync_id = match row.value(1) {
+                ValueRef::Null => None,
+                sync_id => Some(text(sync_id)),
+            };
+            UnsentEntry { id, sync_id }
         })
     }
 
@@ -232,15 +234,27 @@ impl Catalog {
     }
 
     fn entries(&self, sql: &str, params: &[ValueRef<'_>]) -> Result<Vec<Entry>, SqliteError> {
+        self.listed(sql, params, |id, row| {
+            let unsent = match row.value(2) {
+                ValueRef::Integer(events) => u64::try_from(events).ok(),
+                _ => None,
+            };
+            Entry { id, file: text(row.value(1)), unsent, had_backend: row.value(3) != ValueRef::Null }
+        })
+    }
+
+    /// One value per row, each of which begins with a store's id.
+    fn listed<T>(
+        &self,
+        sql: &str,
+        params: &[ValueRef<'_>],
+        entry: impl Fn(StoreId, &RowRef<'_>) -> T,
+    ) -> Result<Vec<T>, SqliteError> {
         self.with(|connection| {
             let mut entries = Vec::new();
             connection.each_row(sql, params, |row| {
-                let unsent = match row.value(2) {
-                    ValueRef::Integer(events) => u64::try_from(events).ok(),
-                    _ => None,
-                };
                 match text(row.value(0)).parse() {
-                    Ok(id) => entries.push(Entry { id, file: text(row.value(1)), unsent }),
+                    Ok(id) => entries.push(entry(id, row)),
                     // It cannot have been written by larder, and it cannot be opened.
                     Err(error) => tracing::warn!(%error, "the catalog has an entry that is no store"),
                 }
@@ -271,13 +285,25 @@ fn open(place: &Place) -> Result<Connection, SqliteError> {
     Connection::open(place, Access::Writer { create: true, durability: Durability::Process })
 }
 
-/// Makes the tables if there are none; whether it did.
-fn create(connection: &mut Connection) -> Result<bool, SqliteError> {
+/// Makes the tables if there are none. The format is not there before all stores are entered.
+fn create(connection: &mut Connection) -> Result<(), SqliteError> {
     let tables = connection.integer("SELECT count(*) FROM sqlite_schema", &[])?.unwrap_or(0);
-    if tables == 0 {
-        connection.batch(&format!("{DDL} PRAGMA user_version = {FORMAT};"))?;
+    if tables == 0 { connection.batch(DDL) } else { Ok(()) }
+}
+
+/// A write that survives a loss of power where commits of the store do: what they rest on must not be less lasting.
+fn lasting<R>(
+    connection: &mut Connection,
+    durability: Durability,
+    write: impl FnOnce(&mut Connection) -> Result<R, SqliteError>,
+) -> Result<R, SqliteError> {
+    if durability != Durability::Power {
+        return write(connection);
     }
-    Ok(tables == 0)
+    connection.batch("PRAGMA synchronous = FULL")?;
+    let written = write(connection);
+    connection.batch("PRAGMA synchronous = NORMAL")?;
+    written
 }
 
 fn transaction<R>(

@@ -214,7 +214,12 @@ impl Engine {
 
     /// Events that the backend does not have; 0 without one.
     pub(crate) fn unsent_events(&self) -> u64 {
-        if self.has_backend() { self.head().global().saturating_sub(self.published.confirmed()) } else { 0 }
+        if self.has_backend() { self.unconfirmed() } else { 0 }
+    }
+
+    /// Events that no backend has confirmed, with or without one.
+    pub(crate) fn unconfirmed(&self) -> u64 {
+        self.head().global().saturating_sub(self.published.confirmed())
     }
 
     /// Commits that wait for the one in progress.
@@ -229,7 +234,9 @@ impl Engine {
 
     /// What the sync backend is told from now on.
     pub(crate) fn update_payload(&self, payload: Payload) {
-        *self.payload.lock().unwrap_or_else(PoisonError::into_inner) = payload;
+        let before = std::mem::replace(&mut *self.payload.lock().unwrap_or_else(PoisonError::into_inner), payload);
+        // It may be the app's, whose `Drop` may come back here: not under the lock.
+        drop(before);
     }
 
     /// What the sync backend is told.

@@ -21,6 +21,8 @@ pub(crate) struct WatchSlot(Option<usize>);
 impl Watchers {
     /// Wakes `waker` at the next commit. Look for news after this call, not before, or a commit in between is missed.
     pub(crate) fn watch(&self, slot: &mut WatchSlot, waker: &Waker) {
+        // The executor's code, as is the drop of the one before: not under the lock.
+        let waker = waker.clone();
         let mut slots = self.lock();
         let at = match slot.0 {
             Some(at) => at,
@@ -34,14 +36,17 @@ impl Watchers {
             }
         };
         slot.0 = Some(at);
-        slots[at] = Some(waker.clone());
+        let before = slots[at].replace(waker);
+        drop(slots);
+        drop(before);
     }
 
     /// Gives the place back.
     pub(crate) fn leave(&self, slot: &mut WatchSlot) {
         if let Some(at) = slot.0.take() {
-            self.lock()[at] = None;
+            let left = self.lock()[at].take();
             self.waiting.fetch_sub(1, Ordering::SeqCst);
+            drop(left);
         }
     }
 

@@ -2,13 +2,17 @@
 
 mod support;
 
+mod catalog;
 mod draft;
 mod ending;
 mod existing;
 mod fake;
+mod hanging;
 mod identity;
+mod leaving;
 mod loading;
 mod options;
+mod places;
 mod rules_keep;
 mod rules_load;
 mod rules_streams;
@@ -20,3 +24,4 @@ mod time;
 mod unknown_events;
 mod unsent;
 mod user_code;
+mod watching;

@@ -5,7 +5,7 @@ use std::sync::{Arc, Weak};
 use futures_util::stream::{self, StreamExt};
 
 use crate::{
-    error::{BoxError, LoadError},
+    error::{BoxError, LoadError, OpenFilesLimit},
     id::StoreId,
     options::{GcTime, StoreOptions},
     registry::{
@@ -20,7 +20,10 @@ use crate::{
     sync::SyncBackend,
 };
 
-use super::{OPENED_TO_SEND, send_all};
+use super::{
+    OPENED_TO_SEND,
+    push::{LONGEST_PUSH, send_all},
+};
 
 /// A closed store that may have something for a backend.
 struct Closed {
@@ -58,7 +61,7 @@ async fn find(registry: &Weak<Shared>, backend: &Weak<dyn SyncBackend>) -> Resul
     let mut closed = Vec::new();
     for (kind, found) in found.into_iter().filter(|(_, found)| !found.is_empty()) {
         // The definition's code, so it is asked once, and under no lock.
-        let own = shared.plan(kind, &Call::default()).resolved;
+        let own = shared.plan(kind, &Call::default(), &shared.defaults()).resolved;
         let is_own = own.sync.as_ref().is_some_and(|own| Arc::ptr_eq(own, &backend));
         closed.extend(found.into_iter().filter_map(|found| {
             let sync_id = found.sync_id.or_else(|| is_own.then(|| own.wire_id(&found.id)))?;
@@ -97,8 +100,13 @@ async fn send_one(registry: &Weak<Shared>, closed: Closed) -> bool {
             forget(registry, store.id().clone(), kind).await;
             true
         }
-        // Somebody else wants the store, and opens it.
-        Err(LoadError::Cancelled { .. } | LoadError::ShutDown { .. }) => true,
+        Err(LoadError::ShutDown { .. }) => true,
+        // Somebody else wants the store, and opens it, or its place: that is seen when it is tried again.
+        Err(LoadError::Cancelled { .. }) => false,
+        Err(error @ LoadError::TooManyOpenFiles { limit: OpenFilesLimit::Capacity { .. }, .. }) => {
+            tracing::debug!(%error, "a store with unsent events waits for a place");
+            false
+        }
         Err(error) => {
             tracing::warn!(%error, "a store with unsent events cannot be opened");
             false
@@ -108,7 +116,7 @@ async fn send_one(registry: &Weak<Shared>, closed: Closed) -> bool {
 
 async fn send_opened(registry: &Weak<Shared>, loaded: Arc<dyn AnyLoaded>) -> bool {
     let hold = Hold::counted(Arc::clone(&loaded));
-    let sent: Result<(), BoxError> = send_all(&loaded).await;
+    let sent: Result<(), BoxError> = send_all(&loaded, Some(LONGEST_PUSH)).await;
     if let Err(error) = &sent {
         tracing::debug!(store = %loaded.core().name(), %error, "unsent events stay unsent");
     }

@@ -8,7 +8,6 @@ use std::{
 use super::{Catalog, text};
 use crate::{
     id::StoreId,
-    options::Durability,
     storage::{
         layout::{Layout, LayoutError},
         sqlite::{Access, Connection, Place, SqliteError},
@@ -43,29 +42,36 @@ pub(super) fn fill(catalog: &Catalog, layout: &Layout) {
 }
 
 fn enter(catalog: &Catalog, layout: &Layout, file: &Path) -> Result<bool, SqliteError> {
-    let Some((definition, id)) = names_inside(file)? else { return Ok(false) };
+    let Some(Inside { definition, id, confirmed }) = look_inside(file)? else { return Ok(false) };
     let Ok(id) = id.parse::<StoreId>() else { return Ok(false) };
     if layout.store(&definition, &id) != file {
         return Ok(false);
     }
-    catalog.add(&definition, &id, Durability::Process)?;
-    // Nobody knows; the next opening with a backend finds out.
-    catalog.set_unsent(&definition, &id, None)?;
+    catalog.add_found(&definition, &id, confirmed)?;
     Ok(true)
 }
 
-/// The definition and id that a store's file has inside.
-fn names_inside(file: &Path) -> Result<Option<(String, String)>, SqliteError> {
+/// What a store's file says of itself.
+struct Inside {
+    definition: String,
+    id: String,
+    /// Some backend has confirmed events of it.
+    confirmed: bool,
+}
+
+fn look_inside(file: &Path) -> Result<Option<Inside>, SqliteError> {
     let mut connection = Connection::open(&Place::File(file.to_owned()), Access::Reader)?;
-    let sql = "SELECT max(value) FILTER (WHERE key = 'definition'), max(value) FILTER (WHERE key = 'store_id') FROM larder_meta";
-    let names = connection.row(sql, &[], |row| match (row.value(0), row.value(1)) {
+    let sql = "SELECT max(value) FILTER (WHERE key = 'definition'), max(value) FILTER (WHERE key = 'store_id'), \
+               max(value) FILTER (WHERE key = 'confirmed') FROM larder_meta";
+    let inside = connection.row(sql, &[], |row| match (row.value(0), row.value(1)) {
         (definition @ ValueRef::Text(_), id @ ValueRef::Text(_)) => {
-            Ok::<_, SqliteError>(Some((text(definition), text(id))))
+            let confirmed = matches!(row.value(2), ValueRef::Integer(global) if global > 0);
+            Ok::<_, SqliteError>(Some(Inside { definition: text(definition), id: text(id), confirmed }))
         }
         _ => Ok(None),
     })?;
     connection.close()?;
-    Ok(names.flatten())
+    Ok(inside.flatten())
 }
 
 fn store_files(stores: &Path) -> Vec<PathBuf> {

@@ -6,7 +6,10 @@ use futures_util::future::join_all;
 use larder::{LoadError, Payload, StoreOptions, StoreState, prelude::*};
 use tokio_util::sync::CancellationToken;
 
-use super::support::*;
+use super::{
+    fake::{Fake, synced},
+    support::*,
+};
 
 fn a_tenth_of_a_second() -> Bench {
     Bench::with(|builder| builder.in_memory().defaults(StoreOptions::new().gc_time(Duration::from_millis(100))))
@@ -171,12 +174,16 @@ async fn draft_a_second_callers_options_are_not_ignored() {
 
 #[tokio::test]
 async fn draft_new_defaults_reach_live_stores() {
-    let bench = Bench::new();
+    let fake = Fake::new("wss://one", true);
+    let bench = Bench::with(|builder| builder.in_memory().defaults(synced(&fake)));
     let handle = bench.get::<NoteStore>("n").await.unwrap();
     let payload = Payload::new().with("authToken", "new");
-    bench.update_defaults(StoreOptions::new().gc_time(GcTime::seconds(7)).sync_payload(payload));
+    bench.update_defaults(synced(&fake).gc_time(GcTime::seconds(7)).sync_payload(payload));
+    handle.commit(written(1)).unwrap();
     drop(handle);
+    bench.settle().await;
     assert_eq!(bench.deadline("note", "n"), Some(7));
+    assert_eq!(fake.payloads()[0]["authToken"], "new");
 }
 
 #[tokio::test]

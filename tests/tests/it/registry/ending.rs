@@ -62,6 +62,28 @@ async fn rule_11_a_child_whose_push_hangs_keeps_nobody_elses_events_back() {
     assert!(place("other") < place("ending-child") && place("ending-child") < place("ending-parent"), "{report:?}");
 }
 
+/// Children by other ways than a `get` that is kept: one that was loaded already, one that is preloaded, one that is let go of.
+#[tokio::test]
+async fn rule_11_all_that_a_load_got_is_closed_before_it() {
+    let bench = Bench::new();
+    let children = ["ending-tried", "ending-preloaded", "ending-got"];
+    let tried = bench.get::<HookedStore>("ending-tried").await.unwrap();
+    on_load_wait("ending-of-all", |_, context| {
+        Box::pin(async move {
+            drop(context.registry().try_get::<HookedStore>("ending-tried").ok_or("it is loaded")?);
+            context.registry().preload::<HookedStore>("ending-preloaded").await?;
+            drop(context.registry().get::<HookedStore>("ending-got").await?);
+            Ok(())
+        })
+    });
+    let parent = bench.get::<HookedStore>("ending-of-all").await.unwrap();
+    let report = bench.shutdown(Duration::from_secs(5)).await;
+    let place = |id: &str| report.stores.iter().position(|store| store.name.id().as_str() == id).unwrap();
+    assert!(children.iter().all(|child| place(child) < place("ending-of-all")), "{report:?}");
+    assert_eq!(report.stores.len(), 4);
+    drop((tried, parent));
+}
+
 #[tokio::test]
 async fn rule_11_a_store_that_cannot_be_closed_cleanly_is_reported_with_the_error() {
     let dir = tempfile::tempdir().unwrap();
@@ -175,8 +197,8 @@ async fn rule_08_a_store_that_stops_during_on_load_is_handed_to_nobody() {
         assert!(matches!(found, std::task::Poll::Ready(Some(Err(_)))), "{found:?}");
     });
     let got = bench.get::<HookedStore>("ending-stops").await;
-    let Err(error @ LoadError::OnLoad { .. }) = got else { panic!("{got:?}") };
-    assert!(error.to_string().contains("stopped") || error.to_string().contains("damaged"), "{error}");
+    let Err(error @ LoadError::Storage { .. }) = got else { panic!("{got:?}") };
+    assert!(error.to_string().contains("damaged") && error.to_string().contains(".db"), "{error}");
     bench.settle().await;
     assert!(bench.stats().stores.is_empty());
 }

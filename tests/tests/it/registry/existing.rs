@@ -55,6 +55,29 @@ async fn existing_opens_what_is_there_and_makes_nothing() {
     assert!(matches!(registry.get_singleton::<AppStore>().existing().await, Err(LoadError::NotFound { .. })));
 }
 
+larder::define_store! {
+    /// Notes that are in memory, also where others are on disk.
+    MemoryStore { name: "memory", schema: NoteSchema, adapter: SqliteAdapter::in_memory() }
+}
+
+#[tokio::test]
+async fn in_memory_a_store_that_is_loaded_can_be_deleted() {
+    let dir = tempfile::tempdir().unwrap();
+    for bench in [Bench::new(), Bench::with(|builder| builder.data_dir(dir.path()))] {
+        assert!(!bench.delete::<MemoryStore>("n").await.unwrap());
+        let handle = bench.get::<MemoryStore>("n").await.unwrap();
+        handle.commit(written(1)).unwrap();
+        assert!(matches!(bench.delete::<MemoryStore>("n").await, Err(DeleteError::Observed { .. })));
+        drop(handle);
+        assert!(bench.exists::<MemoryStore>("n").await.unwrap());
+        assert!(bench.delete::<MemoryStore>("n").await.unwrap());
+        assert_eq!(bench.log().take().last().map(String::as_str), Some("deleted memory/n"));
+        assert!(!bench.exists::<MemoryStore>("n").await.unwrap());
+        assert!(!bench.delete::<MemoryStore>("n").await.unwrap());
+        assert!(bench.get::<MemoryStore>("n").await.unwrap().query(Note::all()).unwrap().is_empty());
+    }
+}
+
 #[tokio::test]
 async fn in_memory_a_store_exists_while_it_is_loaded() {
     let bench = Bench::new();

@@ -2,7 +2,7 @@
 
 use std::{
     collections::{BTreeMap, HashMap},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
 };
 
 use larder::{BoxError, BoxFuture, EventId, PushRequest, StoreOptions, SyncBackend};
@@ -12,9 +12,13 @@ use tokio::sync::watch;
 /// What the next question whether there is a connection does, and answers.
 type Answer = Box<dyn FnOnce() -> bool + Send>;
 
+/// What a backend does when it is asked for its name.
+type Asked = Box<dyn Fn() + Send + Sync>;
+
 /// A backend in memory.
 pub(crate) struct Fake {
     identity: String,
+    asked: OnceLock<Asked>,
     connected: watch::Sender<bool>,
     /// The sync ids whose pushes wait.
     hanging: watch::Sender<Vec<String>>,
@@ -27,6 +31,8 @@ struct State {
     received: HashMap<String, Vec<EventId>>,
     payloads: Vec<BTreeMap<String, Value>>,
     refuses: bool,
+    /// So many pushes panic.
+    panics: usize,
     running: usize,
     most: usize,
 }
@@ -53,6 +59,7 @@ impl Fake {
     pub(crate) fn new(identity: &str, connected: bool) -> Arc<Self> {
         Arc::new(Self {
             identity: identity.to_owned(),
+            asked: OnceLock::new(),
             connected: watch::Sender::new(connected),
             hanging: watch::Sender::default(),
             answer: Mutex::default(),
@@ -67,6 +74,16 @@ impl Fake {
     /// Whether pushes are refused from now on.
     pub(crate) fn refuse(&self, refuses: bool) {
         self.state().refuses = refuses;
+    }
+
+    /// So many pushes panic from now on.
+    pub(crate) fn panic(&self, pushes: usize) {
+        self.state().panics = pushes;
+    }
+
+    /// What it does from now on when it is asked for its name, which each load does on a blocking thread.
+    pub(crate) fn when_asked_for_its_name(&self, asked: impl Fn() + Send + Sync + 'static) {
+        assert!(self.asked.set(Box::new(asked)).is_ok(), "it was said before");
     }
 
     /// The sync ids whose pushes wait from now on, until they are no longer among them.
@@ -110,6 +127,7 @@ impl Fake {
 
 impl SyncBackend for Fake {
     fn identity(&self) -> &str {
+        self.asked.get().inspect(|asked| asked());
         &self.identity
     }
 
@@ -130,6 +148,13 @@ impl SyncBackend for Fake {
             let _running = Running::begin(self);
             let payload = request.payload.resolve().await?;
             self.state().payloads.push(payload);
+            let panics = {
+                let mut state = self.state();
+                let panics = state.panics > 0;
+                state.panics = state.panics.saturating_sub(1);
+                panics
+            };
+            assert!(!panics, "the backend panics");
             let hangs = |ids: &Vec<String>| ids.iter().any(|id| id == request.sync_id);
             let _ = self.hanging.subscribe().wait_for(|ids| !hangs(ids)).await;
             for _ in 0..5 {

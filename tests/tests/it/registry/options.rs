@@ -2,7 +2,7 @@
 
 use std::{
     sync::{
-        Arc,
+        Arc, Mutex,
         atomic::{AtomicUsize, Ordering},
     },
     time::Duration,
@@ -15,6 +15,7 @@ use larder::{
 use super::{
     fake::{Fake, synced},
     support::*,
+    telemetry,
 };
 
 larder::define_store! {
@@ -143,6 +144,72 @@ async fn a_loaded_store_tells_its_backend_what_later_calls_and_new_defaults_say(
     let expected = [("call", 99.into()), ("region", "eu".into()), ("token", "new".into())];
     assert_eq!(told, [expected.map(|(key, value): (&str, serde_json::Value)| (key.to_owned(), value)).into()]);
     assert_eq!(asked.load(Ordering::Relaxed), 1, "only the last call's function is asked");
+}
+
+/// What happens while a definition is asked for its options.
+static WHEN_ASKED: Mutex<Option<Box<dyn FnOnce() + Send>>> = Mutex::new(None);
+
+fn asked_for_options() -> Payload {
+    let then = WHEN_ASKED.lock().unwrap().take();
+    then.into_iter().for_each(|then| then());
+    Payload::new()
+}
+
+larder::define_store! {
+    /// Notes whose options are code of the app.
+    AskedStore {
+        name: "asked",
+        schema: NoteSchema,
+        adapter: SqliteAdapter::persisted(),
+        sync_payload: asked_for_options(),
+    }
+}
+
+#[tokio::test]
+async fn new_defaults_reach_a_store_that_is_just_being_asked_for() {
+    let fake = Fake::new("wss://one", true);
+    let defaults = |token: &str| synced(&fake).sync_payload(Payload::new().with("token", token));
+    let bench = Bench::with(|builder| builder.in_memory().defaults(defaults("old")));
+    let (registry, new) = (StoreRegistry::clone(&bench), defaults("new"));
+    *WHEN_ASKED.lock().unwrap() = Some(Box::new(move || registry.update_defaults(new)));
+    let handle = bench.get::<AskedStore>("n").await.unwrap();
+    handle.commit(written(1)).unwrap();
+    drop(handle);
+    bench.settle().await;
+    assert_eq!(fake.payloads()[0]["token"], "new");
+}
+
+#[tokio::test]
+async fn payloads_and_attributes_of_all_three_layers_reach_backend_and_span() {
+    telemetry::read();
+    let fake = Fake::new("wss://one", true);
+    let payload = Payload::new().with("token", "t").with("region", "eu").with("tenant", "nobody");
+    let attributes = Attributes::new().with("service", "app").with("zone", "z").with("team", "nobody");
+    let defaults = synced(&fake).sync_payload(payload).attributes(attributes);
+    let bench = Bench::with(|builder| builder.in_memory().defaults(defaults));
+    for (id, call, told, shown) in [
+        (
+            "layers-1",
+            StoreOptions::new(),
+            r#"{"region":"eu","tenant":"acme","token":"t"}"#,
+            r#"{"service":"app","team":"core","zone":"z"}"#,
+        ),
+        (
+            "layers-2",
+            StoreOptions::new()
+                .sync_payload(Payload::new().with("region", "us").without("tenant"))
+                .attributes(Attributes::new().with("zone", "y").without("team")),
+            r#"{"region":"us","token":"t"}"#,
+            r#"{"service":"app","zone":"y"}"#,
+        ),
+    ] {
+        let handle = bench.get::<FullStore>(id).options(call).await.unwrap();
+        handle.commit(written(1)).unwrap();
+        drop(handle);
+        bench.settle().await;
+        assert_eq!(serde_json::to_string(&fake.payloads()[0]).unwrap(), told, "{id}");
+        assert_eq!(telemetry::spans("larder.load", id)[0].fields["attributes"], shown, "{id}");
+    }
 }
 
 #[tokio::test]

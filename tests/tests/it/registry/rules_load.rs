@@ -6,7 +6,10 @@ use futures_util::{FutureExt, future::join_all};
 use larder::{CommitErrorKind, LoadError, QueryErrorKind, StoreError, StoreOptions, StoreState, prelude::*};
 use tokio_util::sync::CancellationToken;
 
-use super::support::*;
+use super::{
+    fake::{Fake, synced},
+    support::*,
+};
 
 #[tokio::test]
 async fn rule_01_one_load_however_many_ask_and_all_get_the_same_store() {
@@ -94,6 +97,19 @@ async fn rule_04_a_handle_belongs_to_the_load_it_came_from() {
 }
 
 #[tokio::test]
+async fn rule_04_closing_an_old_handle_does_not_cancel_the_load_after() {
+    let bench = Bench::new();
+    let (one, two) = (bench.get::<NoteStore>("n").await.unwrap(), bench.get::<NoteStore>("n").await.unwrap());
+    let closed = one.close();
+    let mut again = bench.get::<NoteStore>("n");
+    assert!(poll_once(&mut again).is_pending());
+    let closed_too = two.close();
+    let again = again.await;
+    assert!(again.is_ok(), "{again:?}");
+    assert_eq!((closed.await, closed_too.await), (Ok(()), Ok(())));
+}
+
+#[tokio::test]
 async fn rule_05_a_load_is_cancelled_when_its_last_waiter_leaves_never_by_one_of_several() {
     let bench = Bench::new();
     let gate = hold("r05");
@@ -123,6 +139,55 @@ async fn rule_05_evict_cancels_a_load_for_all_who_wait() {
     assert!(matches!(get.now_or_never(), Some(Err(LoadError::Cancelled { .. }))));
     evicted.await.unwrap();
     assert!(bench.stats().stores.is_empty());
+}
+
+/// Files are opened 32 at a time.
+#[tokio::test]
+async fn rule_05_a_load_that_waits_for_its_turn_is_cancelled_at_once() {
+    let fake = Fake::new("wss://one", false);
+    let bench = Bench::with(|builder| builder.in_memory().defaults(synced(&fake)));
+    let (gate, here) = (Gate::default(), std::thread::current().id());
+    let held = gate.clone();
+    fake.when_asked_for_its_name(move || {
+        if std::thread::current().id() != here {
+            held.pass();
+        }
+    });
+    let mut gets: Vec<_> = (0..33).map(|at| bench.get::<NoteStore>(&format!("n{at}"))).collect();
+    assert!(gets.iter_mut().all(|get| poll_once(get).is_pending()));
+    until("all turns are taken", || gate.came() == 32).await;
+    let mut evicted = bench.evict::<NoteStore>("n32");
+    let mut is_done = false;
+    for _ in 0..1_000 {
+        is_done = is_done || poll_once(&mut evicted).is_ready();
+        tokio::task::yield_now().await;
+    }
+    gate.open();
+    assert!(is_done, "the eviction waits for loads of other stores");
+    let last = gets.pop().unwrap().await;
+    assert!(matches!(last, Err(LoadError::Cancelled { .. })), "{last:?}");
+}
+
+#[tokio::test]
+async fn rule_05_evict_says_that_the_file_of_a_cancelled_load_was_not_closed_cleanly() {
+    let dir = tempfile::tempdir().unwrap();
+    let bench = Bench::with(|builder| builder.data_dir(dir.path()));
+    drop(bench.get::<HookedStore>("r05-unclean").await.unwrap());
+    bench.evict::<HookedStore>("r05-unclean").await.unwrap();
+    let file = bench.stored::<HookedStore>().await.unwrap().remove(0).file;
+    // Somebody else reads the file, so that the last checkpoint cannot be made.
+    let reader = rusqlite::Connection::open(&file).unwrap();
+    reader.execute_batch("BEGIN; SELECT count(*) FROM notes").unwrap();
+    on_load_wait("r05-unclean", |store, _| {
+        store.commit(written(1)).unwrap();
+        Box::pin(std::future::pending())
+    });
+    let mut get = bench.get::<HookedStore>("r05-unclean");
+    assert!(poll_once(&mut get).is_pending());
+    bench.settle().await;
+    let evicted = bench.evict::<HookedStore>("r05-unclean").await;
+    assert!(evicted.is_err(), "{evicted:?}");
+    drop(get);
 }
 
 #[tokio::test]
@@ -262,6 +327,35 @@ async fn rule_07_a_get_that_would_wait_for_itself_names_the_chain() {
     on_load("r07-self", Hook::Children(vec!["r07-self".to_owned()]));
     assert!(matches!(bench.get::<HookedStore>("r07-self").await, Err(LoadError::OnLoad { .. })));
     assert!(bench.stats().stores.is_empty());
+}
+
+#[tokio::test]
+async fn rule_07_a_get_that_failed_is_no_part_of_a_cycle() {
+    let bench = Bench::new();
+    on_load("r07-edge-child", Hook::Fail);
+    let gate = Arc::new(tokio::sync::Semaphore::new(0));
+    let opens = Arc::clone(&gate);
+    on_load_wait("r07-edge-parent", move |_, context| {
+        let gate = Arc::clone(&opens);
+        Box::pin(async move {
+            let mut child = context.registry().get::<HookedStore>("r07-edge-child");
+            assert!(poll_once(&mut child).is_pending());
+            // It does not look at the child again.
+            gate.acquire().await?.forget();
+            Ok(())
+        })
+    });
+    let mut parent = bench.get::<HookedStore>("r07-edge-parent");
+    assert!(poll_once(&mut parent).is_pending());
+    bench.settle().await;
+    // It takes the place in memory of the child that failed.
+    on_load("r07-edge-other", Hook::Children(vec!["r07-edge-parent".to_owned()]));
+    let mut other = bench.get::<HookedStore>("r07-edge-other");
+    assert!(poll_once(&mut other).is_pending());
+    bench.settle().await;
+    gate.add_permits(1);
+    let (parent, other) = tokio::join!(parent, other);
+    assert!(parent.is_ok() && other.is_ok(), "{parent:?} {other:?}");
 }
 
 #[tokio::test]

@@ -1,6 +1,6 @@
 //! Rule 14: streams and subscriptions are observers, receipts are none.
 
-use larder::{OpenOptions, StoreError, StoreState, prelude::*};
+use larder::{Computed, OpenOptions, StoreError, StoreState, prelude::*};
 
 use super::{
     fake::{Fake, synced},
@@ -69,6 +69,43 @@ async fn rule_14_streams_of_changes_and_subscriptions_are_observers_and_end_with
         |error: &larder::QueryError| matches!(error.kind(), larder::QueryErrorKind::Store(StoreError::Evicted { .. }));
     assert!(ended.as_ref().is_some_and(|ended| ended.as_ref().is_err_and(is_evicted)), "{ended:?}");
     assert!(notes.next().await.is_none());
+}
+
+#[tokio::test]
+async fn rule_14_a_computed_value_is_an_observer_of_all_its_stores_and_ends_with_one_error() {
+    let bench = Bench::new();
+    let (one, two) = (bench.get::<NoteStore>("one").await.unwrap(), bench.get::<NoteStore>("two").await.unwrap());
+    let sources = (one.subscribe(Note::all().count()), two.subscribe(Note::all().count()));
+    let total = Computed::new(sources, |(one, two)| *one + *two);
+    let mut totals = total.subscribe();
+    assert_eq!(*totals.next().await.unwrap().unwrap(), 0);
+    one.commit(written(1)).unwrap();
+    drop((one, two));
+    bench.advance(1_000).await;
+    assert_eq!([bench.stats_of("note", "one").observers, bench.stats_of("note", "two").observers], [1, 1]);
+    assert_eq!(*totals.next().await.unwrap().unwrap(), 1);
+    bench.evict::<NoteStore>("two").await.unwrap();
+    assert!(matches!(totals.next().await, Some(Err(_))));
+    assert!(totals.next().await.is_none());
+    drop((total, totals));
+    assert_eq!(bench.stats_of("note", "one").state, StoreState::Inactive);
+}
+
+#[tokio::test]
+async fn rule_14_a_stream_counts_with_the_gc_time_of_the_definition_or_the_registry() {
+    let bench = Bench::new();
+    for (definition, deadline) in [("note", 60), ("patient", 300)] {
+        let streams: [Box<dyn std::any::Any>; 2] = if definition == "note" {
+            let handle = bench.get::<NoteStore>("n").gc_time(GcTime::seconds(1)).await.unwrap();
+            [Box::new(handle.subscribe(Note::all())), Box::new(handle.events(larder::EventNumber::ZERO))]
+        } else {
+            let handle = bench.get::<PatientStore>("n").gc_time(GcTime::seconds(1)).await.unwrap();
+            [Box::new(handle.subscribe(Note::all())), Box::new(handle.events(larder::EventNumber::ZERO))]
+        };
+        assert_eq!(bench.stats_of(definition, "n").state, StoreState::Active);
+        drop(streams);
+        assert_eq!(bench.deadline(definition, "n"), Some(deadline));
+    }
 }
 
 #[tokio::test]

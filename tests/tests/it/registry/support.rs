@@ -4,12 +4,12 @@ use std::{
     collections::HashMap,
     ops::Deref,
     path::Path,
-    sync::{Arc, LazyLock, Mutex},
+    sync::{Arc, Condvar, LazyLock, Mutex},
     time::Duration,
 };
 
 use larder::{
-    RegistryBuilder, StoreStats,
+    BoxError, BoxFuture, RegistryBuilder, StoreStats,
     prelude::*,
     testing::{ManualClock, TestRegistry},
 };
@@ -100,10 +100,15 @@ pub(crate) enum Hook {
     Count(Arc<Mutex<Vec<String>>>),
     /// Does what the test says.
     Run(Arc<Run>),
+    /// Does what the test says, and waits for it.
+    Wait(Arc<Wait>),
 }
 
 /// What a test does during a load.
 type Run = dyn Fn(&Store<HookedStore>, &LoadContext) + Send + Sync;
+
+/// What a test does during a load, in a future.
+type Wait = dyn Fn(&Store<HookedStore>, LoadContext) -> BoxFuture<'static, Result<(), BoxError>> + Send + Sync;
 
 static HOOKS: LazyLock<Mutex<HashMap<String, Hook>>> = LazyLock::new(Mutex::default);
 
@@ -124,7 +129,15 @@ pub(crate) fn on_load_run(id: &str, run: impl Fn(&Store<HookedStore>, &LoadConte
     on_load(id, Hook::Run(Arc::new(run)));
 }
 
-async fn hook(store: &Store<HookedStore>, context: LoadContext) -> Result<(), larder::BoxError> {
+/// Says what the load of a store does, and how it ends, by a future that is made for it.
+pub(crate) fn on_load_wait(
+    id: &str,
+    wait: impl Fn(&Store<HookedStore>, LoadContext) -> BoxFuture<'static, Result<(), BoxError>> + Send + Sync + 'static,
+) {
+    on_load(id, Hook::Wait(Arc::new(wait)));
+}
+
+async fn hook(store: &Store<HookedStore>, context: LoadContext) -> Result<(), BoxError> {
     let hook = HOOKS.lock().unwrap().get(store.id().as_str()).cloned();
     match hook {
         None => Ok(()),
@@ -142,6 +155,7 @@ async fn hook(store: &Store<HookedStore>, context: LoadContext) -> Result<(), la
             run(store, &context);
             Ok(())
         }
+        Some(Hook::Wait(wait)) => wait(store, context).await,
         Some(Hook::Children(children)) => {
             for child in children {
                 context.keep(context.registry().get::<HookedStore>(child).await?);
@@ -214,6 +228,31 @@ pub(crate) async fn until(what: &str, is_so: impl Fn() -> bool) {
         tokio::task::yield_now().await;
     }
     panic!("never: {what}");
+}
+
+/// Many threads that a test holds up where they come by, and lets go together.
+#[derive(Clone, Default)]
+pub(crate) struct Gate(Arc<(Mutex<(usize, bool)>, Condvar)>);
+
+impl Gate {
+    /// Waits until the gate is open.
+    pub(crate) fn pass(&self) {
+        let (state, opened) = &*self.0;
+        let mut state = state.lock().unwrap();
+        state.0 += 1;
+        drop(opened.wait_while(state, |(_, open)| !*open).unwrap());
+    }
+
+    /// How many have come by.
+    pub(crate) fn came(&self) -> usize {
+        self.0.0.lock().unwrap().0
+    }
+
+    pub(crate) fn open(&self) {
+        let (state, opened) = &*self.0;
+        state.lock().unwrap().1 = true;
+        opened.notify_all();
+    }
 }
 
 /// A thread that reads a store, and so keeps its file open, until it is let go.

@@ -9,7 +9,7 @@ use std::{
 
 use larder::{Attributes, Payload, StoreOptions, prelude::*};
 use tracing::{
-    Event as TracingEvent, Id, Subscriber,
+    Event as TracingEvent, Id, Instrument, Subscriber,
     field::{Field, Visit},
     span,
 };
@@ -26,6 +26,7 @@ pub(super) struct Seen {
     parent: Option<String>,
     name: &'static str,
     pub(super) fields: Fields,
+    ended: bool,
 }
 
 static SEEN: LazyLock<Mutex<Vec<Seen>>> = LazyLock::new(Mutex::default);
@@ -37,7 +38,8 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Reader {
         let mut fields = Text::default();
         attributes.record(&mut fields);
         let parent = context.span(id).and_then(|span| span.parent()).map(|span| span.name().to_owned());
-        let seen = Seen { id: id.into_u64(), parent, name: attributes.metadata().name(), fields: fields.0 };
+        let seen =
+            Seen { id: id.into_u64(), parent, name: attributes.metadata().name(), fields: fields.0, ended: false };
         SEEN.lock().unwrap().push(seen);
     }
 
@@ -51,11 +53,18 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Reader {
         }
     }
 
+    fn on_close(&self, id: Id, _: Context<'_, S>) {
+        let mut seen = SEEN.lock().unwrap();
+        if let Some(span) = seen.iter_mut().rev().find(|span| span.id == id.into_u64()) {
+            span.ended = true;
+        }
+    }
+
     fn on_event(&self, event: &TracingEvent<'_>, _: Context<'_, S>) {
         let mut fields = Text::default();
         event.record(&mut fields);
         let name = event.metadata().level().as_str();
-        SEEN.lock().unwrap().push(Seen { id: 0, parent: None, name, fields: fields.0 });
+        SEEN.lock().unwrap().push(Seen { id: 0, parent: None, name, fields: fields.0, ended: true });
     }
 }
 
@@ -120,6 +129,63 @@ async fn every_piece_of_work_has_a_span_with_store_id_counts_and_microseconds() 
     let shutdown = SEEN.lock().unwrap()[before..].iter().find(|span| span.name == "larder.shutdown").cloned().unwrap();
     assert_eq!(names(&shutdown), ["micros", "stores", "unsent"]);
     assert!(!format!("{:?}", SEEN.lock().unwrap()).contains("canary"), "a secret or an argument is in a span");
+}
+
+#[tokio::test]
+async fn the_parent_span_of_a_load_ends_while_the_store_is_loaded() {
+    read();
+    let bench = Bench::new();
+    let given = tracing::info_span!("a request of the app", id = "telemetry-given");
+    let current = tracing::info_span!("a request of the app", id = "telemetry-current");
+    let _given = bench.get::<NoteStore>("telemetry-given").parent_span(given).await.unwrap();
+    let get = bench.get::<NoteStore>("telemetry-current");
+    let _current = get.instrument(current).await.unwrap();
+    bench.settle().await;
+    for id in ["telemetry-given", "telemetry-current"] {
+        assert_eq!(spans("larder.load", id)[0].parent.as_deref(), Some("a request of the app"));
+        assert!(spans("a request of the app", id)[0].ended, "{id} goes on while its store is loaded");
+    }
+}
+
+#[tokio::test]
+async fn a_load_that_waited_for_its_place_is_a_child_of_who_asked() {
+    read();
+    let dir = tempfile::tempdir().unwrap();
+    let bench = Bench::with(|builder| builder.data_dir(dir.path()).capacity(1));
+    let reading = Reading::begin(bench.get::<NoteStore>("telemetry-before").await.unwrap());
+    drop(bench.evict::<NoteStore>("telemetry-before"));
+    let mut get = bench.get::<NoteStore>("telemetry-waits");
+    assert!(tracing::info_span!("who asks").in_scope(|| poll_once(&mut get)).is_pending());
+    reading.end();
+    let handle = get.await.unwrap();
+    assert_eq!(spans("larder.load", "telemetry-waits")[0].parent.as_deref(), Some("who asks"));
+    // One that waits for the closing of its own store, too.
+    let reading = Reading::begin(handle);
+    drop(bench.evict::<NoteStore>("telemetry-waits"));
+    let mut get = bench.get::<NoteStore>("telemetry-waits");
+    assert!(tracing::info_span!("who asks again").in_scope(|| poll_once(&mut get)).is_pending());
+    reading.end();
+    drop(get.await.unwrap());
+    assert_eq!(spans("larder.load", "telemetry-waits")[1].parent.as_deref(), Some("who asks again"));
+}
+
+#[tokio::test]
+async fn rule_07_on_load_is_told_the_span_that_the_get_was_given_else_that_of_the_load() {
+    read();
+    let bench = Bench::new();
+    let (sender, told) = std::sync::mpsc::channel();
+    let sender = Mutex::new(sender);
+    for id in ["telemetry-told", "telemetry-untold"] {
+        let sender = Mutex::new(sender.lock().unwrap().clone());
+        on_load_run(id, move |_, context| sender.lock().unwrap().send(context.parent_span().clone()).unwrap());
+    }
+    let parent = tracing::info_span!("a parent of the app");
+    drop(bench.get::<HookedStore>("telemetry-told").parent_span(parent.clone()).await.unwrap());
+    assert_eq!(told.recv().unwrap().id(), parent.id());
+    assert!(parent.id().is_some());
+    drop(bench.get::<HookedStore>("telemetry-untold").instrument(parent).await.unwrap());
+    let load = told.recv().unwrap();
+    assert_eq!(load.metadata().map(tracing::Metadata::name), Some("larder.load"));
 }
 
 #[tokio::test]
