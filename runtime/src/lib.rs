@@ -181,8 +181,11 @@ pub use self::{
         UnknownEvents,
     },
     query::{
-        ByKey, Count, ExactlyOne, Exists, First, Fits, FitsSchema, One, OneByKey, Predicate, Query, Row, RowCount,
-        RowRef, Select, SqlQuery, SqlShape, TableReads,
+        Aggregate, AggregateValue, Aggregates, At, ByKey, Chosen, Count, ExactlyOne, Exists, FieldOf, FieldsOf, First,
+        Fits, FitsSchema, FromTables, GroupTerm, Grouped, Groups, Includes, IntoGroupOrder, JoinColumn, JoinedTable,
+        JoinedWith, Made, MadeOf, Nullable, One, OneByKey, Picked, Position, Predicate, Query, Referenced, Referencing,
+        Required, Row, RowCount, RowRef, RowStruct, Select, Selection, SqlQuery, SqlShape, SumColumn, TableReads,
+        Whole, Yield, Yields, count,
     },
     registry::{
         Clear, DeleteStore, Evict, Get, LoadContext, OpenOptions, Preload, RegistryBuilder, RegistryStats,

@@ -27,7 +27,25 @@ pub(crate) fn table(table: &Table) -> TokenStream {
 
 /// Prints a row.
 pub(crate) fn row(row: &RowStruct) -> TokenStream {
-    hidden(&row_impl(&row.krate, &row.ident, &row.columns))
+    let row_impl = row_impl(&row.krate, &row.ident, &row.columns);
+    let fields = field_list(&row.krate.private(), &row.ident, row.columns.iter().map(|column| &column.ty));
+    hidden(&quote!(#row_impl #fields))
+}
+
+/// The fields' types, for queries that make the struct of their columns.
+pub(crate) fn field_list<'a>(
+    private: &TokenStream,
+    ident: &Ident,
+    types: impl DoubleEndedIterator<Item = &'a Type>,
+) -> TokenStream {
+    let list = types.rev().fold(quote!(()), |rest, ty| quote!((#ty, #rest)));
+    quote! {
+        #[automatically_derived]
+        #[diagnostic::do_not_recommend]
+        impl #private::RowStruct for #ident {
+            type __Fields = #list;
+        }
+    }
 }
 
 /// `Issue::STATUS`

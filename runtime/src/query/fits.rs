@@ -1,6 +1,6 @@
 //! Which queries may be asked of which stores.
 
-use super::{ByKey, Count, Exists, First, One, OneByKey, Query, Select, SqlQuery, SqlShape};
+use super::{ByKey, Count, Exists, First, Groups, One, OneByKey, Query, Select, SqlQuery, SqlShape, Yield};
 use crate::{
     definition::{DefinedOn, StoreDefinition},
     schema::HasTable,
@@ -25,11 +25,12 @@ impl<D: StoreDefinition, Q: FitsSchema<D::Schema>> Fits<D> for Q {}
 )]
 pub trait FitsSchema<S>: Query {}
 
-impl<S: HasTable<T>, T: Table> FitsSchema<S> for Select<T> {}
+impl<S: HasTable<T>, T: Table, Out: Yield<T>> FitsSchema<S> for Select<T, Out> {}
 impl<S: HasTable<T>, T: Table> FitsSchema<S> for Count<T> {}
 impl<S: HasTable<T>, T: Table> FitsSchema<S> for Exists<T> {}
-impl<S: HasTable<T>, T: Table> FitsSchema<S> for First<T> {}
-impl<S: HasTable<T>, T: Table> FitsSchema<S> for One<T> {}
+impl<S: HasTable<T>, T: Table, Out: Yield<T>> FitsSchema<S> for First<T, Out> {}
+impl<S: HasTable<T>, T: Table, Out: Yield<T>> FitsSchema<S> for One<T, Out> {}
+impl<S: HasTable<T>, T: Table, Out: Yield<T>> FitsSchema<S> for Groups<T, Out> {}
 impl<S: HasTable<T>, T: Table> FitsSchema<S> for ByKey<T> {}
 impl<S: HasTable<T>, T: Table> FitsSchema<S> for OneByKey<T> {}
 

@@ -1,0 +1,230 @@
+//! Groups of rows, and what is made of each.
+
+use std::{fmt, marker::PhantomData};
+
+use super::{
+    Aggregates, Chosen, Description, Exprs, First, FromTables, Includes, Made, MadeOf, Picked, Position, Query, Reads,
+    RowCount, Select, Selection, Yield,
+    aggregate::expr,
+    spec::{ColumnAt, Expr, Function, GroupSpec},
+};
+use crate::{
+    error::QueryErrorKind,
+    table::{Order, Table},
+};
+
+/// Rows in groups, and not yet what is wanted of each: [`aggregate`](Self::aggregate) says that.
+#[must_use = "rows in groups are a query once `.aggregate(..)` says what is wanted of each group"]
+pub struct Grouped<Src, K, At> {
+    rows: Select<Src>,
+    keys: Vec<Expr>,
+    types: PhantomData<fn() -> (K, At)>,
+}
+
+/// One row for each group: its keys, and its aggregates. In the order asked for, then in ascending order of the keys.
+#[must_use = "a query does nothing until it is asked of a store"]
+pub struct Groups<Src, Out>(Select<Src, Out>);
+
+impl<Src: FromTables> Select<Src> {
+    /// Rows in groups: those that agree in a column, `Issue::STATUS`, or in each of a tuple of columns. `NULL` agrees with `NULL`.
+    ///
+    /// What follows is [`aggregate`](Grouped::aggregate); each group is a row of the keys and the aggregates, `(keys, aggregates)`.
+    /// What was filtered, ordered and limited before is about the rows in the groups, what comes after about the groups.
+    ///
+    /// ```
+    /// use larder::{count, prelude::*};
+    ///
+    /// #[derive(Table)]
+    /// struct Issue {
+    ///     #[table(primary_key)]
+    ///     number: i64,
+    ///     open: bool,
+    ///     assignee: Option<String>,
+    ///     points: i64,
+    /// }
+    ///
+    /// #[derive(Row)]
+    /// struct Workload {
+    ///     assignee: Option<String>,
+    ///     open: i64,
+    ///     points: i64,
+    /// }
+    ///
+    /// // `Vec<(Option<String>, (u64, i64))>`
+    /// let workload = Issue::filter(Issue::OPEN.eq(true))
+    ///     .group_by(Issue::ASSIGNEE)
+    ///     .aggregate((count(), Issue::POINTS.sum()))
+    ///     .order_by(Issue::POINTS.sum().desc())
+    ///     .limit(10);
+    /// // `Vec<Workload>`
+    /// let workload = workload.into_row::<Workload>();
+    /// # fn is_query<Q: larder::Query<Output = Vec<Workload>>>(_: Q) {}
+    /// # is_query(workload);
+    /// ```
+    pub fn group_by<K: Selection<Src, At>, At>(self, keys: K) -> Grouped<Src, K, At> {
+        Grouped { rows: self, keys: Exprs::of(&keys), types: PhantomData }
+    }
+}
+
+impl<Src: FromTables, K: Selection<Src, KeysAt>, KeysAt> Grouped<Src, K, KeysAt> {
+    /// What is wanted of each group: an aggregate, or a tuple of them.
+    pub fn aggregate<A: Aggregates<Src, At>, At>(self, aggregates: A) -> Groups<Src, Chosen<(K, A), (KeysAt, At)>> {
+        let Self { mut rows, keys, .. } = self;
+        let wanted = Exprs::of(&aggregates);
+        rows.spec.groups = Some(GroupSpec { keys, wanted, ..GroupSpec::default() });
+        Groups(rows.yielding())
+    }
+}
+
+impl<Src: FromTables, Out> Groups<Src, Out> {
+    /// The groups in an order: by an aggregate, `count().desc()`, by a column, `Issue::STATUS.asc()`, or by several, in a tuple. Terms
+    /// given before come first.
+    ///
+    /// By a column that is no key, a group stands where the first of its rows in that order would.
+    pub fn order_by<At>(mut self, order: impl IntoGroupOrder<Src, At>) -> Self {
+        let groups = self.groups();
+        order.__add_to(&mut |GroupTermAt(expr, descending)| groups.order.push((expr, descending)));
+        self
+    }
+
+    /// At most so many groups. The last limit given counts; integers as of [`Select::limit`].
+    pub fn limit(mut self, groups: impl RowCount) -> Self {
+        let limit = self.0.spec.rows_or_error(groups.row_count());
+        self.groups().limit = Some(limit);
+        self
+    }
+
+    /// Without the first so many groups. The last offset given counts; integers as of [`Select::limit`].
+    pub fn offset(mut self, groups: impl RowCount) -> Self {
+        let offset = self.0.spec.rows_or_error(groups.row_count());
+        self.groups().offset = offset;
+        self
+    }
+
+    /// The first group, if there is one.
+    pub fn first(self) -> First<Src, Out> {
+        self.0.first()
+    }
+}
+
+impl<Src, C, At> Groups<Src, Chosen<C, At>>
+where
+    Src: FromTables,
+    C: Picked<Src, At>,
+{
+    /// Makes a struct with `#[derive(Row)]` of each group: its fields take the keys, then the aggregates, as of [`Select::into_row`].
+    pub fn into_row<R: MadeOf<C::__Before<()>>>(self) -> Groups<Src, Made<R>> {
+        Groups(self.0.yielding())
+    }
+}
+
+impl<Src: FromTables, Out: Yield<Src>> Query for Groups<Src, Out> {
+    type Output = Vec<Out::Row>;
+
+    fn __describe(&self, into: &mut Description) {
+        self.0.__describe(into);
+    }
+
+    fn __run(&self, on: &mut dyn Reads) -> Result<Self::Output, QueryErrorKind> {
+        self.0.__run(on)
+    }
+}
+
+/// A term of the order of groups: an aggregate's `asc()` or `desc()`.
+pub struct GroupTerm<T> {
+    of: Option<(Function, usize)>,
+    descending: bool,
+    table: PhantomData<fn() -> T>,
+}
+
+impl<T> GroupTerm<T> {
+    pub(super) fn new(of: Option<(Function, usize)>, descending: bool) -> Self {
+        Self { of, descending, table: PhantomData }
+    }
+}
+
+/// What groups of rows of the tables `Src` can be ordered by: an aggregate's or a column's `asc()` or `desc()`, or a tuple of these. `At`
+/// is where the columns stand, and inferred.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not an order of groups",
+    label = "expected `count().desc()`, another aggregate's or a column's `.asc()` or `.desc()`, or a tuple of these"
+)]
+pub trait IntoGroupOrder<Src, At> {
+    /// Hands over the terms, most significant first.
+    #[doc(hidden)]
+    fn __add_to(self, add: &mut dyn FnMut(GroupTermAt));
+}
+
+/// A term, without its types.
+#[doc(hidden)]
+pub struct GroupTermAt(Expr, bool);
+
+#[diagnostic::do_not_recommend]
+impl<Src: Includes<T, P>, T: Table, P: Position> IntoGroupOrder<Src, P> for GroupTerm<T> {
+    fn __add_to(self, add: &mut dyn FnMut(GroupTermAt)) {
+        add(GroupTermAt(expr(self.of, P::__PLACE), self.descending));
+    }
+}
+
+#[diagnostic::do_not_recommend]
+impl<Src> IntoGroupOrder<Src, ()> for GroupTerm<()> {
+    fn __add_to(self, add: &mut dyn FnMut(GroupTermAt)) {
+        add(GroupTermAt(expr(self.of, 0), self.descending));
+    }
+}
+
+#[diagnostic::do_not_recommend]
+impl<Src: Includes<T, P>, T, P: Position> IntoGroupOrder<Src, P> for Order<T> {
+    fn __add_to(self, add: &mut dyn FnMut(GroupTermAt)) {
+        let column = ColumnAt { place: P::__PLACE, column: self.column };
+        add(GroupTermAt(Expr::Column(column), self.descending));
+    }
+}
+
+macro_rules! tuples {
+    ($(($($term:ident $at:ident $field:tt),+)),+ $(,)?) => {$(
+        #[diagnostic::do_not_recommend]
+        impl<Src, $($term: IntoGroupOrder<Src, $at>, $at),+> IntoGroupOrder<Src, ($($at,)+)> for ($($term,)+) {
+            fn __add_to(self, add: &mut dyn FnMut(GroupTermAt)) {
+                $(self.$field.__add_to(add);)+
+            }
+        }
+    )+};
+}
+
+tuples!(
+    (A AtA 0),
+    (A AtA 0, B AtB 1),
+    (A AtA 0, B AtB 1, C AtC 2),
+    (A AtA 0, B AtB 1, C AtC 2, D AtD 3),
+);
+
+impl<Src, Out> Groups<Src, Out> {
+    fn groups(&mut self) -> &mut GroupSpec {
+        self.0.spec.groups.get_or_insert_default()
+    }
+}
+
+impl<Src, Out> Clone for Groups<Src, Out> {
+    fn clone(&self) -> Self {
+        Self(self.0.clone())
+    }
+}
+
+impl<Src: FromTables, Out> fmt::Debug for Groups<Src, Out> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(formatter)
+    }
+}
+
+impl<Src, K, At> Clone for Grouped<Src, K, At> {
+    fn clone(&self) -> Self {
+        Self { rows: self.rows.clone(), keys: self.keys.clone(), types: PhantomData }
+    }
+}
+
+impl<Src: FromTables, K, At> fmt::Debug for Grouped<Src, K, At> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Grouped").field("rows", &self.rows).field("keys", &self.keys).finish()
+    }
+}

@@ -1,0 +1,122 @@
+//! Tuples of joined tables.
+
+use super::{
+    At, Count, Exists, First, FitsSchema, FromTables, Groups, Includes, JoinedTable, JoinedWith, Nullable, One,
+    Required, RowRef, Select, Yield,
+};
+use crate::{error::QueryErrorKind, schema::HasTable, table::Table};
+
+/// A tuple of this many tables, and what all its places have.
+macro_rules! joined {
+    ($first:ident $($table:ident)+) => {
+        #[diagnostic::do_not_recommend]
+        impl<$first: Table, $($table: JoinedTable),+> FromTables for ($first, $($table),+) {
+            type First = $first;
+
+            fn __whole(row: &RowRef<'_>) -> Result<Self, QueryErrorKind> {
+                let mut rest = row.after(0);
+                Ok(($first::__part(&rest.take($first::__columns()))?, $($table::__part(&rest.take($table::__columns()))?),+))
+            }
+        }
+
+        #[diagnostic::do_not_recommend]
+        impl<$first: Table, $($table: JoinedTable),+> Includes<$first, At<0, Required>> for ($first, $($table),+) {}
+
+        joined!(fits $first $($table)+: Select, First, One, Groups);
+
+        impl<S, $first, $($table),+> FitsSchema<S> for Count<($first, $($table),+)>
+        where
+            $first: Table,
+            $($table: JoinedTable,)+
+            S: HasTable<$first> $(+ HasTable<$table::Table>)+,
+        {
+        }
+
+        impl<S, $first, $($table),+> FitsSchema<S> for Exists<($first, $($table),+)>
+        where
+            $first: Table,
+            $($table: JoinedTable,)+
+            S: HasTable<$first> $(+ HasTable<$table::Table>)+,
+        {
+        }
+    };
+    (fits $first:ident $($table:ident)+: Select, First, One, Groups) => {
+        joined!(fit Select: $first $($table)+);
+        joined!(fit First: $first $($table)+);
+        joined!(fit One: $first $($table)+);
+        joined!(fit Groups: $first $($table)+);
+    };
+    (fit $query:ident: $first:ident $($table:ident)+) => {
+        impl<S, Out, $first, $($table),+> FitsSchema<S> for $query<($first, $($table),+), Out>
+        where
+            $first: Table,
+            $($table: JoinedTable,)+
+            S: HasTable<$first> $(+ HasTable<$table::Table>)+,
+            Out: Yield<($first, $($table),+)>,
+        {
+        }
+    };
+}
+
+joined!(A B);
+joined!(A B C);
+joined!(A B C D);
+joined!(A B C D E);
+joined!(A B C D E F);
+
+#[diagnostic::do_not_recommend]
+impl<A: Table, T: Table> JoinedWith<T> for A {
+    type Inner = (A, T);
+    type Left = (A, Option<T>);
+}
+
+/// One more table.
+macro_rules! one_more {
+    ($first:ident $($table:ident)+) => {
+        #[diagnostic::do_not_recommend]
+        impl<$first: Table, $($table: JoinedTable,)+ T: Table> JoinedWith<T> for ($first, $($table),+) {
+            type Inner = ($first, $($table,)+ T);
+            type Left = ($first, $($table,)+ Option<T>);
+        }
+    };
+}
+
+one_more!(A B);
+one_more!(A B C);
+one_more!(A B C D);
+one_more!(A B C D E);
+
+/// The table at one place of a tuple, which is not the first.
+macro_rules! includes {
+    ($($place:literal: $first:ident $($before:ident)* [$table:ident] $($after:ident)*;)+) => {$(
+        #[diagnostic::do_not_recommend]
+        impl<$first: Table, $($before: JoinedTable,)* $table: Table, $($after: JoinedTable),*>
+            Includes<$table, At<$place, Required>> for ($first, $($before,)* $table, $($after),*)
+        {
+        }
+
+        #[diagnostic::do_not_recommend]
+        impl<$first: Table, $($before: JoinedTable,)* $table: Table, $($after: JoinedTable),*>
+            Includes<$table, At<$place, Nullable>> for ($first, $($before,)* Option<$table>, $($after),*)
+        {
+        }
+    )+};
+}
+
+includes!(
+    1: A [B];
+    1: A [B] C;
+    2: A B [C];
+    1: A [B] C D;
+    2: A B [C] D;
+    3: A B C [D];
+    1: A [B] C D E;
+    2: A B [C] D E;
+    3: A B C [D] E;
+    4: A B C D [E];
+    1: A [B] C D E F;
+    2: A B [C] D E F;
+    3: A B C [D] E F;
+    4: A B C D [E] F;
+    5: A B C D E [F];
+);
