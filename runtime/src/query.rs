@@ -37,10 +37,10 @@ pub use checked::{ResultColumn, RowShape, assert_count, assert_parameter, assert
 #[doc(hidden)]
 pub use description::Description;
 pub(crate) use description::{ColumnsRead, RowsRead, TableRead, WindowSpec, push_value};
-pub use fits::{Fits, FitsSchema};
-pub use group::{GroupTerm, Grouped, Groups, IntoGroupOrder};
+pub use fits::{Fits, FitsSchema, HasTables};
+pub use group::{GroupTerm, Groups, IntoGroupOrder};
 pub(crate) use holds::compare_values;
-pub use join::{JoinColumn, JoinedWith, Referenced, Referencing};
+pub use join::{Itself, JoinColumn, JoinedWith, Referenced, Referencing};
 pub use made::{FieldOf, FieldsOf, MadeOf, RowStruct};
 use names::Names;
 use picked::Exprs;

@@ -55,10 +55,8 @@ fn constants(private: &TokenStream, ident: &Ident, columns: &[Column]) -> TokenS
         let summary = format!("The column `{name}`.");
         let separator = (!docs.is_empty()).then(|| quote!(#[doc = ""]));
         let types = match &column.reference {
-            Some(reference) => {
-                let to = &reference.table;
-                quote!(#ident, #ty, #to)
-            }
+            Some(Reference { table, .. }) if is_itself(table, ident) => quote!(#ident, #ty, #private::Itself),
+            Some(Reference { table, .. }) => quote!(#ident, #ty, #table),
             None => quote!(#ident, #ty),
         };
         quote! {
@@ -71,6 +69,11 @@ fn constants(private: &TokenStream, ident: &Ident, columns: &[Column]) -> TokenS
     quote! {
         impl #ident { #(#constants)* }
     }
+}
+
+/// Whether a reference is to the table that has it, as far as that can be seen.
+fn is_itself(table: &Type, ident: &Ident) -> bool {
+    matches!(table, Type::Path(path) if path.path.is_ident(ident) || path.path.is_ident("Self"))
 }
 
 /// `Issue::all()` and its like: what `Table` has, without the trait in scope.

@@ -16,7 +16,7 @@ use crate::{
 /// A value of type `V` made of all rows, or of all rows of a group: [`count()`], `Issue::POINTS.sum()`. `T` is the table whose column it is
 /// of.
 ///
-/// [`Select::aggregate`] asks for it, [`Grouped::aggregate`](super::Grouped::aggregate) for one of each group.
+/// [`Select::aggregate`] asks for it, [`Groups::aggregate`](super::Groups::aggregate) for one of each group.
 pub struct Aggregate<T, V> {
     /// `None` for the number of rows.
     of: Option<(Function, usize)>,
@@ -36,9 +36,9 @@ pub struct Aggregate<T, V> {
 /// }
 ///
 /// // `Vec<(Option<String>, u64)>`, the busiest first.
-/// let workload = Issue::all().group_by(Issue::ASSIGNEE).aggregate(larder::count()).order_by(larder::count().desc());
+/// let workload = Issue::all().group_by(Issue::ASSIGNEE).aggregate(count()).order_by(count().desc());
 /// // `(u64, Option<i64>)`
-/// let size = Issue::all().aggregate((larder::count(), Issue::NUMBER.max()));
+/// let size = Issue::all().aggregate((count(), Issue::NUMBER.max()));
 /// # let _ = (workload, size);
 /// ```
 ///
@@ -59,18 +59,19 @@ impl<T: Table, V: ColumnValue, To> Column<T, V, To> {
 
     /// The sum: an `i64` of integers, an `f64` of floats. `NULL` is left out, and of no values it is 0.
     ///
-    /// A sum of integers beyond `i64` is a [`QueryErrorKind::Overflow`]. A sum of floats that is no number, of infinities of both signs, is NaN.
-    pub fn sum(self) -> Aggregate<T, V::Sum>
+    /// A sum of integers beyond `i64` is a [`QueryErrorKind::Overflow`]. A sum of floats that is no number, of infinities of both
+    /// signs, is NaN; a field of a struct takes it as `None` of an `Option<f64>`.
+    pub fn sum<Sum>(self) -> Aggregate<T, Sum>
     where
-        V: SumColumn,
+        V: SumColumn<Sum>,
     {
         self.aggregate(if V::__IS_FLOAT { Function::Total } else { Function::Sum })
     }
 
     /// The mean: `None` of no values. `NULL` is left out.
-    pub fn avg(self) -> Aggregate<T, Option<f64>>
+    pub fn avg<Sum>(self) -> Aggregate<T, Option<f64>>
     where
-        V: SumColumn,
+        V: SumColumn<Sum>,
     {
         self.aggregate(Function::Avg)
     }
@@ -104,25 +105,21 @@ impl<T, V> Aggregate<T, V> {
     }
 }
 
-/// The columns that have `sum` and `avg`: numbers, and `Option` of them.
+/// The columns that have `sum` and `avg`: numbers, and `Option` of them. `Sum` is the type of the sum.
 #[diagnostic::on_unimplemented(
     message = "`sum` and `avg` need a column of numbers, and this one is of `{Self}`",
     label = "expected a column of integers or floats",
     note = "to count rows, ask for `count()`; of any column there are `min` and `max`"
 )]
-pub trait SumColumn: ColumnValue {
-    /// The type of a sum.
-    type Sum: AggregateValue;
-
+pub trait SumColumn<Sum>: ColumnValue {
     #[doc(hidden)]
     const __IS_FLOAT: bool;
 }
 
 macro_rules! sums {
     ($($type:ident $sum:ident $is_float:literal),+ $(,)?) => {$(
-        impl SumColumn for $type {
-            type Sum = $sum;
-
+        #[diagnostic::do_not_recommend]
+        impl SumColumn<$sum> for $type {
             const __IS_FLOAT: bool = $is_float;
         }
     )+};
@@ -141,9 +138,7 @@ sums!(
 );
 
 #[diagnostic::do_not_recommend]
-impl<V: NotNull + SumColumn> SumColumn for Option<V> {
-    type Sum = V::Sum;
-
+impl<V: NotNull + SumColumn<Sum>, Sum> SumColumn<Sum> for Option<V> {
     const __IS_FLOAT: bool = V::__IS_FLOAT;
 }
 
@@ -190,7 +185,6 @@ impl<V: NotNull> AggregateValue for Option<V> {
 )]
 pub trait Aggregates<Src, At>: Picked<Src, At> {}
 
-#[diagnostic::do_not_recommend]
 impl<Src, T, V, P> Picked<Src, P> for Aggregate<T, V>
 where
     Src: Includes<T, P>,
@@ -212,7 +206,6 @@ where
     }
 }
 
-#[diagnostic::do_not_recommend]
 impl<Src, T, V, P> Aggregates<Src, P> for Aggregate<T, V>
 where
     Src: Includes<T, P>,
@@ -223,7 +216,6 @@ where
 }
 
 /// [`count()`] is of no column, and fits everywhere.
-#[diagnostic::do_not_recommend]
 impl<Src, V: AggregateValue> Picked<Src, ()> for Aggregate<(), V> {
     type Row = V;
     type __Before<Tail> = (V, Tail);
@@ -239,7 +231,6 @@ impl<Src, V: AggregateValue> Picked<Src, ()> for Aggregate<(), V> {
     }
 }
 
-#[diagnostic::do_not_recommend]
 impl<Src, V: AggregateValue> Aggregates<Src, ()> for Aggregate<(), V> {}
 
 impl<T, V> Aggregate<T, V> {
@@ -258,7 +249,7 @@ impl<Src: FromTables> Select<Src> {
     /// It is of the rows within limit and offset. For one of each group, see [`group_by`](Self::group_by).
     pub fn aggregate<A: Aggregates<Src, At>, At>(mut self, aggregates: A) -> One<Src, Chosen<A, At>> {
         let wanted = Exprs::of(&aggregates);
-        self.spec.groups = Some(GroupSpec { wanted, ..GroupSpec::default() });
+        self.spec.groups = Some(Box::new(GroupSpec { wanted, ..GroupSpec::default() }));
         self.yielding::<Chosen<A, At>>().one()
     }
 }

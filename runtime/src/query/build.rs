@@ -1,7 +1,7 @@
 //! The SQL of a query, from what it asks for.
 
 use super::{
-    names::Names,
+    names::{INNER, Names},
     run::Text,
     spec::{ColumnAt, Expr, Function, GroupSpec, SelectSpec, number},
 };
@@ -130,7 +130,7 @@ impl SelectSpec {
         for (index, column) in columns.iter().enumerate() {
             text.push(if index == 0 { "" } else { ", " });
             text.expr(names, Expr::Column(*column));
-            text.push(&format!(" AS c{index}"));
+            text.push(&format!(" AS {INNER}{index}"));
         }
         self.push_from(text, first);
         self.push_order(text, first);

@@ -3,8 +3,8 @@
 use std::{fmt, marker::PhantomData};
 
 use super::{
-    Aggregates, Chosen, Description, Exprs, First, FromTables, Includes, Made, MadeOf, Picked, Position, Query, Reads,
-    RowCount, Select, Selection, Yield,
+    Aggregates, Chosen, Description, Exprs, First, FromTables, Includes, Made, MadeOf, Picked, Position, Predicate,
+    Query, Reads, RowCount, Select, Selection, Yield,
     aggregate::expr,
     spec::{ColumnAt, Expr, Function, GroupSpec},
 };
@@ -13,26 +13,20 @@ use crate::{
     table::{Order, Table},
 };
 
-/// Rows in groups, and not yet what is wanted of each: [`aggregate`](Self::aggregate) says that.
-#[must_use = "rows in groups are a query once `.aggregate(..)` says what is wanted of each group"]
-pub struct Grouped<Src, K, At> {
-    rows: Select<Src>,
-    keys: Vec<Expr>,
-    types: PhantomData<fn() -> (K, At)>,
-}
-
-/// One row for each group: its keys, and its aggregates. In the order asked for, then in ascending order of the keys.
+/// One row for each group: its keys, and with [`aggregate`](Self::aggregate) what is made of its rows. In the order asked for, then in
+/// ascending order of the keys.
 #[must_use = "a query does nothing until it is asked of a store"]
 pub struct Groups<Src, Out>(Select<Src, Out>);
 
 impl<Src: FromTables> Select<Src> {
     /// Rows in groups: those that agree in a column, `Issue::STATUS`, or in each of a tuple of columns. `NULL` agrees with `NULL`.
     ///
-    /// What follows is [`aggregate`](Grouped::aggregate); each group is a row of the keys and the aggregates, `(keys, aggregates)`.
-    /// What was filtered, ordered and limited before is about the rows in the groups, what comes after about the groups.
+    /// By itself this is each different key once. With [`aggregate`](Groups::aggregate) each group is a row of the keys and the
+    /// aggregates, `(keys, aggregates)`. What is filtered, ordered and limited before is about the rows in the groups, what comes after
+    /// about the groups.
     ///
     /// ```
-    /// use larder::{count, prelude::*};
+    /// use larder::prelude::*;
     ///
     /// #[derive(Table)]
     /// struct Issue {
@@ -61,20 +55,31 @@ impl<Src: FromTables> Select<Src> {
     /// # fn is_query<Q: larder::Query<Output = Vec<Workload>>>(_: Q) {}
     /// # is_query(workload);
     /// ```
-    pub fn group_by<K: Selection<Src, At>, At>(self, keys: K) -> Grouped<Src, K, At> {
-        Grouped { rows: self, keys: Exprs::of(&keys), types: PhantomData }
+    pub fn group_by<K: Selection<Src, At>, At>(mut self, keys: K) -> Groups<Src, Chosen<K, At>> {
+        self.spec.groups = Some(Box::new(GroupSpec { keys: Exprs::of(&keys), ..GroupSpec::default() }));
+        Groups(self.yielding())
     }
 }
 
-impl<Src: FromTables, K: Selection<Src, KeysAt>, KeysAt> Grouped<Src, K, KeysAt> {
-    /// What is wanted of each group: an aggregate, or a tuple of them.
-    pub fn aggregate<A: Aggregates<Src, At>, At>(self, aggregates: A) -> Groups<Src, Chosen<(K, A), (KeysAt, At)>> {
-        let Self { mut rows, keys, .. } = self;
-        let wanted = Exprs::of(&aggregates);
-        rows.spec.groups = Some(GroupSpec { keys, wanted, ..GroupSpec::default() });
-        Groups(rows.yielding())
+impl<Src: FromTables, K: Selection<Src, KeysAt>, KeysAt> Groups<Src, Chosen<K, KeysAt>> {
+    /// What is wanted of each group beside its keys: an aggregate, or a tuple of them.
+    #[expect(clippy::type_complexity, reason = "the types are those of what was chosen, side by side")]
+    pub fn aggregate<A, At>(mut self, aggregates: A) -> Groups<Src, Chosen<(K, A), (KeysAt, At)>>
+    where
+        A: Aggregates<Src, At>,
+    {
+        self.groups().wanted = Exprs::of(&aggregates);
+        Groups(self.0.yielding())
     }
 }
+
+/// What groups can be filtered by: nothing.
+#[diagnostic::on_unimplemented(
+    message = "groups cannot be filtered",
+    label = "this is a condition on rows",
+    note = "filter the rows before they are grouped, `.filter(..).group_by(..)`; for a condition on groups write the query in SQL, with `HAVING`"
+)]
+pub trait OfGroups {}
 
 impl<Src: FromTables, Out> Groups<Src, Out> {
     /// The groups in an order: by an aggregate, `count().desc()`, by a column, `Issue::STATUS.asc()`, or by several, in a tuple. Terms
@@ -83,7 +88,21 @@ impl<Src: FromTables, Out> Groups<Src, Out> {
     /// By a column that is no key, a group stands where the first of its rows in that order would.
     pub fn order_by<At>(mut self, order: impl IntoGroupOrder<Src, At>) -> Self {
         let groups = self.groups();
-        order.__add_to(&mut |GroupTermAt(expr, descending)| groups.order.push((expr, descending)));
+        order.__add_to(&mut |GroupTermAt(expr, descending)| {
+            // Groups that are equal by a term stay equal when ordered by it again.
+            if groups.order.iter().all(|(other, _)| *other != expr) {
+                groups.order.push((expr, descending));
+            }
+        });
+        self
+    }
+
+    /// There for its message: rows are filtered before they are grouped.
+    #[doc(hidden)]
+    pub fn filter<T>(self, _: Predicate<T>) -> Self
+    where
+        Predicate<T>: OfGroups,
+    {
         self
     }
 
@@ -159,21 +178,18 @@ pub trait IntoGroupOrder<Src, At> {
 #[doc(hidden)]
 pub struct GroupTermAt(Expr, bool);
 
-#[diagnostic::do_not_recommend]
 impl<Src: Includes<T, P>, T: Table, P: Position> IntoGroupOrder<Src, P> for GroupTerm<T> {
     fn __add_to(self, add: &mut dyn FnMut(GroupTermAt)) {
         add(GroupTermAt(expr(self.of, P::__PLACE), self.descending));
     }
 }
 
-#[diagnostic::do_not_recommend]
 impl<Src> IntoGroupOrder<Src, ()> for GroupTerm<()> {
     fn __add_to(self, add: &mut dyn FnMut(GroupTermAt)) {
         add(GroupTermAt(expr(self.of, 0), self.descending));
     }
 }
 
-#[diagnostic::do_not_recommend]
 impl<Src: Includes<T, P>, T, P: Position> IntoGroupOrder<Src, P> for Order<T> {
     fn __add_to(self, add: &mut dyn FnMut(GroupTermAt)) {
         let column = ColumnAt { place: P::__PLACE, column: self.column };
@@ -183,7 +199,6 @@ impl<Src: Includes<T, P>, T, P: Position> IntoGroupOrder<Src, P> for Order<T> {
 
 macro_rules! tuples {
     ($(($($term:ident $at:ident $field:tt),+)),+ $(,)?) => {$(
-        #[diagnostic::do_not_recommend]
         impl<Src, $($term: IntoGroupOrder<Src, $at>, $at),+> IntoGroupOrder<Src, ($($at,)+)> for ($($term,)+) {
             fn __add_to(self, add: &mut dyn FnMut(GroupTermAt)) {
                 $(self.$field.__add_to(add);)+
@@ -214,17 +229,5 @@ impl<Src, Out> Clone for Groups<Src, Out> {
 impl<Src: FromTables, Out> fmt::Debug for Groups<Src, Out> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(formatter)
-    }
-}
-
-impl<Src, K, At> Clone for Grouped<Src, K, At> {
-    fn clone(&self) -> Self {
-        Self { rows: self.rows.clone(), keys: self.keys.clone(), types: PhantomData }
-    }
-}
-
-impl<Src: FromTables, K, At> fmt::Debug for Grouped<Src, K, At> {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_struct("Grouped").field("rows", &self.rows).field("keys", &self.keys).finish()
     }
 }

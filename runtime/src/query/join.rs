@@ -47,9 +47,9 @@ impl<Src: FromTables> Select<Src> {
     /// let comments = Issue::all().left_join(Comment::ISSUE).group_by(Issue::NUMBER).aggregate(Comment::ID.count());
     /// # let _ = (by_ada, comments, all);
     /// ```
-    pub fn join<C, Way>(self, on: C) -> Select<<Src as JoinedWith<C::Added>>::Inner>
+    pub fn join<C, TableToAdd>(self, on: C) -> Select<<Src as JoinedWith<C::Added>>::Inner>
     where
-        C: JoinColumn<Src, Way>,
+        C: JoinColumn<Src, TableToAdd> + ToAnother,
         Src: JoinedWith<C::Added>,
     {
         self.joined(on.__on(), false)
@@ -60,9 +60,9 @@ impl<Src: FromTables> Select<Src> {
     ///
     /// A filter sees such a row as one where all columns of the right side are `NULL`: `Comment::ID.is_null()` leaves the issues without
     /// comments.
-    pub fn left_join<C, Way>(self, on: C) -> Select<<Src as JoinedWith<C::Added>>::Left>
+    pub fn left_join<C, TableToAdd>(self, on: C) -> Select<<Src as JoinedWith<C::Added>>::Left>
     where
-        C: JoinColumn<Src, Way>,
+        C: JoinColumn<Src, TableToAdd> + ToAnother,
         Src: JoinedWith<C::Added>,
     {
         self.joined(on.__on(), true)
@@ -76,13 +76,13 @@ impl<Src: FromTables> Select<Src> {
 }
 
 /// A column by which a table can be joined to those of the query `Src`: it is of one of them and references another, or references one of
-/// them. `Way` is which, and inferred.
+/// them. `TableToAdd` is which of its two tables the query gets, and inferred.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` joins no table to this query",
     label = "this query reads from `{Src}`",
     note = "join by a column with `references(..)`: of a table of the query, to get the table that it references, or of another table that references one of the query"
 )]
-pub trait JoinColumn<Src, Way> {
+pub trait JoinColumn<Src, TableToAdd> {
     /// The table that the query gets.
     type Added: Table;
 
@@ -128,6 +128,34 @@ where
 
     fn __on(self) -> JoinOn {
         JoinOn(JoinSpec::of(To::schema(), key::<To>(), self.at::<P>()))
+    }
+}
+
+/// What a column references that references its own table.
+pub enum Itself {}
+
+/// A column that does not reference its own table.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` references its own table, which would be twice in this query",
+    label = "this column references its own table",
+    note = "a query has each table once; write this one in SQL, in `queries {{ .. }}` of the store's definition"
+)]
+pub trait ToAnother {}
+
+#[diagnostic::do_not_recommend]
+impl<T, V, To: Table> ToAnother for Column<T, V, To> {}
+
+// It has a message of its own.
+#[diagnostic::do_not_recommend]
+impl<T, V> ToAnother for Column<T, V, ()> {}
+
+// Only [`ToAnother`] is to say no.
+#[diagnostic::do_not_recommend]
+impl<Src, T: Table, V> JoinColumn<Src, Itself> for Column<T, V, Itself> {
+    type Added = T;
+
+    fn __on(self) -> JoinOn {
+        JoinOn(JoinSpec::of(T::schema(), key::<T>(), ColumnAt { place: 0, column: self.index() }))
     }
 }
 

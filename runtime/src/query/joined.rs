@@ -1,10 +1,13 @@
 //! Tuples of joined tables.
 
-use super::{
-    At, Count, Exists, First, FitsSchema, FromTables, Groups, Includes, JoinedTable, JoinedWith, Nullable, One,
-    Required, RowRef, Select, Yield,
-};
-use crate::{error::QueryErrorKind, schema::HasTable, table::Table};
+use super::{At, FromTables, Includes, JoinedTable, JoinedWith, Nullable, Required, RowRef};
+use crate::{error::QueryErrorKind, table::Table};
+
+/// `(A, (B, ..))`
+macro_rules! list {
+    () => { () };
+    ($table:ident $($rest:ident)*) => { ($table::Table, list!($($rest)*)) };
+}
 
 /// A tuple of this many tables, and what all its places have.
 macro_rules! joined {
@@ -12,6 +15,7 @@ macro_rules! joined {
         #[diagnostic::do_not_recommend]
         impl<$first: Table, $($table: JoinedTable),+> FromTables for ($first, $($table),+) {
             type First = $first;
+            type __Others = list!($($table)+);
 
             fn __whole(row: &RowRef<'_>) -> Result<Self, QueryErrorKind> {
                 let mut rest = row.after(0);
@@ -21,40 +25,6 @@ macro_rules! joined {
 
         #[diagnostic::do_not_recommend]
         impl<$first: Table, $($table: JoinedTable),+> Includes<$first, At<0, Required>> for ($first, $($table),+) {}
-
-        joined!(fits $first $($table)+: Select, First, One, Groups);
-
-        impl<S, $first, $($table),+> FitsSchema<S> for Count<($first, $($table),+)>
-        where
-            $first: Table,
-            $($table: JoinedTable,)+
-            S: HasTable<$first> $(+ HasTable<$table::Table>)+,
-        {
-        }
-
-        impl<S, $first, $($table),+> FitsSchema<S> for Exists<($first, $($table),+)>
-        where
-            $first: Table,
-            $($table: JoinedTable,)+
-            S: HasTable<$first> $(+ HasTable<$table::Table>)+,
-        {
-        }
-    };
-    (fits $first:ident $($table:ident)+: Select, First, One, Groups) => {
-        joined!(fit Select: $first $($table)+);
-        joined!(fit First: $first $($table)+);
-        joined!(fit One: $first $($table)+);
-        joined!(fit Groups: $first $($table)+);
-    };
-    (fit $query:ident: $first:ident $($table:ident)+) => {
-        impl<S, Out, $first, $($table),+> FitsSchema<S> for $query<($first, $($table),+), Out>
-        where
-            $first: Table,
-            $($table: JoinedTable,)+
-            S: HasTable<$first> $(+ HasTable<$table::Table>)+,
-            Out: Yield<($first, $($table),+)>,
-        {
-        }
     };
 }
 

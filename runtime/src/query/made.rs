@@ -6,8 +6,7 @@ use crate::value::{ColumnValue, NotNull};
 /// A struct with `#[derive(Row)]`.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a struct with `#[derive(Row)]`",
-    label = "expected a struct with `#[derive(Row)]`",
-    note = "tuples and single columns need no `into_row`: the query yields them as it is"
+    label = "expected a struct with `#[derive(Row)]`"
 )]
 pub trait RowStruct: Row {
     /// The fields' types, as a list.
@@ -16,9 +15,13 @@ pub trait RowStruct: Row {
 }
 
 /// A struct whose fields take the columns of a query, in order.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be made of what the query yields",
+    label = "expected a struct with `#[derive(Row)]`",
+    note = "its fields take the query's columns in order; tuples and single columns need no `into_row`"
+)]
 pub trait MadeOf<Columns>: Row {}
 
-#[diagnostic::do_not_recommend]
 impl<R: RowStruct, Columns> MadeOf<Columns> for R where R::__Fields: FieldsOf<Columns> {}
 
 /// Fields that take these columns.
@@ -32,7 +35,6 @@ pub trait FieldsOf<Columns> {}
 #[diagnostic::do_not_recommend]
 impl FieldsOf<()> for () {}
 
-#[diagnostic::do_not_recommend]
 impl<F: FieldOf<V>, Fields: FieldsOf<Columns>, V, Columns> FieldsOf<(V, Columns)> for (F, Fields) {}
 
 /// A field that takes a column of type `V`: of the same type, an `Option` of it, or an `i64` for a count.

@@ -6,12 +6,15 @@ use std::fmt::Write;
 use super::spec::{ColumnAt, JoinSpec};
 use crate::table::TableSchema;
 
+/// Begins the names of columns of a query within a query. No column of a table may begin so: `ORDER BY` would take one for the other.
+pub(super) const INNER: &str = "larder_";
+
 /// The tables of a query.
 #[derive(Clone, Copy)]
 pub(crate) struct Names<'a> {
     first: &'a TableSchema,
     joins: &'a [JoinSpec],
-    /// The columns of a query around that of the tables: `c0` is the first of these.
+    /// The columns of a query around that of the tables: `larder_0` is the first of these.
     inner: Option<&'a [ColumnAt]>,
 }
 
@@ -44,7 +47,7 @@ impl<'a> Names<'a> {
         let inner = self.inner.map(|columns| columns.iter().position(|other| *other == at).unwrap_or_default());
         // Writing to a `String` does not fail.
         let _ = match inner {
-            Some(index) => write!(sql, "c{index}"),
+            Some(index) => write!(sql, "{INNER}{index}"),
             None if self.joins.is_empty() => sql.write_str(&self.table(place).statements().columns[column]),
             None => write!(sql, "t{place}.{}", self.table(place).statements().columns[column]),
         };

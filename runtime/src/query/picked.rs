@@ -98,7 +98,6 @@ impl Exprs {
 )]
 pub trait Selection<Src, At>: Picked<Src, At> {}
 
-#[diagnostic::do_not_recommend]
 impl<Src, T, V, To, P> Picked<Src, P> for Column<T, V, To>
 where
     Src: Includes<T, P>,
@@ -120,7 +119,6 @@ where
     }
 }
 
-#[diagnostic::do_not_recommend]
 impl<Src, T, V, To, P> Selection<Src, P> for Column<T, V, To>
 where
     Src: Includes<T, P>,
@@ -138,7 +136,6 @@ macro_rules! before {
 
 macro_rules! tuples {
     ($(($($picked:ident $at:ident $field:tt),+)),+ $(,)?) => {$(
-        #[diagnostic::do_not_recommend]
         impl<Src, $($picked: Picked<Src, $at>, $at),+> Picked<Src, ($($at,)+)> for ($($picked,)+) {
             type Row = ($($picked::Row,)+);
             type __Before<Tail> = before!(Tail; $($picked $at),+);
@@ -155,10 +152,8 @@ macro_rules! tuples {
             }
         }
 
-        #[diagnostic::do_not_recommend]
         impl<Src, $($picked: Selection<Src, $at>, $at),+> Selection<Src, ($($at,)+)> for ($($picked,)+) {}
 
-        #[diagnostic::do_not_recommend]
         impl<Src, $($picked: super::Aggregates<Src, $at>, $at),+> super::Aggregates<Src, ($($at,)+)> for ($($picked,)+) {}
     )+};
 }

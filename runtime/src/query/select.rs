@@ -16,7 +16,23 @@ use crate::{
 /// Rows of the tables `Src`, in the order asked for; rows that this leaves equal, and all without [`order_by`](Self::order_by), come in the
 /// order of the primary key.
 ///
-/// `Select<Issue>` yields whole issues. `Out` says what else a row becomes, after [`select`](Self::select); it is inferred.
+/// | to have | write |
+/// |---|---|
+/// | all rows, or some | `Issue::all()`, `Issue::filter(Issue::STATUS.eq(Status::Open))` |
+/// | fewer | [`.filter(..)`](Self::filter), [`.limit(20)`](Self::limit), [`.offset(40)`](Self::offset) |
+/// | an order | [`.order_by(Issue::OPENED_AT.desc())`](Self::order_by) |
+/// | one row | [`.first()`](Self::first), [`.one()`](Self::one) |
+/// | a number, a yes or no | [`.count()`](Self::count), [`.exists()`](Self::exists) |
+/// | some columns, in a tuple | [`.select((Issue::NUMBER, Issue::TITLE))`](Self::select) |
+/// | the same in a struct with `#[derive(Row)]` | [`.into_row::<Headline>()`](Self::into_row) |
+/// | rows of two tables side by side | [`.join(Comment::ISSUE)`](Self::join), [`.left_join(..)`](Self::left_join) |
+/// | sums, means, extremes | [`.aggregate((count(), Issue::POINTS.sum()))`](Self::aggregate) |
+/// | one row for each group | [`.group_by(Issue::STATUS)`](Self::group_by), then [`.aggregate(..)`](crate::Groups::aggregate) |
+///
+/// What else SQLite can do, write in SQL, in `queries { .. }` of [`define_store!`](crate::define_store).
+///
+/// The type `Select<Issue>` yields whole issues, `Select<(Issue, Comment)>` pairs of a join. `Out` says what else a row becomes, after
+/// [`select`](Self::select); it is inferred.
 #[must_use = "a query does nothing until it is asked of a store"]
 pub struct Select<Src, Out = Whole> {
     pub(crate) spec: SelectSpec,

@@ -20,7 +20,7 @@ pub(crate) struct SelectSpec {
     /// The columns that are wanted; without, all columns of all tables.
     pub(crate) columns: Option<Vec<Expr>>,
     /// What is wanted is something of each group.
-    pub(crate) groups: Option<GroupSpec>,
+    pub(crate) groups: Option<Box<GroupSpec>>,
 }
 
 /// A table that is joined to those before it.

@@ -19,6 +19,10 @@ pub trait FromTables: Sized + Send + Sync + 'static {
     /// The first table, which the others are joined to.
     type First: Table;
 
+    /// The other tables, as a list.
+    #[doc(hidden)]
+    type __Others;
+
     /// One whole row.
     #[doc(hidden)]
     fn __whole(row: &RowRef<'_>) -> Result<Self, QueryErrorKind>;
@@ -26,6 +30,7 @@ pub trait FromTables: Sized + Send + Sync + 'static {
 
 impl<T: Table> FromTables for T {
     type First = T;
+    type __Others = ();
 
     fn __whole(row: &RowRef<'_>) -> Result<Self, QueryErrorKind> {
         T::decode(row)

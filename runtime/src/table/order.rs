@@ -36,8 +36,8 @@ impl<T: Table> fmt::Debug for Order<T> {
 /// What rows of the tables `Src` can be ordered by: one term, or several in a tuple, an array or a `Vec`. `At` is where the columns stand,
 /// and inferred.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` is not an order of `{Src}`",
-    label = "expected `{Src}::COLUMN.asc()` or `.desc()`, or a tuple of these"
+    message = "`{Self}` is not an order",
+    label = "expected a column's `.asc()` or `.desc()`, or a tuple of these"
 )]
 pub trait IntoOrder<Src, At> {
     /// Hands over the terms, most significant first.
@@ -49,7 +49,6 @@ pub trait IntoOrder<Src, At> {
 #[doc(hidden)]
 pub struct OrderTerm(pub(crate) Term);
 
-#[diagnostic::do_not_recommend]
 impl<Src: Includes<T, P>, T, P: Position> IntoOrder<Src, P> for Order<T> {
     fn __add_to(self, add: &mut dyn FnMut(OrderTerm)) {
         let column = ColumnAt { place: P::__PLACE, column: self.column };
@@ -57,7 +56,6 @@ impl<Src: Includes<T, P>, T, P: Position> IntoOrder<Src, P> for Order<T> {
     }
 }
 
-#[diagnostic::do_not_recommend]
 impl<Src, T, At, const N: usize> IntoOrder<Src, At> for [Order<T>; N]
 where
     Order<T>: IntoOrder<Src, At>,
@@ -67,7 +65,6 @@ where
     }
 }
 
-#[diagnostic::do_not_recommend]
 impl<Src, T, At> IntoOrder<Src, At> for Vec<Order<T>>
 where
     Order<T>: IntoOrder<Src, At>,
@@ -79,7 +76,6 @@ where
 
 macro_rules! tuples {
     ($(($($term:ident $at:ident $field:tt),+)),+ $(,)?) => {$(
-        #[diagnostic::do_not_recommend]
         impl<Src, $($term: IntoOrder<Src, $at>, $at),+> IntoOrder<Src, ($($at,)+)> for ($($term,)+) {
             fn __add_to(self, add: &mut dyn FnMut(OrderTerm)) {
                 $(self.$field.__add_to(add);)+
