@@ -61,11 +61,23 @@ impl<Src: FromTables> Select<Src> {
     }
 }
 
-impl<Src: FromTables, K: Selection<Src, KeysAt>, KeysAt> Groups<Src, Chosen<K, KeysAt>> {
+/// The keys of groups that are not aggregated yet.
+#[diagnostic::on_unimplemented(
+    message = "these groups have their aggregates already",
+    label = "a second `aggregate` would take their place",
+    note = "write all of them in one tuple: `.aggregate((count(), Issue::POINTS.sum()))`"
+)]
+pub trait Keys<Src, At>: Picked<Src, At> {}
+
+#[diagnostic::do_not_recommend]
+impl<Src, K: Selection<Src, At>, At> Keys<Src, At> for K {}
+
+impl<Src: FromTables, K, KeysAt> Groups<Src, Chosen<K, KeysAt>> {
     /// What is wanted of each group beside its keys: an aggregate, or a tuple of them.
     #[expect(clippy::type_complexity, reason = "the types are those of what was chosen, side by side")]
     pub fn aggregate<A, At>(mut self, aggregates: A) -> Groups<Src, Chosen<(K, A), (KeysAt, At)>>
     where
+        K: Keys<Src, KeysAt>,
         A: Aggregates<Src, At>,
     {
         self.groups().wanted = Exprs::of(&aggregates);

@@ -164,12 +164,15 @@ fn key<T: Table>() -> usize {
     T::schema().primary_key.first().copied().unwrap_or_default()
 }
 
-/// Tables of a query to which `T` can be joined.
+/// A table that can be the seventh of a query: none.
 #[diagnostic::on_unimplemented(
     message = "a query has at most 6 tables",
-    label = "`{T}` would be one more",
+    label = "`{Self}` would be the 7th",
     note = "write this query in SQL, in `queries {{ .. }}` of the store's definition"
 )]
+pub trait Seventh {}
+
+/// Tables of a query to which `T` can be joined.
 pub trait JoinedWith<T>: FromTables {
     /// With a row of `T`.
     type Inner: FromTables;

@@ -1,6 +1,6 @@
 //! Tuples of joined tables.
 
-use super::{At, FromTables, Includes, JoinedTable, JoinedWith, Nullable, Required, RowRef};
+use super::{At, FromTables, Includes, JoinedTable, JoinedWith, Nullable, Required, RowRef, join::Seventh};
 use crate::{error::QueryErrorKind, table::Table};
 
 /// `(A, (B, ..))`
@@ -55,6 +55,16 @@ one_more!(A B);
 one_more!(A B C);
 one_more!(A B C D);
 one_more!(A B C D E);
+
+// So that there is a message of its own.
+impl<A, B, C, D, E, F, T> JoinedWith<T> for (A, B, C, D, E, F)
+where
+    Self: FromTables,
+    T: Seventh,
+{
+    type Inner = Self;
+    type Left = Self;
+}
 
 /// The table at one place of a tuple, which is not the first.
 macro_rules! includes {

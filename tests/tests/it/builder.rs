@@ -2,6 +2,7 @@
 //! aggregates and groups, over random rows.
 
 mod ask;
+mod chain;
 mod model;
 mod team;
 mod values;
