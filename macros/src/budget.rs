@@ -35,9 +35,9 @@ Table Headline: 208
 Table Applied: 107
 Event WorkspaceEvent: 171
 StoreSchema WorkspaceSchema: 47
-Row Counts: 58
+Row Counts: 63
 define_store!: 33
-all: 1740
+all: 1745
 ";
 
 #[test]

@@ -86,7 +86,13 @@ pub(crate) fn table(input: &DeriveInput) -> TokenStream {
 /// A row.
 pub(crate) fn row(input: &DeriveInput) -> TokenStream {
     let Some((private, ident)) = plain(input, "row") else { return TokenStream::new() };
-    hidden(&row_impl(&private, ident))
+    let row = row_impl(&private, ident);
+    let types = match &input.data {
+        Data::Struct(data) => data.fields.iter().map(|field| &field.ty).collect(),
+        _ => Vec::new(),
+    };
+    let fields = expand::table::field_list(&private, ident, types.into_iter());
+    hidden(&quote!(#row #fields))
 }
 
 /// A column type.

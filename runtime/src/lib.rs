@@ -88,6 +88,7 @@
 //! | open only what exists, list what is stored | [`Get::existing`], [`StoreRegistry::exists`], [`StoreRegistry::stored`] |
 //! | open, preload, evict, count and shut down stores | [`StoreRegistry`], [`StoreHandle`] |
 //! | read | [`Store::query`], [`Store::read`], [`Table::filter`], [`Select`] |
+//! | select columns, join, count, sum, group | [`Select::select`], [`Select::join`], [`Select::aggregate`], [`Select::group_by`] |
 //! | stay up to date | [`Store::subscribe`], [`Subscription`], [`Signal`], [`Computed`] |
 //! | write | [`Store::commit`], [`Receipt`] |
 //! | choose what a commit survives | [`Durability`] |
@@ -112,7 +113,6 @@
 //!
 //! # What is not there yet
 //!
-//! * joins and aggregates in the typed builder (SQL in `queries { .. }` has them)
 //! * queries over many stores
 //! * sync with other clients: an app's [`SyncBackend`] is handed the events that are unsent, nothing is pulled, and no backend comes
 //!   with larder
@@ -181,8 +181,11 @@ pub use self::{
         UnknownEvents,
     },
     query::{
-        ByKey, Count, ExactlyOne, Exists, First, Fits, FitsSchema, One, OneByKey, Predicate, Query, Row, RowCount,
-        RowRef, Select, SqlQuery, SqlShape, TableReads,
+        Aggregate, AggregateValue, Aggregates, At, ByKey, Chosen, Count, ExactlyOne, Exists, FieldOf, FieldsOf, First,
+        Fits, FitsSchema, FromTables, GroupTerm, Groups, HasTables, Includes, IntoGroupOrder, Itself, JoinColumn,
+        JoinedTable, JoinedWith, Made, MadeOf, Nullable, One, OneByKey, Picked, Position, Predicate, Query, Referenced,
+        Referencing, Required, Row, RowCount, RowRef, RowStruct, Select, Selection, SqlQuery, SqlShape, SumColumn,
+        TableReads, Whole, Yield, Yields, count,
     },
     registry::{
         Clear, DeleteStore, Evict, Get, LoadContext, OpenOptions, Preload, RegistryBuilder, RegistryStats,

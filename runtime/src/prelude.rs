@@ -5,6 +5,6 @@ pub use crate::macros::Row;
 pub use crate::{
     Adapter, Column, ColumnValue, CommitError, Event, EventContext, GcTime, Get, HasTable, Json, LoadContext,
     LoadError, MaterializeError, MaterializeResult, Materializer, Predicate, QueryError, Select, SqliteAdapter, Store,
-    StoreDefinition, StoreHandle, StoreId, StoreKey, StoreRegistry, StoreSchema, Table, Tables, Timestamp, Uuid,
+    StoreDefinition, StoreHandle, StoreId, StoreKey, StoreRegistry, StoreSchema, Table, Tables, Timestamp, Uuid, count,
     define_store,
 };

@@ -12,9 +12,9 @@ pub use crate::{
     materialize::{TableOf, Which},
     options::StoreOptions,
     query::{
-        ByKey, Description, EachRow, ExactlyOne, Fits, FitsSchema, Origin, Params, Predicate, Query, Reads,
-        ResultColumn, Row, RowRef, RowShape, Select, SqlQuery, SqlShape, Statement, TableReads, assert_count,
-        assert_parameter, assert_result, assert_row,
+        ByKey, Description, EachRow, ExactlyOne, Fits, FitsSchema, Itself, Origin, Params, Predicate, Query, Reads,
+        ResultColumn, Row, RowRef, RowShape, RowStruct, Select, SqlQuery, SqlShape, Statement, TableReads,
+        assert_count, assert_parameter, assert_result, assert_row,
     },
     registry::LoadContext,
     schema::{HasTable, Materializer, StoreSchema},

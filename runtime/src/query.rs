@@ -1,22 +1,34 @@
-//! Typed queries: by key, filter, order, limit, count, first, one; raw SQL for the rest; tuples of queries on one snapshot.
+//! Typed queries: by key, filter, order, limit, columns, joins, aggregates and groups, count, first, one; raw SQL for the rest; tuples of
+//! queries on one snapshot.
 
+mod aggregate;
+mod build;
 mod by_key;
 mod checked;
 mod description;
 mod fits;
+mod group;
 mod holds;
+mod join;
+mod joined;
 mod literal;
 mod logic;
+mod made;
+mod names;
+mod picked;
 mod predicate;
 mod render;
 mod row;
 mod row_count;
 mod run;
 mod select;
+mod spec;
 mod sql;
 mod statement;
+mod tables;
 mod tuple;
 
+pub use aggregate::{Aggregate, AggregateValue, Aggregates, SumColumn, count};
 pub use by_key::{ByKey, OneByKey};
 pub(crate) use by_key::{MAX_KEY, key_params};
 pub use checked::TableReads;
@@ -25,8 +37,14 @@ pub use checked::{ResultColumn, RowShape, assert_count, assert_parameter, assert
 #[doc(hidden)]
 pub use description::Description;
 pub(crate) use description::{ColumnsRead, RowsRead, TableRead, WindowSpec, push_value};
-pub use fits::{Fits, FitsSchema};
+pub use fits::{Fits, FitsSchema, HasTables};
+pub use group::{GroupTerm, Groups, IntoGroupOrder};
 pub(crate) use holds::compare_values;
+pub use join::{Itself, JoinColumn, JoinedWith, Referenced, Referencing};
+pub use made::{FieldOf, FieldsOf, MadeOf, RowStruct};
+use names::Names;
+use picked::Exprs;
+pub use picked::{Chosen, Made, Picked, Selection, Whole, Yield};
 pub(crate) use predicate::Comparison;
 pub use predicate::Predicate;
 pub(crate) use row::RowSource;
@@ -35,10 +53,11 @@ pub use row::assert_row;
 pub use row::{Row, RowRef};
 pub use row_count::RowCount;
 pub(crate) use run::Text;
-pub(crate) use select::SelectSpec;
 pub use select::{Count, Exists, First, One, Select};
+pub(crate) use spec::{ColumnAt, SelectSpec, Term};
 pub use sql::{ExactlyOne, SqlQuery, SqlShape};
 pub use statement::{Origin, Params, Statement};
+pub use tables::{At, FromTables, Includes, JoinedTable, Nullable, Position, Required, Yields};
 
 use crate::error::QueryErrorKind;
 

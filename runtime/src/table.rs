@@ -19,6 +19,7 @@ pub use computed::{ComputedColumn, IntoOperand, Number, SetTo};
 pub(crate) use computed::{Formula, NewValue, Operand};
 pub(crate) use ddl::quote;
 pub use key::{IntoKey, KeyColumns};
+pub(crate) use order::OrderTerm;
 pub use order::{IntoOrder, Order};
 pub use schema::{ColumnSchema, IndexSchema, ReferenceAction, ReferenceSchema, TableSchema};
 pub use statements::TableStatements;

@@ -27,7 +27,25 @@ pub(crate) fn table(table: &Table) -> TokenStream {
 
 /// Prints a row.
 pub(crate) fn row(row: &RowStruct) -> TokenStream {
-    hidden(&row_impl(&row.krate, &row.ident, &row.columns))
+    let row_impl = row_impl(&row.krate, &row.ident, &row.columns);
+    let fields = field_list(&row.krate.private(), &row.ident, row.columns.iter().map(|column| &column.ty));
+    hidden(&quote!(#row_impl #fields))
+}
+
+/// The fields' types, for queries that make the struct of their columns.
+pub(crate) fn field_list<'a>(
+    private: &TokenStream,
+    ident: &Ident,
+    types: impl DoubleEndedIterator<Item = &'a Type>,
+) -> TokenStream {
+    let list = types.rev().fold(quote!(()), |rest, ty| quote!((#ty, #rest)));
+    quote! {
+        #[automatically_derived]
+        #[diagnostic::do_not_recommend]
+        impl #private::RowStruct for #ident {
+            type __Fields = #list;
+        }
+    }
 }
 
 /// `Issue::STATUS`
@@ -37,10 +55,8 @@ fn constants(private: &TokenStream, ident: &Ident, columns: &[Column]) -> TokenS
         let summary = format!("The column `{name}`.");
         let separator = (!docs.is_empty()).then(|| quote!(#[doc = ""]));
         let types = match &column.reference {
-            Some(reference) => {
-                let to = &reference.table;
-                quote!(#ident, #ty, #to)
-            }
+            Some(Reference { table, .. }) if is_itself(table, ident) => quote!(#ident, #ty, #private::Itself),
+            Some(Reference { table, .. }) => quote!(#ident, #ty, #table),
             None => quote!(#ident, #ty),
         };
         quote! {
@@ -53,6 +69,11 @@ fn constants(private: &TokenStream, ident: &Ident, columns: &[Column]) -> TokenS
     quote! {
         impl #ident { #(#constants)* }
     }
+}
+
+/// Whether a reference is to the table that has it, as far as that can be seen.
+fn is_itself(table: &Type, ident: &Ident) -> bool {
+    matches!(table, Type::Path(path) if path.path.is_ident(ident) || path.path.is_ident("Self"))
 }
 
 /// `Issue::all()` and its like: what `Table` has, without the trait in scope.

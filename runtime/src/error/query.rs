@@ -119,6 +119,14 @@ pub enum QueryErrorKind {
     /// A parameter has no stored form.
     #[error("a value of the query cannot be compared: {0}")]
     Value(#[from] ValueError),
+    /// A number that SQLite computes does not fit 64 bits, such as a sum of integers.
+    #[error(
+        "a number that `{sql}` computes, such as a sum, does not fit an `i64`; ask for fewer rows, or add up in Rust"
+    )]
+    Overflow {
+        /// The statement.
+        sql: String,
+    },
     /// Exactly one row was asked for.
     #[error("{found} where exactly one row of `{row}` was expected; use `first` or `Option<_>` if there may be none")]
     NotOne {

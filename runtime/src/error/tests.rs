@@ -289,7 +289,7 @@ fn in_commit(source: MaterializeError) -> CommitError<()> {
 #[test]
 fn query_errors() {
     let sql = || "SELECT 1".to_owned();
-    let queries: [Case<QueryErrorKind>; 10] = [
+    let queries: [Case<QueryErrorKind>; 11] = [
         (StoreError::Evicted { store: store() }.into(), &["evicted"], "again"),
         (QueryErrorKind::Sql { sql: sql(), message: text() }, &["`SELECT 1`", "the cause"], "change the statement"),
         (
@@ -308,6 +308,7 @@ fn query_errors() {
         ),
         (QueryErrorKind::Value(ValueError::NotANumber), &["NaN"], "use `Option<f64>`"),
         (QueryErrorKind::NotOne { row: "notes", found: "no row" }, &["`notes`", "no row"], "use `first`"),
+        (QueryErrorKind::Overflow { sql: sql() }, &["`SELECT 1`", "a sum"], "ask for fewer rows"),
         (QueryErrorKind::Reentrant, &["inside"], "use the `Tables`"),
         (QueryErrorKind::Interrupted, &["closing"], "get or open it again"),
         (

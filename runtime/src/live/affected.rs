@@ -21,6 +21,7 @@ impl Footprint {
             ColumnsRead::All => None,
             // A name that is no column's would be one that is not understood here: then all count.
             ColumnsRead::Named(names) => names.iter().map(place).collect(),
+            ColumnsRead::At(columns) => Some(columns),
         };
         Self { rows: read.rows, columns }
     }

@@ -15,7 +15,7 @@ use crate::{
     change::ChangeRecord,
     error::{QueryError, QueryErrorKind},
     event::EventNumber,
-    query::{Description, Origin, Params, Query, SelectSpec, Statement, WindowSpec},
+    query::{ColumnAt, Description, Origin, Params, Query, SelectSpec, Statement, Term, WindowSpec},
     store::Engine,
     table::TableSchema,
     value::ValueRef,
@@ -83,7 +83,7 @@ impl<Q: Query + Send + Sync + 'static> LiveQuery<Q> {
     /// Makes the result of kept rows.
     fn show(&self, window: (Window, EventNumber)) -> Outcome<Q::Output> {
         let mut hashed = Hashed::new();
-        let mut rows = KeptRows(window.0.shown());
+        let mut rows = KeptRows { rows: window.0.shown(), columns: window.0.columns() };
         let result = self.query.__run(&mut hashed.reads(&mut rows));
         match result {
             Ok(value) => {
@@ -101,8 +101,12 @@ impl<Q: Query + Send + Sync + 'static> LiveQuery<Q> {
     fn fill(&self, spec: &WindowSpec) -> Result<(Window, EventNumber), QueryError> {
         let mut window = Window::new(spec.clone());
         let limit = u64::try_from(window.wanted()).ok();
-        let (condition, order) = (spec.condition.clone(), spec.order.clone());
-        let text = SelectSpec { condition, order, limit, offset: 0 }.rows(spec.table, None);
+        let term = |(column, descending): &(usize, bool)| Term {
+            column: ColumnAt { place: 0, column: *column },
+            descending: *descending,
+        };
+        let (condition, order) = (spec.condition.clone(), spec.order.iter().map(term).collect());
+        let text = SelectSpec { condition, order, limit, ..SelectSpec::default() }.rows(spec.table, None);
         let text = text.map_err(|kind| QueryError::new(self.engine.name().clone(), kind))?;
         let (mut rows, mut at) = (Vec::new(), EventNumber::ZERO);
         self.engine.live().note_run();

@@ -48,12 +48,16 @@ impl Reads for HashedReads<'_> {
 }
 
 /// Rows that are there already: the answer to whatever is asked.
-pub(super) struct KeptRows<'a>(pub(super) &'a [Vec<Value>]);
+pub(super) struct KeptRows<'a> {
+    pub(super) rows: &'a [Vec<Value>],
+    /// The columns that are shown; all without any.
+    pub(super) columns: &'a [usize],
+}
 
 impl Reads for KeptRows<'_> {
     fn rows(&mut self, _: &Statement<'_>, each: &mut EachRow<'_>) -> Result<(), QueryErrorKind> {
-        for row in self.0 {
-            if !each(&RowRef::new(row, &[]))? {
+        for row in self.rows {
+            if !each(&RowRef::new(row, self.columns))? {
                 break;
             }
         }

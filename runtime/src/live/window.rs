@@ -57,6 +57,11 @@ impl Window {
         &self.rows[self.spec.offset.min(end)..end]
     }
 
+    /// The columns of them that are shown; all without any.
+    pub(super) fn columns(&self) -> &[usize] {
+        &self.spec.shown
+    }
+
     /// Takes over changed rows, oldest first.
     pub(super) fn apply<'a>(&mut self, changes: impl Iterator<Item = &'a RowChange>) -> Applied {
         let mut touched = false;

@@ -48,8 +48,8 @@ impl<T: Table> Query for ByKey<T> {
         let key = self.key.as_ref().map_err(Clone::clone)?;
         let mut params = [ValueRef::Null; MAX_KEY];
         let params = key_params(key, &mut params);
-        let statement = run::built::<T>(&T::schema().statements().select_by_key, params);
-        run::collect_first(|each| on.rows(&statement, each))
+        let statement = run::built(&T::schema().statements().select_by_key, params, T::NAME);
+        run::collect_first(|each| on.rows(&statement, each), T::decode)
     }
 }
 

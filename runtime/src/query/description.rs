@@ -1,7 +1,13 @@
 //! What a query reads, and what makes it the same as another: what live queries are told apart and woken by.
 
-use super::{SelectSpec, predicate::Condition, run::Text};
+use super::{
+    names::Names,
+    predicate::Condition,
+    run::Text,
+    spec::{ColumnAt, SelectSpec},
+};
 use crate::{
+    error::QueryErrorKind,
     table::TableSchema,
     value::{Value, ValueRef},
 };
@@ -44,6 +50,8 @@ pub(crate) enum ColumnsRead {
     All,
     /// Those with these SQL names; without any, only whether there are rows counts.
     Named(&'static [&'static str]),
+    /// Those at these places in the table; without any, only whether there are rows counts.
+    At(Vec<usize>),
 }
 
 /// The first rows of one table by an order: what can be kept up to date from changed rows alone.
@@ -55,6 +63,8 @@ pub(crate) struct WindowSpec {
     pub(crate) order: Vec<(usize, bool)>,
     pub(crate) offset: usize,
     pub(crate) limit: usize,
+    /// The columns that are shown; all without any.
+    pub(crate) shown: Vec<usize>,
 }
 
 /// Longer windows are asked of SQLite again instead of being kept.
@@ -101,23 +111,65 @@ impl Description {
         self.reads.push(TableRead { table, rows, columns });
     }
 
-    /// Adds rows of one table. `most` is a limit of the query itself.
-    pub(crate) fn select(&mut self, spec: &SelectSpec, table: &'static TableSchema, most: Option<u64>) {
-        self.read(table.name, RowsRead::Matching(spec.condition.clone()), ColumnsRead::All);
-        self.window = spec.window(table, most);
+    /// Adds what is wanted of rows. `most` is a limit of the query itself.
+    pub(crate) fn select(&mut self, spec: &SelectSpec, first: &'static TableSchema, most: Option<u64>) {
+        self.built(&spec.rows(first, most));
+        let order = || spec.whole_order(first).into_iter().map(|term| term.column);
+        let columns = match (&spec.groups, &spec.columns) {
+            (Some(groups), _) if spec.is_cut() => Some(groups.columns().into_iter().chain(order()).collect()),
+            (Some(groups), _) => Some(groups.columns()),
+            (None, Some(columns)) => Some(columns.iter().filter_map(|expr| expr.column()).chain(order()).collect()),
+            (None, None) => None,
+        };
+        self.read_tables(spec, first, columns);
+        self.window = spec.window(first, most);
+    }
+
+    /// Adds rows that are counted or looked for.
+    pub(crate) fn rows_of(
+        &mut self,
+        spec: &SelectSpec,
+        first: &'static TableSchema,
+        text: &Result<Text, QueryErrorKind>,
+    ) {
+        self.built(text);
+        self.read_tables(spec, first, Some(Vec::new()));
+    }
+
+    /// What is read of each table: these columns, or all of them.
+    fn read_tables(&mut self, spec: &SelectSpec, first: &'static TableSchema, columns: Option<Vec<ColumnAt>>) {
+        let names = Names::of(first, &spec.joins);
+        let on =
+            spec.joins.iter().enumerate().flat_map(|(index, join)| {
+                [ColumnAt { place: index + 1, column: join.column }, join.equals].into_iter()
+            });
+        let columns = columns.map(|columns| columns.into_iter().chain(on).collect::<Vec<_>>());
+        for (place, condition) in spec.conditions().enumerate() {
+            let table = if place == 0 { first } else { spec.joins[place - 1].table };
+            let is_certain = place == 0 || !spec.joins[place - 1].left || !condition.holds_of_no_row(table);
+            let rows = if is_certain { RowsRead::Matching(condition.clone()) } else { RowsRead::Any };
+            let columns = columns.as_ref().map(|columns| {
+                let read = columns.iter().filter(|column| column.place == place).map(|column| column.column);
+                // Which of the rows count is not decided by the rows alone.
+                let tested = condition.columns().filter(|_| !is_certain);
+                read.chain(tested).collect()
+            });
+            self.read(names.table(place).name, rows, columns.map_or(ColumnsRead::All, ColumnsRead::At));
+        }
     }
 }
 
 impl SelectSpec {
-    fn window(&self, table: &'static TableSchema, most: Option<u64>) -> Option<WindowSpec> {
+    fn window(&self, first: &'static TableSchema, most: Option<u64>) -> Option<WindowSpec> {
         let limit = self.limit.into_iter().chain(most).min()?;
-        let whole = self.condition.error.is_none() && limit.saturating_add(self.offset) <= MAX_WINDOW;
+        let whole = self.is_plain() && self.check().is_ok() && limit.saturating_add(self.offset) <= MAX_WINDOW;
         whole.then(|| WindowSpec {
-            table,
+            table: first,
             condition: self.condition.clone(),
-            order: self.whole_order(table),
+            order: self.whole_order(first).iter().map(|term| (term.column.column, term.descending)).collect(),
             offset: usize::try_from(self.offset).unwrap_or(usize::MAX),
             limit: usize::try_from(limit).unwrap_or(usize::MAX),
+            shown: self.columns.iter().flatten().filter_map(|expr| expr.column()).map(|at| at.column).collect(),
         })
     }
 }

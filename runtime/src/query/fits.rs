@@ -1,6 +1,6 @@
 //! Which queries may be asked of which stores.
 
-use super::{ByKey, Count, Exists, First, One, OneByKey, Query, Select, SqlQuery, SqlShape};
+use super::{ByKey, Count, Exists, First, FromTables, Groups, One, OneByKey, Query, Select, SqlQuery, SqlShape, Yield};
 use crate::{
     definition::{DefinedOn, StoreDefinition},
     schema::HasTable,
@@ -25,11 +25,26 @@ impl<D: StoreDefinition, Q: FitsSchema<D::Schema>> Fits<D> for Q {}
 )]
 pub trait FitsSchema<S>: Query {}
 
-impl<S: HasTable<T>, T: Table> FitsSchema<S> for Select<T> {}
-impl<S: HasTable<T>, T: Table> FitsSchema<S> for Count<T> {}
-impl<S: HasTable<T>, T: Table> FitsSchema<S> for Exists<T> {}
-impl<S: HasTable<T>, T: Table> FitsSchema<S> for First<T> {}
-impl<S: HasTable<T>, T: Table> FitsSchema<S> for One<T> {}
+/// A schema that has all tables of a list.
+pub trait HasTables<List> {}
+
+impl<S> HasTables<()> for S {}
+impl<S: HasTable<T> + HasTables<Rest>, T, Rest> HasTables<(T, Rest)> for S {}
+
+macro_rules! of_tables {
+    ($($query:ident<Src $(, $out:ident)?>),+) => {$(
+        impl<S, Src $(, $out)?> FitsSchema<S> for $query<Src $(, $out)?>
+        where
+            Src: FromTables,
+            S: HasTable<Src::First> + HasTables<Src::__Others>,
+            $($out: Yield<Src>,)?
+        {
+        }
+    )+};
+}
+
+of_tables!(Select<Src, Out>, First<Src, Out>, One<Src, Out>, Groups<Src, Out>, Count<Src>, Exists<Src>);
+
 impl<S: HasTable<T>, T: Table> FitsSchema<S> for ByKey<T> {}
 impl<S: HasTable<T>, T: Table> FitsSchema<S> for OneByKey<T> {}
 

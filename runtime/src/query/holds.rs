@@ -3,7 +3,7 @@
 use std::cmp::Ordering;
 
 use super::predicate::{Comparison, Condition, Step};
-use crate::value::Value;
+use crate::{table::TableSchema, value::Value};
 
 impl Condition {
     /// Whether the condition holds for a row with these values, in column order. It answers what SQLite would.
@@ -22,6 +22,19 @@ impl Condition {
             stack.push(holds);
         }
         stack.pop().unwrap_or(true)
+    }
+
+    /// Whether the condition holds where a left join found no row, and all columns are `NULL`.
+    pub(super) fn holds_of_no_row(&self, table: &TableSchema) -> bool {
+        self.holds(&vec![Value::Null; table.columns.len()])
+    }
+
+    /// The columns that it tests.
+    pub(super) fn columns(&self) -> impl Iterator<Item = usize> {
+        self.steps.iter().filter_map(|step| match step {
+            Step::Compare { column, .. } | Step::Null { column } | Step::AnyOf { column, .. } => Some(*column),
+            Step::Not | Step::And | Step::Or => None,
+        })
     }
 }
 

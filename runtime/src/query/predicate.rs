@@ -134,7 +134,7 @@ impl<T> Clone for Predicate<T> {
 impl<T: Table> fmt::Debug for Predicate<T> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut rendered = super::render::Rendered::default();
-        rendered.condition(&self.condition, T::schema());
+        rendered.condition(&self.condition, super::Names::of(T::schema(), &[]), 0);
         formatter.debug_struct("Predicate").field("sql", &rendered.sql).field("params", &rendered.params).finish()
     }
 }

@@ -3,9 +3,11 @@
 use super::{
     literal,
     logic::{Logic, NodeKind},
+    names::Names,
     predicate::{Comparison, Condition, Step},
+    spec::{ColumnAt, Expr, Function},
 };
-use crate::{table::TableSchema, value::Value};
+use crate::value::Value;
 
 /// SQLite takes 32,766 parameters. Beyond this many, values are written into the text.
 const MAX_PARAMS: usize = 30_000;
@@ -24,12 +26,30 @@ pub(crate) struct Rendered {
 }
 
 impl Rendered {
-    /// Adds a condition in parentheses where it needs them; `1` for one that every row meets.
-    pub(crate) fn condition(&mut self, condition: &Condition, table: &TableSchema) {
+    /// Adds a condition on the table at `place`, in parentheses where it needs them; `1` for one that every row meets.
+    pub(crate) fn condition(&mut self, condition: &Condition, names: Names<'_>, place: usize) {
         match Logic::of(condition) {
             None => self.sql.push('1'),
-            Some(logic) => Writer { out: self, logic: &logic, table }.node(0),
+            Some(logic) => Writer { out: self, logic: &logic, names, place }.node(0),
         }
+    }
+
+    /// Adds a column, or an aggregate.
+    pub(crate) fn expr(&mut self, names: Names<'_>, expr: Expr) {
+        let (before, column, after) = match expr {
+            Expr::Column(column) => ("", column, ""),
+            Expr::Rows => return self.sql.push_str("count(*)"),
+            Expr::Of(Function::Count, column) => ("count(", column, ")"),
+            // Of no values SQLite's sum is `NULL`.
+            Expr::Of(Function::Sum, column) => ("ifnull(sum(", column, "), 0)"),
+            Expr::Of(Function::Total, column) => ("total(", column, ")"),
+            Expr::Of(Function::Avg, column) => ("avg(", column, ")"),
+            Expr::Of(Function::Min, column) => ("min(", column, ")"),
+            Expr::Of(Function::Max, column) => ("max(", column, ")"),
+        };
+        self.sql.push_str(before);
+        names.push(&mut self.sql, column);
+        self.sql.push_str(after);
     }
 
     /// Adds a value: a parameter, or a literal once there are many.
@@ -46,7 +66,8 @@ impl Rendered {
 struct Writer<'a, 'b> {
     out: &'b mut Rendered,
     logic: &'b Logic<'a>,
-    table: &'b TableSchema,
+    names: Names<'b>,
+    place: usize,
 }
 
 impl Writer<'_, '_> {
@@ -105,7 +126,7 @@ impl Writer<'_, '_> {
 
     fn compare(&mut self, column: usize, comparison: Comparison, value: &Value, negated: bool) {
         use Comparison::{Eq, Ge, Gt, Le, Like, Lt, Ne};
-        let nullable = self.table.columns[column].ty.nullable;
+        let nullable = self.is_nullable(column);
         let is_null = *value == Value::Null;
         let operator = match (comparison, negated) {
             (Eq, false) | (Ne, true) if is_null => return self.is_null(column, true),
@@ -141,7 +162,7 @@ impl Writer<'_, '_> {
                 false => self.push(if negated { "1" } else { "0" }),
             };
         }
-        let or_null = if negated { !has_null && self.table.columns[column].ty.nullable } else { has_null };
+        let or_null = if negated { !has_null && self.is_nullable(column) } else { has_null };
         self.open_or_null(or_null);
         self.column(column);
         self.push(if negated { " NOT IN (" } else { " IN (" });
@@ -188,7 +209,11 @@ impl Writer<'_, '_> {
     }
 
     fn column(&mut self, column: usize) {
-        self.out.sql.push_str(&self.table.statements().columns[column]);
+        self.names.push(&mut self.out.sql, ColumnAt { place: self.place, column });
+    }
+
+    fn is_nullable(&self, column: usize) -> bool {
+        self.names.is_nullable(ColumnAt { place: self.place, column })
     }
 
     fn push(&mut self, sql: &str) {

@@ -66,11 +66,25 @@ pub struct RowRef<'a> {
     source: &'a dyn RowSource,
     // Where the wanted columns stand in the statement; empty when they are asked for by position.
     places: &'a [usize],
+    // How many of them a part of a row leaves out.
+    from: usize,
 }
 
 impl<'a> RowRef<'a> {
     pub(crate) fn new(source: &'a dyn RowSource, places: &'a [usize]) -> Self {
-        Self { source, places }
+        Self { source, places, from: 0 }
+    }
+
+    /// The same row without its first columns.
+    pub(crate) fn after(&self, columns: usize) -> Self {
+        Self { from: self.from + columns, ..*self }
+    }
+
+    /// Takes the first columns; what is left begins behind them.
+    pub(crate) fn take(&mut self, columns: usize) -> Self {
+        let first = self.after(0);
+        self.from += columns;
+        first
     }
 
     /// The nth column, raw; `NULL` beyond the last.
@@ -81,7 +95,7 @@ impl<'a> RowRef<'a> {
     /// All wanted columns, raw.
     pub(crate) fn values(&self) -> impl Iterator<Item = ValueRef<'a>> {
         let columns = if self.places.is_empty() { self.source.len() } else { self.places.len() };
-        (0..columns).map(|index| self.value(index))
+        (0..columns.saturating_sub(self.from)).map(|index| self.value(index))
     }
 
     /// The nth column, decoded; `row` names the row type in errors.
@@ -111,6 +125,7 @@ impl<'a> RowRef<'a> {
     }
 
     fn place(&self, index: usize) -> usize {
+        let index = self.from + index;
         self.places.get(index).copied().unwrap_or(index)
     }
 

@@ -1,72 +1,116 @@
-//! Rows of one table: filter, order, limit, count, exists, first, one.
+//! Rows of a table, or of several that are joined: filter, order, limit, columns, count, exists, first, one.
 
 use std::{fmt, marker::PhantomData};
 
 use super::{
-    ColumnsRead, Description, Predicate, Query, Reads, RowCount, RowsRead,
-    predicate::Condition,
-    run::{self, Text},
+    Chosen, Description, Exprs, FromTables, Includes, Made, MadeOf, Picked, Position, Predicate, Query, Reads,
+    RowCount, Selection, Whole, Yield,
+    run::{self, Rows},
+    spec::SelectSpec,
 };
 use crate::{
     error::QueryErrorKind,
-    table::{IntoOrder, Order, Table, TableSchema},
-    value::{Value, ValueError},
+    table::{IntoOrder, OrderTerm, Table, TableSchema},
 };
 
-/// Rows of table `T`, in the order asked for; rows that this leaves equal, and all without [`order_by`](Self::order_by), come in the
+/// Rows of the tables `Src`, in the order asked for; rows that this leaves equal, and all without [`order_by`](Self::order_by), come in the
 /// order of the primary key.
+///
+/// | to have | write |
+/// |---|---|
+/// | all rows, or some | `Issue::all()`, `Issue::filter(Issue::STATUS.eq(Status::Open))` |
+/// | fewer | [`.filter(..)`](Self::filter), [`.limit(20)`](Self::limit), [`.offset(40)`](Self::offset) |
+/// | an order | [`.order_by(Issue::OPENED_AT.desc())`](Self::order_by) |
+/// | one row | [`.first()`](Self::first), [`.one()`](Self::one) |
+/// | a number, a yes or no | [`.count()`](Self::count), [`.exists()`](Self::exists) |
+/// | some columns, in a tuple | [`.select((Issue::NUMBER, Issue::TITLE))`](Self::select) |
+/// | the same in a struct with `#[derive(Row)]` | [`.into_row::<Headline>()`](Self::into_row) |
+/// | rows of two tables side by side | [`.join(Comment::ISSUE)`](Self::join), [`.left_join(..)`](Self::left_join) |
+/// | sums, means, extremes | [`.aggregate((count(), Issue::POINTS.sum()))`](Self::aggregate) |
+/// | one row for each group | [`.group_by(Issue::STATUS)`](Self::group_by), then [`.aggregate(..)`](crate::Groups::aggregate) |
+///
+/// What else SQLite can do, write in SQL, in `queries { .. }` of [`define_store!`](crate::define_store).
+///
+/// The type `Select<Issue>` yields whole issues, `Select<(Issue, Comment)>` pairs of a join. `Out` says what else a row becomes, after
+/// [`select`](Self::select); it is inferred.
 #[must_use = "a query does nothing until it is asked of a store"]
-pub struct Select<T> {
+pub struct Select<Src, Out = Whole> {
     pub(crate) spec: SelectSpec,
-    table: PhantomData<fn() -> T>,
+    types: PhantomData<fn() -> (Src, Out)>,
 }
 
 /// How many rows.
 #[must_use = "a query does nothing until it is asked of a store"]
-pub struct Count<T>(Select<T>);
+pub struct Count<Src>(Select<Src>);
 /// Whether there is a row.
 #[must_use = "a query does nothing until it is asked of a store"]
-pub struct Exists<T>(Select<T>);
+pub struct Exists<Src>(Select<Src>);
 /// The first row, if there is one.
 #[must_use = "a query does nothing until it is asked of a store"]
-pub struct First<T>(Select<T>);
+pub struct First<Src, Out = Whole>(Select<Src, Out>);
 /// Exactly one row.
 #[must_use = "a query does nothing until it is asked of a store"]
-pub struct One<T>(Select<T>);
-
-/// What a [`Select`] asks for, without its type.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub(crate) struct SelectSpec {
-    pub(crate) condition: Condition,
-    /// Column, and whether descending.
-    pub(crate) order: Vec<(usize, bool)>,
-    pub(crate) limit: Option<u64>,
-    pub(crate) offset: u64,
-}
+pub struct One<Src, Out = Whole>(Select<Src, Out>);
 
 impl<T: Table> Select<T> {
     pub(crate) fn all() -> Self {
-        Self { spec: SelectSpec::default(), table: PhantomData }
+        Self::new(SelectSpec::default())
     }
+}
 
-    /// Only rows that `predicate` holds for, too.
-    pub fn filter(mut self, predicate: Predicate<T>) -> Self {
-        let mut before = std::mem::take(&mut self.spec.condition);
-        let error = before.error.take();
-        let mut condition = if before.steps.is_empty() { predicate.condition } else { before.and(predicate.condition) };
-        condition.error = error.or(condition.error);
-        self.spec.condition = condition;
+impl<Src: FromTables> Select<Src> {
+    /// Not whole rows but these columns: one, `Issue::TITLE`, or a tuple of them, `(Issue::NUMBER, Issue::TITLE)`, which may be of any
+    /// of the query's tables.
+    ///
+    /// ```
+    /// # use larder::prelude::*;
+    /// # #[derive(Table)]
+    /// # struct Issue { #[table(primary_key)] number: i64, title: String, open: bool }
+    /// # #[derive(Event)]
+    /// # enum IssueEvent { #[event(name = "v1.Opened")] Opened { number: i64, title: String } }
+    /// # #[derive(StoreSchema)]
+    /// # #[schema(events = IssueEvent, tables(Issue), version = 1)]
+    /// # struct WorkspaceSchema;
+    /// # #[larder::materializer]
+    /// # impl Materializer for WorkspaceSchema {
+    /// #     fn materialize(event: &IssueEvent, _: &EventContext, tables: &mut Tables<'_, Self>) -> MaterializeResult {
+    /// #         let IssueEvent::Opened { number, title } = event;
+    /// #         tables.insert(Issue { number: *number, title: title.clone(), open: true })
+    /// #     }
+    /// # }
+    /// # define_store! {
+    /// #     WorkspaceStore { name: "workspace", schema: WorkspaceSchema, adapter: SqliteAdapter::persisted() }
+    /// # }
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let store = Store::<WorkspaceStore>::open("one", larder::OpenOptions::in_memory()).await?;
+    /// # store.commit(IssueEvent::Opened { number: 7, title: "it leaks".into() })?;
+    /// let titles: Vec<(i64, String)> =
+    ///     store.query(Issue::filter(Issue::OPEN.eq(true)).select((Issue::NUMBER, Issue::TITLE)))?;
+    /// assert_eq!(titles, [(7, "it leaks".to_owned())]);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn select<C: Selection<Src, At>, At>(mut self, columns: C) -> Select<Src, Chosen<C, At>> {
+        self.spec.columns = Some(Exprs::of(&columns));
+        self.yielding()
+    }
+}
+
+impl<Src: FromTables, Out> Select<Src, Out> {
+    /// Only rows that `predicate` holds for, too. It may be on any of the query's tables.
+    pub fn filter<T, P>(mut self, predicate: Predicate<T>) -> Self
+    where
+        Src: Includes<T, P>,
+        P: Position,
+    {
+        self.spec.restrict(P::__PLACE, predicate.condition);
         self
     }
 
     /// Ordered: by one column (`Issue::OPENED_AT.desc()`), or by several, in a tuple, an array or a `Vec`. Terms given before come first.
-    pub fn order_by(mut self, order: impl IntoOrder<T>) -> Self {
-        order.add_to(&mut |term: Order<T>| {
-            // Rows that are equal by a column stay equal when ordered by it again.
-            if self.spec.order.iter().all(|(column, _)| *column != term.column) {
-                self.spec.order.push((term.column, term.descending));
-            }
-        });
+    pub fn order_by<At>(mut self, order: impl IntoOrder<Src, At>) -> Self {
+        order.__add_to(&mut |OrderTerm(term)| self.spec.order_by(term));
         self
     }
 
@@ -85,205 +129,151 @@ impl<T: Table> Select<T> {
     }
 
     /// How many rows there are, within limit and offset.
-    pub fn count(self) -> Count<T> {
-        Count(self)
+    pub fn count(self) -> Count<Src> {
+        Count(self.yielding())
     }
 
     /// Whether there is a row.
-    pub fn exists(self) -> Exists<T> {
-        Exists(self)
+    pub fn exists(self) -> Exists<Src> {
+        Exists(self.yielding())
     }
 
     /// The first row, if there is one.
-    pub fn first(self) -> First<T> {
+    pub fn first(self) -> First<Src, Out> {
         First(self)
     }
 
     /// The only row: none or several are a [`QueryErrorKind::NotOne`].
-    pub fn one(self) -> One<T> {
+    pub fn one(self) -> One<Src, Out> {
         One(self)
     }
 }
 
-impl SelectSpec {
-    fn rows_or_error(&mut self, rows: Result<u64, ValueError>) -> u64 {
-        rows.unwrap_or_else(|error| {
-            self.condition.error.get_or_insert(error);
-            0
-        })
-    }
-
-    pub(crate) fn check(&self) -> Result<(), QueryErrorKind> {
-        self.condition.error.clone().map_or(Ok(()), |error| Err(error.into()))
-    }
-
-    /// ` FROM .. WHERE ..`
-    pub(crate) fn push_from(&self, text: &mut Text, table: &TableSchema) {
-        text.push(" FROM ");
-        text.push(&table.statements().name);
-        self.push_where(text, table);
-    }
-
-    /// ` WHERE ..`
-    pub(crate) fn push_where(&self, text: &mut Text, table: &TableSchema) {
-        if !self.condition.steps.is_empty() {
-            text.push(" WHERE ");
-            text.condition(&self.condition, table);
-        }
-    }
-
-    /// ` ORDER BY ..`, down to the primary key, in the direction of the last term: an index has it in that order.
-    pub(crate) fn push_order(&self, text: &mut Text, table: &TableSchema) {
-        for (index, (column, descending)) in self.terms(table).enumerate() {
-            text.push(if index == 0 { " ORDER BY " } else { ", " });
-            text.push(&table.statements().columns[column]);
-            if descending {
-                text.push(" DESC");
-            }
-        }
-    }
-
-    /// The order's terms, down to the primary key.
-    pub(crate) fn whole_order(&self, table: &TableSchema) -> Vec<(usize, bool)> {
-        self.terms(table).collect()
-    }
-
-    fn terms(&self, table: &TableSchema) -> impl Iterator<Item = (usize, bool)> {
-        let last = self.order.last().is_some_and(|(_, descending)| *descending);
-        let given = |column: &usize| self.order.iter().any(|(other, _)| other == column);
-        let key = table.primary_key.iter().filter(move |column| !given(column)).map(move |column| (*column, last));
-        self.order.iter().copied().chain(key)
-    }
-
-    /// ` LIMIT ? OFFSET ?`, where `most` is a limit of the query itself.
-    pub(crate) fn push_limit(&self, text: &mut Text, most: Option<u64>) {
-        let limit = self.limit.into_iter().chain(most).min();
-        if limit.is_none() && self.offset == 0 {
-            return;
-        }
-        // There are never more rows than this, and SQLite knows no OFFSET without LIMIT.
-        let number = |rows: u64| Value::Integer(i64::try_from(rows).unwrap_or(i64::MAX));
-        text.push(" LIMIT ");
-        text.value(&number(limit.unwrap_or(u64::MAX)));
-        if self.offset > 0 {
-            text.push(" OFFSET ");
-            text.value(&number(self.offset));
-        }
-    }
-
-    pub(crate) fn is_cut(&self) -> bool {
-        self.limit.is_some() || self.offset > 0
-    }
-
-    pub(crate) fn rows(&self, table: &TableSchema, most: Option<u64>) -> Result<Text, QueryErrorKind> {
-        self.check()?;
-        let mut text = Text::default();
-        text.push(&table.statements().select);
-        self.push_where(&mut text, table);
-        self.push_order(&mut text, table);
-        self.push_limit(&mut text, most);
-        Ok(text)
-    }
-
-    pub(crate) fn count(&self, table: &TableSchema) -> Result<Text, QueryErrorKind> {
-        self.check()?;
-        let mut text = Text::default();
-        let cut = self.is_cut();
-        text.push(if cut { "SELECT count(*) FROM (SELECT 1" } else { "SELECT count(*)" });
-        self.push_from(&mut text, table);
-        if cut {
-            self.push_limit(&mut text, None);
-            text.push(")");
-        }
-        Ok(text)
-    }
-
-    fn exists(&self, table: &TableSchema) -> Result<Text, QueryErrorKind> {
-        self.check()?;
-        let mut text = Text::default();
-        text.push("SELECT EXISTS (SELECT 1");
-        self.push_from(&mut text, table);
-        self.push_limit(&mut text, None);
-        text.push(")");
-        Ok(text)
+impl<Src, C, At> Select<Src, Chosen<C, At>>
+where
+    Src: FromTables,
+    C: Picked<Src, At>,
+{
+    /// Makes a struct with `#[derive(Row)]` of the selected columns: its fields take them in order.
+    ///
+    /// The fields' types are checked while compiling, their names are not looked at. An `i64` takes a count, too, and an `Option<V>` a `V`.
+    ///
+    /// ```
+    /// # use larder::prelude::*;
+    /// # #[derive(Table)]
+    /// # struct Issue { #[table(primary_key)] number: i64, title: String, open: bool }
+    /// #[derive(Row)]
+    /// struct Headline {
+    ///     number: i64,
+    ///     title: String,
+    /// }
+    ///
+    /// let open = Issue::filter(Issue::OPEN.eq(true)).select((Issue::NUMBER, Issue::TITLE)).into_row::<Headline>();
+    /// # fn is_query<Q: larder::Query<Output = Vec<Headline>>>(_: Q) {}
+    /// # is_query(open);
+    /// ```
+    pub fn into_row<R: MadeOf<C::__Before<()>>>(self) -> Select<Src, Made<R>> {
+        self.yielding()
     }
 }
 
-impl<T: Table> Query for Select<T> {
-    type Output = Vec<T>;
+impl<Src, Out> Select<Src, Out> {
+    pub(super) fn new(spec: SelectSpec) -> Self {
+        Self { spec, types: PhantomData }
+    }
+
+    /// The same, and a row becomes something else.
+    pub(super) fn yielding<Other>(self) -> Select<Src, Other> {
+        Select::new(self.spec)
+    }
+}
+
+impl<Src, Out> One<Src, Out> {
+    pub(super) fn into_select(self) -> Select<Src, Out> {
+        self.0
+    }
+}
+
+/// The schema of a query's first table.
+fn schema<Src: FromTables>() -> &'static TableSchema {
+    Src::First::schema()
+}
+
+impl<Src: FromTables, Out: Yield<Src>> Query for Select<Src, Out> {
+    type Output = Vec<Out::Row>;
 
     fn __describe(&self, into: &mut Description) {
-        into.built(&self.spec.rows(T::schema(), None));
-        into.select(&self.spec, T::schema(), None);
+        into.select(&self.spec, schema::<Src>(), None);
     }
 
     fn __run(&self, on: &mut dyn Reads) -> Result<Self::Output, QueryErrorKind> {
-        run::all(on, &self.spec.rows(T::schema(), None)?)
+        run::all(on, &self.spec.rows(schema::<Src>(), None)?, rows::<Src, Out>())
     }
 }
 
-impl<T: Table> Query for First<T> {
-    type Output = Option<T>;
+impl<Src: FromTables, Out: Yield<Src>> Query for First<Src, Out> {
+    type Output = Option<Out::Row>;
 
     fn __describe(&self, into: &mut Description) {
-        into.built(&self.0.spec.rows(T::schema(), Some(1)));
-        into.select(&self.0.spec, T::schema(), Some(1));
+        into.select(&self.0.spec, schema::<Src>(), Some(1));
     }
 
     fn __run(&self, on: &mut dyn Reads) -> Result<Self::Output, QueryErrorKind> {
-        run::first(on, &self.0.spec.rows(T::schema(), Some(1))?)
+        run::first(on, &self.0.spec.rows(schema::<Src>(), Some(1))?, rows::<Src, Out>())
     }
 }
 
-impl<T: Table> Query for One<T> {
-    type Output = T;
+impl<Src: FromTables, Out: Yield<Src>> Query for One<Src, Out> {
+    type Output = Out::Row;
 
     fn __describe(&self, into: &mut Description) {
-        into.built(&self.0.spec.rows(T::schema(), Some(2)));
-        into.select(&self.0.spec, T::schema(), Some(2));
+        into.select(&self.0.spec, schema::<Src>(), Some(2));
     }
 
     fn __run(&self, on: &mut dyn Reads) -> Result<Self::Output, QueryErrorKind> {
-        run::one(on, &self.0.spec.rows(T::schema(), Some(2))?)
+        run::one(on, &self.0.spec.rows(schema::<Src>(), Some(2))?, rows::<Src, Out>())
     }
 }
 
-impl<T: Table> Query for Count<T> {
+/// How rows are read; messages call them after the first table.
+pub(super) fn rows<Src: FromTables, Out: Yield<Src>>() -> Rows<Out::Row> {
+    Rows { name: <Src::First as super::Row>::NAME, decode: Out::__row }
+}
+
+impl<Src: FromTables> Query for Count<Src> {
     type Output = u64;
 
     fn __describe(&self, into: &mut Description) {
-        into.built(&self.0.spec.count(T::schema()));
-        into.read(T::schema().name, RowsRead::Matching(self.0.spec.condition.clone()), ColumnsRead::Named(&[]));
+        into.rows_of(&self.0.spec, schema::<Src>(), &self.0.spec.count(schema::<Src>()));
     }
 
     fn __run(&self, on: &mut dyn Reads) -> Result<Self::Output, QueryErrorKind> {
-        let rows: i64 = run::one(on, &self.0.spec.count(T::schema())?)?;
+        let rows: i64 = run::one(on, &self.0.spec.count(schema::<Src>())?, Rows::OF)?;
         Ok(rows.unsigned_abs())
     }
 }
 
-impl<T: Table> Query for Exists<T> {
+impl<Src: FromTables> Query for Exists<Src> {
     type Output = bool;
 
     fn __describe(&self, into: &mut Description) {
-        into.built(&self.0.spec.exists(T::schema()));
-        into.read(T::schema().name, RowsRead::Matching(self.0.spec.condition.clone()), ColumnsRead::Named(&[]));
+        into.rows_of(&self.0.spec, schema::<Src>(), &self.0.spec.exists(schema::<Src>()));
     }
 
     fn __run(&self, on: &mut dyn Reads) -> Result<Self::Output, QueryErrorKind> {
-        run::one(on, &self.0.spec.exists(T::schema())?)
+        run::one(on, &self.0.spec.exists(schema::<Src>())?, Rows::OF)
     }
 }
 
-impl<T> Clone for Select<T> {
+impl<Src, Out> Clone for Select<Src, Out> {
     fn clone(&self) -> Self {
-        Self { spec: self.spec.clone(), table: PhantomData }
+        Self::new(self.spec.clone())
     }
 }
 
-impl<T: Table> fmt::Debug for Select<T> {
+impl<Src: FromTables, Out> fmt::Debug for Select<Src, Out> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.spec.rows(T::schema(), None) {
+        match self.spec.rows(schema::<Src>(), None) {
             Ok(text) => text.fmt(formatter),
             Err(error) => write!(formatter, "Select({error})"),
         }
@@ -291,14 +281,14 @@ impl<T: Table> fmt::Debug for Select<T> {
 }
 
 macro_rules! like_select {
-    ($($query:ident),+) => {$(
-        impl<T> Clone for $query<T> {
+    ($($query:ident<Src $(, $out:ident)?>),+) => {$(
+        impl<Src $(, $out)?> Clone for $query<Src $(, $out)?> {
             fn clone(&self) -> Self {
                 Self(self.0.clone())
             }
         }
 
-        impl<T: Table> fmt::Debug for $query<T> {
+        impl<Src: FromTables $(, $out)?> fmt::Debug for $query<Src $(, $out)?> {
             fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
                 formatter.debug_tuple(stringify!($query)).field(&self.0).finish()
             }
@@ -306,4 +296,4 @@ macro_rules! like_select {
     )+};
 }
 
-like_select!(Count, Exists, First, One);
+like_select!(Count<Src>, Exists<Src>, First<Src, Out>, One<Src, Out>);

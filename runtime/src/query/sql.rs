@@ -48,7 +48,7 @@ impl<T: Row> SqlShape for Vec<T> {
     type Output = Self;
 
     fn __collect(run: impl FnOnce(&mut EachRow<'_>) -> Result<(), QueryErrorKind>) -> Result<Self, QueryErrorKind> {
-        run::collect_all(run)
+        run::collect_all(run, T::decode)
     }
 }
 
@@ -57,7 +57,7 @@ impl<T: Row> SqlShape for Option<T> {
     type Output = Self;
 
     fn __collect(run: impl FnOnce(&mut EachRow<'_>) -> Result<(), QueryErrorKind>) -> Result<Self, QueryErrorKind> {
-        run::collect_first(run)
+        run::collect_first(run, T::decode)
     }
 }
 
@@ -66,7 +66,7 @@ impl<T: Row> SqlShape for ExactlyOne<T> {
     type Output = T;
 
     fn __collect(run: impl FnOnce(&mut EachRow<'_>) -> Result<(), QueryErrorKind>) -> Result<T, QueryErrorKind> {
-        run::collect_one(run)
+        run::collect_one(run, run::Rows::<T>::OF)
     }
 }
 

@@ -3,6 +3,7 @@
 use std::{fmt, marker::PhantomData};
 
 use super::Table;
+use crate::query::{ColumnAt, Includes, Position, Term};
 
 /// One term of an `ORDER BY`.
 pub struct Order<T> {
@@ -32,53 +33,62 @@ impl<T: Table> fmt::Debug for Order<T> {
     }
 }
 
-/// What rows can be ordered by: one term, or several in a tuple, an array or a `Vec`.
+/// What rows of the tables `Src` can be ordered by: one term, or several in a tuple, an array or a `Vec`. `At` is where the columns stand,
+/// and inferred.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` is not an order of `{T}`",
-    label = "expected `{T}::COLUMN.asc()` or `.desc()`, or a tuple of these"
+    message = "`{Self}` is not an order",
+    label = "expected a column's `.asc()` or `.desc()`, or a tuple of these"
 )]
-pub trait IntoOrder<T> {
+pub trait IntoOrder<Src, At> {
     /// Hands over the terms, most significant first.
     #[doc(hidden)]
-    fn add_to(self, add: &mut dyn FnMut(Order<T>));
+    fn __add_to(self, add: &mut dyn FnMut(OrderTerm));
 }
 
-impl<T> IntoOrder<T> for Order<T> {
-    fn add_to(self, add: &mut dyn FnMut(Order<T>)) {
-        add(self);
+/// A term, without its types.
+#[doc(hidden)]
+pub struct OrderTerm(pub(crate) Term);
+
+impl<Src: Includes<T, P>, T, P: Position> IntoOrder<Src, P> for Order<T> {
+    fn __add_to(self, add: &mut dyn FnMut(OrderTerm)) {
+        let column = ColumnAt { place: P::__PLACE, column: self.column };
+        add(OrderTerm(Term { column, descending: self.descending }));
     }
 }
 
-#[diagnostic::do_not_recommend]
-impl<T, const N: usize> IntoOrder<T> for [Order<T>; N] {
-    fn add_to(self, add: &mut dyn FnMut(Order<T>)) {
-        self.into_iter().for_each(add);
+impl<Src, T, At, const N: usize> IntoOrder<Src, At> for [Order<T>; N]
+where
+    Order<T>: IntoOrder<Src, At>,
+{
+    fn __add_to(self, add: &mut dyn FnMut(OrderTerm)) {
+        self.into_iter().for_each(|term| term.__add_to(add));
     }
 }
 
-#[diagnostic::do_not_recommend]
-impl<T> IntoOrder<T> for Vec<Order<T>> {
-    fn add_to(self, add: &mut dyn FnMut(Order<T>)) {
-        self.into_iter().for_each(add);
+impl<Src, T, At> IntoOrder<Src, At> for Vec<Order<T>>
+where
+    Order<T>: IntoOrder<Src, At>,
+{
+    fn __add_to(self, add: &mut dyn FnMut(OrderTerm)) {
+        self.into_iter().for_each(|term| term.__add_to(add));
     }
 }
 
 macro_rules! tuples {
-    ($(($($term:ident $field:tt),+)),+ $(,)?) => {$(
-        #[diagnostic::do_not_recommend]
-        impl<T, $($term: IntoOrder<T>),+> IntoOrder<T> for ($($term,)+) {
-            fn add_to(self, add: &mut dyn FnMut(Order<T>)) {
-                $(self.$field.add_to(add);)+
+    ($(($($term:ident $at:ident $field:tt),+)),+ $(,)?) => {$(
+        impl<Src, $($term: IntoOrder<Src, $at>, $at),+> IntoOrder<Src, ($($at,)+)> for ($($term,)+) {
+            fn __add_to(self, add: &mut dyn FnMut(OrderTerm)) {
+                $(self.$field.__add_to(add);)+
             }
         }
     )+};
 }
 
 tuples!(
-    (A 0),
-    (A 0, B 1),
-    (A 0, B 1, C 2),
-    (A 0, B 1, C 2, D 3),
-    (A 0, B 1, C 2, D 3, E 4),
-    (A 0, B 1, C 2, D 3, E 4, F 5),
+    (A AtA 0),
+    (A AtA 0, B AtB 1),
+    (A AtA 0, B AtB 1, C AtC 2),
+    (A AtA 0, B AtB 1, C AtC 2, D AtD 3),
+    (A AtA 0, B AtB 1, C AtC 2, D AtD 3, E AtE 4),
+    (A AtA 0, B AtB 1, C AtC 2, D AtD 3, E AtE 4, F AtF 5),
 );

@@ -2,6 +2,7 @@
 
 mod graph;
 mod oracle;
+mod shapes;
 mod subscribe;
 
 use futures_util::FutureExt as _;

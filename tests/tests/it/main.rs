@@ -3,6 +3,7 @@
 mod added_field;
 mod backup;
 mod board;
+mod builder;
 mod change_record;
 mod circles;
 mod commit;

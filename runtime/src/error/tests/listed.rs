@@ -53,7 +53,7 @@ fn every_variant_of_calls(
     match query {
         QueryErrorKind::Store(_) | QueryErrorKind::Sql { .. } | QueryErrorKind::MissingColumn { .. } => {}
         QueryErrorKind::Decode { .. } | QueryErrorKind::Value(_) | QueryErrorKind::NotOne { .. } => {}
-        QueryErrorKind::Reentrant | QueryErrorKind::Interrupted => {}
+        QueryErrorKind::Reentrant | QueryErrorKind::Interrupted | QueryErrorKind::Overflow { .. } => {}
         QueryErrorKind::Backup { .. } | QueryErrorKind::Storage { .. } => {}
     }
     match id {

@@ -87,6 +87,10 @@ impl SqliteError {
     /// The error of a query with this text.
     pub(crate) fn into_query_error(self, sql: &str) -> QueryErrorKind {
         match self.kind {
+            // SQLite has no code for it.
+            SqliteErrorKind::Other if self.message == "integer overflow" => {
+                QueryErrorKind::Overflow { sql: shortened(sql) }
+            }
             SqliteErrorKind::Other | SqliteErrorKind::TooBig | SqliteErrorKind::Constraint(_) => {
                 QueryErrorKind::Sql { sql: shortened(sql), message: self.message }
             }

@@ -5,7 +5,7 @@ use larder_tests::lab::Lab;
 use proptest::prelude::*;
 
 use super::polled;
-use crate::board::{BoardEvent, BoardStore, Card, Lane, Remark};
+use crate::board::{BoardEvent, BoardStore, Card, Lane, Load, Remark};
 
 /// Numbers of cards: few, so that they meet.
 const CARDS: std::ops::Range<i64> = 0..12;
@@ -112,6 +112,52 @@ fn queries(store: &Store<BoardStore>, number: i64, limit: u64, weight: f64) -> V
     ]
 }
 
+/// Columns, joins in both directions, aggregates and groups.
+fn built(store: &Store<BoardStore>, number: i64, limit: u64, weight: f64) -> Vec<Box<dyn Watched>> {
+    let heavy = || Card::WEIGHT.gt(weight).or(Card::WEIGHT.is_null());
+    let lane = || Card::LANE.in_([Lane::Open, Lane::Done]).and(!Card::PINNED.eq(true));
+    let totals = || (count(), Card::WEIGHT.count(), Card::WEIGHT.sum(), Card::NUMBER.max());
+    let cards_with_remarks = || Card::filter(lane()).left_join(Remark::CARD);
+    let remarks_with_cards = || Remark::all().join(Remark::CARD).filter(heavy());
+    vec![
+        watch(
+            store,
+            Card::filter(heavy()).order_by(Card::WEIGHT.desc()).limit(limit).select((Card::TITLE, Card::WEIGHT)),
+        ),
+        watch(store, Card::filter(lane()).order_by(Card::TITLE.asc()).select(Card::PINNED).first()),
+        watch(store, Card::filter(Card::NUMBER.ge(number)).select((Card::LANE, Card::NUMBER)).into_row::<Load>()),
+        watch(store, Card::all().join(Remark::CARD).filter(Remark::AT.ne("b"))),
+        watch(store, cards_with_remarks()),
+        watch(store, cards_with_remarks().filter(Remark::AT.is_null()).select(Card::NUMBER)),
+        watch(
+            store,
+            cards_with_remarks().filter(Remark::AT.ne("a")).order_by(Remark::AT.desc()).limit(limit).offset(1),
+        ),
+        watch(store, cards_with_remarks().filter(Remark::CARD.gt(number)).select((Remark::AT, Card::WEIGHT)).first()),
+        watch(store, cards_with_remarks().group_by(Card::NUMBER).aggregate((Remark::AT.count(), Remark::AT.max()))),
+        watch(store, remarks_with_cards().order_by((Card::WEIGHT.desc(), Remark::AT.asc())).limit(limit)),
+        watch(store, remarks_with_cards().count()),
+        watch(store, Remark::all().left_join(Remark::CARD).filter(!Card::LANE.eq(Lane::Open)).exists()),
+        watch(store, remarks_with_cards().select((Card::TITLE, Remark::AT)).one()),
+        watch(store, Card::filter(heavy()).aggregate(totals())),
+        watch(store, Card::all().order_by(Card::WEIGHT.desc()).offset(1).limit(limit).aggregate(totals())),
+        watch(store, Card::filter(lane()).group_by(Card::LANE).aggregate(totals()).order_by(count().desc())),
+        watch(store, Card::all().group_by((Card::PINNED, Card::WEIGHT))),
+        watch(
+            store,
+            Card::all()
+                .order_by(Card::TITLE.desc())
+                .limit(limit + 2)
+                .group_by(Card::WEIGHT)
+                .aggregate(Card::NUMBER.min())
+                .order_by(Card::TITLE.asc())
+                .limit(limit)
+                .first(),
+        ),
+        watch(store, (remarks_with_cards().group_by(Remark::AT).aggregate(Card::WEIGHT.avg()), Card::all().count())),
+    ]
+}
+
 fn workload(
     store: &Store<BoardStore>,
     commits: Vec<(Vec<BoardEvent>, bool)>,
@@ -140,11 +186,12 @@ proptest! {
 
     #[test]
     fn live_results_equal_fresh_ones_after_every_commit(
-        commits in commits(), number in CARDS, limit in 1_u64..5, weight in -2_i32..2,
+        commits in commits(), number in CARDS, limit in 1_u64..5, weight in -2_i32..2, shapes in any::<bool>(),
     ) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
         let store = runtime.block_on(crate::board::board());
-        let live = queries(&store, number, limit, f64::from(weight) / 2.0);
+        let weight = f64::from(weight) / 2.0;
+        let live = if shapes { built(&store, number, limit, weight) } else { queries(&store, number, limit, weight) };
         workload(&store, commits, live)?;
     }
 }
@@ -154,12 +201,13 @@ proptest! {
 
     #[test]
     fn live_results_equal_fresh_ones_in_files(
-        commits in commits(), number in CARDS, limit in 1_u64..5, weight in -2_i32..2,
+        commits in commits(), number in CARDS, limit in 1_u64..5, weight in -2_i32..2, shapes in any::<bool>(),
     ) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
         let mut lab = Lab::on_memory_disk();
         let store = runtime.block_on(lab.open::<BoardStore>());
-        let live = queries(&store, number, limit, f64::from(weight) / 2.0);
+        let weight = f64::from(weight) / 2.0;
+        let live = if shapes { built(&store, number, limit, weight) } else { queries(&store, number, limit, weight) };
         workload(&store, commits, live)?;
         runtime.block_on(lab.close());
     }
