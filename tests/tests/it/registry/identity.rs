@@ -7,6 +7,7 @@ use std::{
 };
 
 use larder::{DeleteError, LoadError, Only, OpenOptions, prelude::*};
+use larder_tests::lab::copy_dir;
 
 use super::support::*;
 
@@ -46,18 +47,6 @@ fn files(dir: &Path) -> Vec<PathBuf> {
         found.push(entry.path());
     }
     found
-}
-
-fn copy(from: &Path, to: &Path) {
-    fs::create_dir_all(to).unwrap();
-    for entry in fs::read_dir(from).unwrap().flatten() {
-        let target = to.join(entry.file_name());
-        if entry.file_type().unwrap().is_dir() {
-            copy(&entry.path(), &target);
-        } else {
-            fs::copy(entry.path(), target).unwrap();
-        }
-    }
 }
 
 #[tokio::test]
@@ -281,7 +270,7 @@ async fn a_copied_data_dir_gets_a_new_client_id_and_a_moved_one_keeps_its_own() 
     handle.commit(written(1)).unwrap();
     shut_down(first).await;
 
-    copy(&original, &dir.path().join("copy"));
+    copy_dir(&original, &dir.path().join("copy"));
     let copied = registry(&dir.path().join("copy"));
     assert_ne!(*copied.client_id(), client);
     let handle = copied.get::<NoteStore>("n").await.unwrap();
