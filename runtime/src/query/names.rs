@@ -4,7 +4,7 @@
 use std::fmt::Write;
 
 use super::spec::{ColumnAt, JoinSpec};
-use crate::table::TableSchema;
+use crate::{seeded, table::TableSchema};
 
 /// Begins the names of columns of a query within a query. No column of a table may begin so: `ORDER BY` would take one for the other.
 pub(super) const INNER: &str = "larder_";
@@ -38,7 +38,8 @@ impl<'a> Names<'a> {
     /// Whether a row may have `NULL` there.
     pub(super) fn is_nullable(&self, ColumnAt { place, column }: ColumnAt) -> bool {
         let join = place.checked_sub(1).and_then(|join| self.joins.get(join));
-        self.table(place).columns[column].ty.nullable || join.is_some_and(|join| join.left)
+        let may_have_none = join.is_some_and(|join| join.left) && !seeded::bug("left-join-never-null");
+        self.table(place).columns[column].ty.nullable || may_have_none
     }
 
     /// A column.

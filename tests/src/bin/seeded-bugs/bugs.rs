@@ -235,4 +235,19 @@ pub(crate) const BUGS: &[Bug] = &[
             "it::registry::unsent::rule_13_closed_with_unsent_events_it_is_opened_without_on_load_when_the_network_is_back",
         ],
     ),
+    bug(
+        "left-join-never-null",
+        "a negated filter loses the rows to which a left join found none",
+        &["it::builder::every_query_is_valid_and_means_the_same_in_rust"],
+    ),
+    bug(
+        "limit-ignored-in-groups",
+        "aggregates take in the rows beyond the limit",
+        &["it::builder::every_query_is_valid_and_means_the_same_in_rust"],
+    ),
+    bug(
+        "absence-unread",
+        "a live left join does not hear of a row that ends an absence",
+        &["it::live::shapes::a_row_that_a_left_join_s_condition_rules_out_counts_where_its_absence_does"],
+    ),
 ];
