@@ -176,7 +176,7 @@ impl<D: StoreDefinition> Store<D> {
     }
 
     /// The date and time to put into an event, in whole microseconds: `Timestamp::now()` has finer digits, which a column refuses. It is
-    /// the time of the store's clock, so that a test with a [`ManualClock`](crate::testing::ManualClock) says what time it is.
+    /// the time of the store's clock, so that a test with a `ManualClock` (feature `testing`) says what time it is.
     ///
     /// ```no_run
     /// # use larder::{prelude::*, StoreDefinition};
