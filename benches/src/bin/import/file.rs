@@ -160,6 +160,7 @@ fn create(connection: &Connection, definition: &str, id: &str, tables: &str) -> 
     put.execute(params!["file_id", Uuid::new_v4().as_bytes()])?;
     put.execute(params!["fingerprint", sixteen(&blake3::hash(tables.as_bytes()))])?;
     put.execute(params!["epoch", 1])?;
+    put.execute(params!["events", 0])?;
     put.execute(params!["schema", sixteen(&blake3::hash(b"the rows of sqlite_schema"))])?;
     connection.execute_batch("COMMIT")
 }
