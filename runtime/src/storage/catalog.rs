@@ -8,7 +8,7 @@ use std::{
 
 use super::{
     layout::{Layout, LayoutError, refuse_symlink},
-    sqlite::{Access, Connection, Patience, Place, SqliteError, SqliteErrorKind},
+    sqlite::{Access, Connection, Patience, Place, SqliteError, SqliteErrorKind, Syncs},
 };
 use crate::{
     id::StoreId,
@@ -300,10 +300,7 @@ fn lasting<R>(
     if durability != Durability::Power {
         return write(connection);
     }
-    connection.batch("PRAGMA synchronous = FULL")?;
-    let written = write(connection);
-    connection.batch("PRAGMA synchronous = NORMAL")?;
-    written
+    connection.with_syncs(Syncs::EveryCommit, write)
 }
 
 fn transaction<R>(

@@ -28,7 +28,7 @@ mod wal;
 pub(crate) use busy::Patience;
 pub(crate) use error::{Constraint, SqliteError, SqliteErrorKind};
 pub(crate) use guard::Guard;
-pub(crate) use wal::{Checkpoint, Moved};
+pub(crate) use wal::{Checkpoint, Moved, Syncs};
 
 /// How long the beginning of a transaction that writes waits.
 const BEGINS: Patience = Patience { tries: 400, pause: Duration::from_millis(1) };

@@ -5,17 +5,17 @@ use std::{fs, io, path::Path};
 use super::{
     OpenRequest,
     kept::index_bytes,
-    open::{corrupt, wrong_file},
+    open::{corrupt, storage, wrong_file},
     seal::{Misfit, compare},
 };
 use crate::{
-    error::{LoadError, OpenFilesLimit},
+    error::LoadError,
     options::Durability,
     storage::{
         folder,
         lock::{self, Lock, LockError, Marker, MarkerState, beside},
         meta::{self, Header},
-        sqlite::{SqliteError, SqliteErrorKind},
+        sqlite::SqliteError,
         wal::{self, Index, WalScan},
     },
 };
@@ -172,9 +172,5 @@ pub(super) fn sync_new(request: &OpenRequest, path: &Path) -> io::Result<()> {
 
 /// A failure of the file system while loading.
 pub(super) fn io(request: &OpenRequest, path: &Path, error: &io::Error) -> LoadError {
-    let store = request.name.clone();
-    match SqliteError::from_io(path, error).kind {
-        SqliteErrorKind::TooManyOpenFiles => LoadError::TooManyOpenFiles { store, limit: OpenFilesLimit::Process },
-        _ => LoadError::Storage { store, message: error.to_string(), file: path.to_owned() },
-    }
+    storage(request, &SqliteError::from_io(path, error), error.to_string(), path.to_owned())
 }

@@ -28,8 +28,8 @@ pub(super) fn index_bytes(path: &Path) -> Option<Vec<u8>> {
     Some(bytes)
 }
 
-/// What was beside a store's file before SQLite came, which makes the `-shm` anew and a `-wal` where there is none: unless an opening goes on with the file, the next one is
-/// to see the same. To be dropped when SQLite has closed the file, and before the lock is given back.
+/// What was beside a store's file before SQLite came, which makes the `-shm` anew and a `-wal` where there is none: unless an opening goes
+/// on with the file, the next one is to see the same. To be dropped when SQLite has closed the file, and before the lock is given back.
 pub(crate) struct Before {
     path: PathBuf,
     index: Option<Vec<u8>>,

@@ -2,7 +2,7 @@
 
 use std::{
     panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
-    path::Path,
+    path::{Path, PathBuf},
     sync::Arc,
 };
 
@@ -84,7 +84,7 @@ fn open_memory(request: &OpenRequest) -> Result<Opened, LoadError> {
         return Err(not_found(request));
     }
     let access = Access::Writer { create: true, durability: request.options.durability };
-    let mut connection = Connection::open(&Place::Memory, access).map_err(|error| storage(request, error))?;
+    let mut connection = Connection::open(&Place::Memory, access).map_err(|error| sqlite_error(request, error))?;
     let (meta, key, head, report) = new_store(request, create(request, &mut connection, 1)?);
     Ok(Opened { connection, meta, key, head, report })
 }
@@ -349,7 +349,7 @@ fn new_store(request: &OpenRequest, meta: Meta) -> Prepared {
 }
 
 /// The file's path, or that of memory, for messages.
-pub(super) fn file(request: &OpenRequest) -> std::path::PathBuf {
+pub(super) fn file(request: &OpenRequest) -> PathBuf {
     match &request.place {
         Place::File(path) => path.clone(),
         Place::Memory => ":memory:".into(),
@@ -368,10 +368,7 @@ pub(super) fn wrong_file(request: &OpenRequest, path: &Path, reason: &str) -> Lo
 pub(super) fn sqlite_error(request: &OpenRequest, error: SqliteError) -> LoadError {
     match error.kind {
         SqliteErrorKind::Corrupt | SqliteErrorKind::NotADatabase => corrupt(request, &error.message),
-        SqliteErrorKind::TooManyOpenFiles => {
-            LoadError::TooManyOpenFiles { store: request.name.clone(), limit: OpenFilesLimit::Process }
-        }
-        _ => storage(request, error),
+        _ => storage(request, &error, error.message.clone(), file(request)),
     }
 }
 
@@ -383,6 +380,11 @@ pub(super) fn log_error(request: &OpenRequest, error: LogError) -> LoadError {
     }
 }
 
-fn storage(request: &OpenRequest, error: SqliteError) -> LoadError {
-    LoadError::Storage { store: request.name.clone(), message: error.message, file: file(request) }
+/// Storage failed, and nothing is known to be damaged.
+pub(super) fn storage(request: &OpenRequest, error: &SqliteError, message: String, file: PathBuf) -> LoadError {
+    let store = request.name.clone();
+    match error.kind {
+        SqliteErrorKind::TooManyOpenFiles => LoadError::TooManyOpenFiles { store, limit: OpenFilesLimit::Process },
+        _ => LoadError::Storage { store, message, file },
+    }
 }

@@ -35,7 +35,7 @@ use crate::{
         folder,
         lock::{Lock, Marker, MarkerState, beside},
         meta,
-        sqlite::{Checkpoint, Connection, Moved, SqliteError, SqliteErrorKind},
+        sqlite::{Checkpoint, Connection, Moved, SqliteError, SqliteErrorKind, Syncs},
         wal::{self, WalScan},
     },
 };
@@ -245,7 +245,7 @@ impl Seal {
     /// When that cannot be written either.
     pub(super) fn overwrite_refused(&mut self, connection: &mut Connection) -> Result<(), SqliteError> {
         // Also the first transaction of a `-wal` asks for a sync, which would fail as that of the commit did.
-        connection.without_syncs(|connection| {
+        connection.with_syncs(Syncs::None, |connection| {
             connection.begin_writing()?;
             let written = meta::put_epoch(connection, self.latest(), self.events)
                 .and_then(|()| connection.execute("COMMIT", &[]));

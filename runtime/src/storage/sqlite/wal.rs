@@ -18,6 +18,15 @@ pub(crate) enum Checkpoint {
     Truncate,
 }
 
+/// What transactions wait for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Syncs {
+    /// Nothing: for what no acknowledged commit rests on.
+    None,
+    /// The disk.
+    EveryCommit,
+}
+
 /// What a checkpoint left.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Moved {
@@ -56,13 +65,17 @@ impl Connection {
         Ok(())
     }
 
-    /// Runs something that asks the disk for nothing: for what no acknowledged commit rests on.
-    pub(crate) fn without_syncs(
+    /// Runs something that waits for the disk in another way than usual.
+    pub(crate) fn with_syncs<R>(
         &mut self,
-        run: impl FnOnce(&mut Self) -> Result<(), SqliteError>,
-    ) -> Result<(), SqliteError> {
+        syncs: Syncs,
+        run: impl FnOnce(&mut Self) -> Result<R, SqliteError>,
+    ) -> Result<R, SqliteError> {
         let usual = self.integer("PRAGMA synchronous", &[])?.unwrap_or(2);
-        self.batch("PRAGMA synchronous = OFF")?;
+        self.batch(match syncs {
+            Syncs::None => "PRAGMA synchronous = OFF",
+            Syncs::EveryCommit => "PRAGMA synchronous = FULL",
+        })?;
         let done = run(self);
         self.batch(&format!("PRAGMA synchronous = {usual}"))?;
         done
