@@ -25,12 +25,13 @@ use crate::{
     options::Durability,
     storage::{
         eventlog::{self, ChainKey, LogCursor, LogError, LogHead},
+        kept::Before,
         lock::{Lock, LockError, MarkerState},
         meta::{self, Header, Meta},
         sqlite::{Access, Connection, Place, SqliteError},
         wal::WalScan,
     },
-    store::{Before, LostCommits, Misfit, fits, lost, scan_wal},
+    store::{LostCommits, Misfit, compare, lost, scan_wal},
     value::ValueRef,
 };
 
@@ -158,7 +159,6 @@ pub fn export(file: impl AsRef<Path>, mut out: impl Write) -> Result<ExportRepor
 
 /// A store's file, locked and open for reading.
 struct Patient {
-    file: PathBuf,
     connection: Connection,
     /// As it was before SQLite came.
     wal: Option<WalScan>,
@@ -198,7 +198,7 @@ impl Patient {
         let alone = wal.as_ref().is_some_and(WalScan::is_behind_file);
         let access = if alone { Access::ReaderOfFileAlone } else { Access::Reader };
         let connection = Connection::open(&Place::File(file.to_owned()), access).map_err(unreadable)?;
-        Ok(Self { file: file.to_owned(), connection, wal, _before: before, lock })
+        Ok(Self { connection, wal, _before: before, lock })
     }
 
     fn closed_cleanly(&self, epoch: u64) -> bool {
@@ -208,11 +208,10 @@ impl Patient {
 
     /// Whether file, `-wal` and lock file belong together.
     fn misfit(&self, epoch: u64) -> Option<String> {
-        match fits(&self.file, self.lock.marker(), epoch, self.wal.as_ref()) {
-            Ok(Ok(())) => None,
-            Ok(Err(misfit @ Misfit::Missing)) => Some(misfit.reason().to_owned()),
-            Ok(Err(misfit @ Misfit::Foreign)) => Some(format!("its `-wal`: {}", misfit.reason())),
-            Err(error) => Some(format!("its `-wal` cannot be read: {error}")),
+        match compare(self.lock.marker(), epoch, self.wal.as_ref()) {
+            Ok(()) => None,
+            Err(misfit @ Misfit::Missing) => Some(misfit.reason().to_owned()),
+            Err(misfit @ Misfit::Foreign) => Some(format!("its `-wal`: {}", misfit.reason())),
         }
     }
 

@@ -69,6 +69,23 @@ impl ValueRef<'_> {
         }
     }
 
+    /// Writes a byte for the kind (0 to 4: null, integer, float, text, bytes), the length in 8 bytes, and the value: numbers in 8 bytes, all
+    /// of them little-endian. What hashes of tables and change records are made of; pinned by golden tests.
+    pub(crate) fn write_canonical(self, write: &mut impl FnMut(&[u8])) {
+        let mut tagged = |kind: u8, bytes: &[u8]| {
+            write(&[kind]);
+            write(&(bytes.len() as u64).to_le_bytes());
+            write(bytes);
+        };
+        match self {
+            ValueRef::Null => tagged(0, &[]),
+            ValueRef::Integer(number) => tagged(1, &number.to_le_bytes()),
+            ValueRef::Real(number) => tagged(2, &number.to_bits().to_le_bytes()),
+            ValueRef::Text(text) => tagged(3, text.as_bytes()),
+            ValueRef::Blob(bytes) => tagged(4, bytes),
+        }
+    }
+
     /// The name of the storage class, for messages.
     pub fn storage_name(self) -> &'static str {
         match self {

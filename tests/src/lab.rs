@@ -81,8 +81,13 @@ impl Lab {
 
     /// Closes all stores.
     pub async fn close(&mut self) {
+        self.close_within(Duration::from_secs(30)).await;
+    }
+
+    /// Closes all stores, and gives up after so long on events that nobody takes.
+    pub async fn close_within(&mut self, deadline: Duration) {
         if let Some(registry) = self.registry.take() {
-            registry.shutdown(Duration::from_secs(30)).await;
+            registry.shutdown(deadline).await;
         }
     }
 

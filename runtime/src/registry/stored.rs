@@ -23,11 +23,13 @@ use crate::{
     id::{StoreId, StoreIdError, StoreKey},
     options::Durability,
     storage::{
+        catalog,
         folder::{self, remove_if_there},
+        kept::KEPT_WAL,
         lock::{Lock, LockError, Marker, beside, lock_path},
         sqlite::{Access, Connection, Place},
     },
-    store::{Engine, KEPT_WAL, NoHost, OpenRequest, StoreName, discard_new},
+    store::{Engine, NoHost, OpenRequest, StoreName, discard_new},
     telemetry::Happened,
 };
 
@@ -249,7 +251,11 @@ fn count_unsent(
 ) -> Result<u64, DeleteError> {
     let plan = shared.plan(kind, &Call::default(), &shared.defaults());
     if plan.resolved.sync.is_none() && !had_backend {
-        return Ok(0);
+        // A catalog that was made anew does not know.
+        let file = shared.layout.as_ref().map(|layout| layout.store(name.definition(), name.id()));
+        if !file.is_some_and(|file| catalog::had_backend(&file)) {
+            return Ok(0);
+        }
     }
     let open = || -> Result<u64, LoadError> {
         let (engine, _) = Engine::open(OpenRequest {

@@ -19,6 +19,8 @@ use crate::{
 
 mod rebuild;
 
+pub(crate) use rebuild::had_backend;
+
 /// What a newer larder may change; an unknown format is read as lost and made anew.
 const FORMAT: i64 = 2;
 

@@ -12,7 +12,7 @@ mod place;
 
 pub(crate) use chain::{AuthorDigest, ChainKey, Checksum, Link, author_digest};
 pub(crate) use cursor::{LogCursor, LogError, LogPage, LogRow};
-pub(crate) use place::{following, number_at, place_of};
+pub(crate) use place::{following, last_of, number_at, place_of};
 
 /// The tables of the eventlog.
 pub(crate) const DDL: &str = "

@@ -32,6 +32,8 @@ pub(crate) struct WalScan {
     pub(crate) commits_behind: u64,
     /// What the `-shm` said.
     pub(crate) index: Index,
+    /// Whether the database is the same without it. To be looked at before SQLite opens the file, and set by whoever does.
+    pub(crate) is_in_file: bool,
     page_bytes: u32,
     /// The header's, or the first frame's where the header does not check; `None` without either.
     salt: Option<Salt>,
@@ -114,6 +116,12 @@ impl WalScan {
         // SQLite begins at random and counts up from there.
         let later = word(&index.salt, 0).wrapping_sub(word(&salt, 0));
         (index.frames > 0 && (1..=MOST_ROUNDS).contains(&later)).then_some(index)
+    }
+
+    /// Whether it is one of before it was begun anew, and the file is not as it was then. One that changes nothing was left by a loss of
+    /// power: the new round had not reached the disk, nor had a checkpoint moved anything of it.
+    pub(crate) fn is_of_earlier_round(&self) -> bool {
+        self.index_of_later_round().is_some() && self.taken() > 0 && !self.is_in_file
     }
 
     /// Whether the database is the same with this `-wal` and without it.

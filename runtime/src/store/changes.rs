@@ -106,14 +106,10 @@ impl Drop for Queue {
 }
 
 impl Engine {
-    /// Before a transaction: records changes while somebody listens, and not otherwise.
+    /// Before a transaction: records changes while somebody listens or a backend may have them undone, and not otherwise.
     pub(super) fn follow_listeners(&self, writer: &mut Writer) {
         // What fails here is tried again by the next commit; whoever listens hears that this one was missed.
-        let _ = match (writer.connection.is_capturing(), self.changes.anybody() || self.live.any()) {
-            (false, true) => writer.connection.start_capture(self.shared.model.tables()),
-            (true, false) => writer.connection.stop_capture(),
-            _ => Ok(()),
-        };
+        let _ = writer.follow(self.changes.anybody() || self.live.any(), self.shared.model.tables());
     }
 
     /// After COMMIT: `commits` are the numbers of each commit and how many of the changed rows come up to its end.
@@ -122,16 +118,15 @@ impl Engine {
         writer: &mut Writer,
         commits: impl Iterator<Item = (&'a [EventNumber], usize)>,
     ) {
-        // Somebody began to listen during the commit, or it has changed more rows than are kept.
-        if !writer.connection.is_capturing() || writer.connection.changes_overflown() {
-            drop(writer.connection.take_changes());
+        let Some(rows) = writer.take_heard() else {
+            // Somebody began to listen during the commit, or it has changed more rows than are kept.
             self.live.mark_all();
             if self.changes.anybody() {
                 commits.for_each(|_| self.changes.miss());
             }
             return;
-        }
-        let mut rows = writer.connection.take_changes().into_iter();
+        };
+        let mut rows = rows.into_iter();
         let mut taken = 0;
         for (numbers, end) in commits {
             let own = rows.by_ref().take(end - taken).collect();

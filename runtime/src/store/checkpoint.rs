@@ -129,7 +129,8 @@ impl Engine {
     /// Gives memory back. Some of what SQLite takes to write it keeps until the connection is closed, so a file gets another one, which
     /// has written nothing yet.
     fn slim(&self, writer: &mut Writer) {
-        if !writer.connection.is_capturing()
+        // What the next commit wants to know it asks for.
+        if !writer.is_heard()
             && self.gate.check_write().is_ok()
             && let Place::File(_) = &self.shared.place
             && let Some(fresh) = self.fresh_connection(writer)

@@ -163,7 +163,9 @@ pub(super) fn apply(
         telemetry::ended("append");
         seeded::two_transactions(&mut writer.connection).map_err(|error| failed(shared, error))?;
         let about = EventContext::new(number, by.0.clone(), by.1.clone());
+        let mark = writer.connection.changes_mark();
         materialize(writer, shared, address, work, index, &about)?;
+        writer.keep_changes(number, mark).map_err(|error| failed(shared, error))?;
         telemetry::ended("materialize");
         numbers.push(number);
     }

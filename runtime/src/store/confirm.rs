@@ -10,7 +10,7 @@ use super::{Engine, StoreName, engine::Published, gate::Gate, watch::WatchSlot};
 use crate::{
     error::{QueryError, StoreError, SyncError},
     event::{EventNumber, StoredEvent},
-    storage::{eventlog::place_of, meta},
+    storage::eventlog::{last_of, place_of},
 };
 
 /// Synced events that the backend does not have yet.
@@ -29,7 +29,7 @@ impl Engine {
     /// As of any read.
     pub(crate) fn unsent(&self, limit: usize) -> Result<Unsent, QueryError> {
         let expected_head = self.published.confirmed();
-        let mut from = EventNumber::client_only(expected_head, EventNumber::MAX_CLIENT);
+        let mut from = last_of(expected_head);
         let mut events = Vec::new();
         while events.len() < limit {
             let read = self.log_after(from, limit)?;
@@ -53,11 +53,7 @@ impl Engine {
         if global <= self.published.confirmed() {
             return Ok(());
         }
-        let written = writer
-            .begin()
-            .and_then(|()| meta::put_confirmed(&mut writer.connection, global))
-            .and_then(|()| writer.commit());
-        if let Err(error) = written {
+        if let Err(error) = writer.confirm(global) {
             writer.roll_back();
             self.notice_write(&error);
             return Err(self.failed_or_gone(error.message));
@@ -77,11 +73,7 @@ impl Engine {
     /// The last event that streams show: all committed ones, or with a backend all confirmed ones.
     pub(super) fn last_confirmed(&self) -> EventNumber {
         let head = self.head();
-        if self.has_backend() {
-            head.min(EventNumber::client_only(self.published.confirmed(), EventNumber::MAX_CLIENT))
-        } else {
-            head
-        }
+        if self.has_backend() { head.min(last_of(self.published.confirmed())) } else { head }
     }
 }
 
@@ -115,7 +107,7 @@ impl Confirmation {
             return Poll::Ready(Err(SyncError::NotConfigured { store: self.store.clone() }));
         }
         let Some(place) = self.place else { return Poll::Ready(Ok(())) };
-        let confirmed = EventNumber::client_only(self.published.confirmed(), EventNumber::MAX_CLIENT);
+        let confirmed = last_of(self.published.confirmed());
         match (place <= place_of(confirmed), self.gate.check_read()) {
             (true, _) => Poll::Ready(Ok(())),
             (false, Err(error)) => Poll::Ready(Err(error.into())),

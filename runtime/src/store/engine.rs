@@ -30,6 +30,7 @@ use crate::{
     schema::SchemaModel,
     seeded,
     storage::{
+        change_records::Keeper,
         eventlog::{ChainKey, LogHead, number_at, place_of},
         same_file::{FileId, Standing},
         sqlite::{Place, SqliteError, SqliteErrorKind},
@@ -62,6 +63,13 @@ pub(crate) struct OpenRequest {
     pub(crate) progress: ProgressSink,
     /// Hears of the loaded store.
     pub(crate) host: Arc<dyn EngineHost>,
+}
+
+impl OpenRequest {
+    /// Who keeps change records in the store's file: nobody without a backend.
+    pub(super) fn keeper(&self, key: &ChainKey, confirmed: u64) -> Option<Keeper> {
+        self.options.sync.as_ref().map(|_| Keeper::new(key.clone(), confirmed))
+    }
 }
 
 /// Why a store stops whose file is not at its place any more.

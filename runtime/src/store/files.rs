@@ -4,16 +4,16 @@ use std::{fs, io, path::Path};
 
 use super::{
     OpenRequest,
-    kept::index_bytes,
     open::{corrupt, storage, wrong_file},
-    seal::{Misfit, compare},
+    seal::Misfit,
 };
 use crate::{
     error::LoadError,
     options::Durability,
     storage::{
         folder,
-        lock::{self, Lock, LockError, Marker, MarkerState, beside},
+        kept::index_bytes,
+        lock::{self, Lock, LockError, MarkerState, beside},
         meta::{self, Header},
         sqlite::SqliteError,
         wal::{self, Index, WalScan},
@@ -113,22 +113,22 @@ pub(super) fn look(request: &OpenRequest, path: &Path, lock: &mut Lock) -> Resul
         }
         (Header::Sqlite { .. }, _) => Found::Store,
     };
-    if let Some(wal) = &wal
-        && is_of_earlier_round(path, wal).map_err(failed)?
-    {
+    if wal.as_ref().is_some_and(WalScan::is_of_earlier_round) {
         // SQLite would take it, and find pages of two times.
         return Err(wrong_file(request, &beside(path, "-wal"), Misfit::Foreign.reason()));
     }
     Ok(Left { found, wal })
 }
 
-/// What the `-wal` holds, if there is one.
+/// What the `-wal` holds, if there is one. To be called while no connection of this process has the file open: closing what is opened here
+/// would drop SQLite's locks.
 pub(crate) fn scan_wal(path: &Path) -> io::Result<Option<WalScan>> {
     match fs::File::open(beside(path, "-wal")) {
         Ok(wal) => {
             let bytes = wal.metadata()?.len();
             let mut scan = wal::scan(io::BufReader::with_capacity(1 << 16, wal), bytes)?;
             scan.index = Index::parse(index_bytes(path).as_deref());
+            scan.is_in_file = is_in_file(path, &scan)?;
             Ok(Some(scan))
         }
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
@@ -136,24 +136,13 @@ pub(crate) fn scan_wal(path: &Path) -> io::Result<Option<WalScan>> {
     }
 }
 
-/// Whether the `-wal` is that of the file.
-pub(crate) fn fits(path: &Path, marker: Marker, epoch: u64, wal: Option<&WalScan>) -> io::Result<Result<(), Misfit>> {
-    if let Some(wal) = wal
-        && is_of_earlier_round(path, wal)?
-    {
-        return Ok(Err(Misfit::Foreign));
+/// Whether the file has all that SQLite would take of its `-wal`.
+fn is_in_file(path: &Path, scan: &WalScan) -> io::Result<bool> {
+    match fs::File::open(path) {
+        Ok(database) => scan.changes_nothing(fs::File::open(beside(path, "-wal"))?, database),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(error),
     }
-    compare(marker, epoch, wal, |scan| changes_nothing(path, scan))
-}
-
-/// Whether the `-wal` is one of before it was begun anew, and the file is not as it was then. One that changes nothing was left by a loss
-/// of power: the new round had not reached the disk, nor had a checkpoint moved anything of it.
-fn is_of_earlier_round(path: &Path, wal: &WalScan) -> io::Result<bool> {
-    Ok(wal.index_of_later_round().is_some() && wal.taken() > 0 && !changes_nothing(path, wal)?)
-}
-
-fn changes_nothing(path: &Path, wal: &WalScan) -> io::Result<bool> {
-    wal.changes_nothing(fs::File::open(beside(path, "-wal"))?, fs::File::open(path)?)
 }
 
 /// A file of a newer larder.

@@ -10,11 +10,10 @@ use super::{
     Engine, LostCommits, Migration, MigrationsReport, OpenRequest, RebuildReason, Writer,
     engine::Shared,
     files::{self, Found, Left},
-    kept::{Before, KEPT_WAL, keep_wal},
     loss,
     rebuild::{self, Rebuilt},
     replace,
-    seal::{Misfit, Seal},
+    seal::{Misfit, Seal, compare},
 };
 use crate::{
     error::{LoadError, OpenFilesLimit, shown},
@@ -22,6 +21,7 @@ use crate::{
     seeded,
     storage::{
         eventlog::{self, ChainKey, LogError, LogHead},
+        kept::{Before, KEPT_WAL, keep_wal},
         lock::{MarkerState, beside},
         meta::{self, Kind, Meta},
         same_file::FileId,
@@ -53,6 +53,7 @@ impl Engine {
             }
         };
         let Opened { connection, meta, key, head, report } = opened;
+        let keeper = request.keeper(&key, meta.confirmed);
         let OpenRequest { model, name, place, options, client_id, session_id, readers, runtime, host, .. } = request;
         let pool_key = readers.register();
         let file_id = match &place {
@@ -73,7 +74,7 @@ impl Engine {
             runtime,
             host,
         };
-        let writer = Writer::new(connection, seal, key, head);
+        let writer = Writer::new(connection, seal, key, head, keeper);
         let engine = Self::assemble(shared, writer, report.clone(), meta.confirmed);
         Ok((Arc::new(engine), report))
     }
@@ -166,7 +167,6 @@ fn prepare(
     left: &Left,
 ) -> Result<Prepared, Stop> {
     let failed = |error| sqlite_error(request, error);
-    let io = |error| files::io(request, path, &error);
     // A `-wal` that may be another's is not to be written into the file.
     connection.keep_wal_at_close(left.wal.is_some()).map_err(failed)?;
     let kind = meta::kind(connection).map_err(failed)?;
@@ -188,8 +188,7 @@ fn prepare(
         return Ok(new_store(request, meta));
     }
     let (meta, key, head) = identify(request, path, connection)?;
-    let fits = files::fits(path, seal.marker(), meta.epoch, left.wal.as_ref()).map_err(io)?;
-    fits.map_err(|misfit| misfit_error(request, path, misfit))?;
+    compare(seal.marker(), meta.epoch, left.wal.as_ref()).map_err(|misfit| misfit_error(request, path, misfit))?;
     note_loss(request, path, seal, left, meta.epoch);
     connection.keep_wal_at_close(false).map_err(failed)?;
     seal.note_events(head.ordinal);
@@ -283,7 +282,8 @@ fn ensure_tables(
     let migration = Migration::Rebuilt(RebuildReason::SchemaChanged { from: meta.fingerprint });
     let failed = |error| sqlite_error(request, error);
     seal.open().map_err(failed)?;
-    let Rebuilt { applied, failed: not_applied, unknown } = rebuild::in_place(request, seal, connection, key, head)?;
+    let Rebuilt { applied, failed: not_applied, unknown } =
+        rebuild::in_place(request, seal, connection, (meta.confirmed, key), head)?;
     match seal.checkpoint(connection) {
         Err(error) if error.kind == SqliteErrorKind::SyncFailed => return Err(failed(error).into()),
         // All of the tables went through the `-wal`, and no commit is to move them. What cannot be moved now a later one will.

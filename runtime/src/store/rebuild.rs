@@ -15,6 +15,7 @@ use crate::{
     options::UnknownEvents,
     seeded,
     storage::{
+        change_records,
         eventlog::{ChainKey, LogCursor, LogHead, LogPage, number_at},
         meta,
         sqlite::{Access, Connection, Place, SqliteError, SqliteErrorKind},
@@ -40,7 +41,7 @@ pub(super) fn in_place(
     request: &OpenRequest,
     seal: &mut Seal,
     connection: &mut Connection,
-    key: &ChainKey,
+    (confirmed, key): (u64, &ChainKey),
     head: &LogHead,
 ) -> Result<Rebuilt, Stop> {
     let span = Timed::new(telemetry::rebuild(&request.name), &request.runtime);
@@ -50,11 +51,12 @@ pub(super) fn in_place(
     seal.sign(connection, head.ordinal).map_err(tables)?;
     drop_tables(connection).map_err(tables)?;
     create_tables(connection, &request.model).map_err(|error| schema_error(request, error))?;
+    change_records::set_up(connection, request.options.sync.is_some()).map_err(tables)?;
     let cursor = LogCursor::at(key.clone(), LogHead::EMPTY);
     let observe = |done: &Replayed, _: &LogPage, _: &mut Connection| observe(request, done, head.ordinal);
     let mut reader = reader(request, key, head);
     let log = reader.as_mut().map_or(Log::Same, Log::Apart);
-    let replayed = replay(&request.model, connection, log, cursor, observe);
+    let replayed = replay(&request.model, connection, log, cursor, request.keeper(key, confirmed), observe);
     drop(reader);
     let done = replayed.map_err(|error| replay_error(request, error))?;
     finish(request, connection, &done)?;
@@ -194,6 +196,7 @@ fn drop_tables(connection: &mut Connection) -> Result<(), SqliteError> {
     let dropped = objects.iter().try_for_each(|drop| connection.batch(drop));
     connection.set_foreign_keys(!seeded::bug("references-off-after-rebuild"))?;
     dropped?;
+    change_records::forget(connection)?;
     connection.batch("DELETE FROM larder_failed; DELETE FROM larder_unknown")
 }
 

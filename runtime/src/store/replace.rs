@@ -14,6 +14,7 @@ use super::{
 use crate::{
     error::LoadError,
     storage::{
+        change_records,
         eventlog::{self, ChainKey, LogCursor, LogHead, LogPage},
         folder::{self, remove_if_there},
         lock::{Lock, Marker, MarkerState, beside},
@@ -117,7 +118,9 @@ fn copy(
         observe(request, done, head.ordinal)
     };
     let cursor = LogCursor::at(key.clone(), LogHead::EMPTY);
-    let replayed = replay(&request.model, tables, Log::Apart(log), cursor, watch);
+    change_records::set_up(tables, request.options.sync.is_some()).map_err(failed)?;
+    let keeper = request.keeper(key, meta.confirmed);
+    let replayed = replay(&request.model, tables, Log::Apart(log), cursor, keeper, watch);
     let done = replayed.map_err(|error| replay_error(request, error))?;
     finish_rebuild(request, tables, &done)?;
     meta::put_confirmed(tables, meta.confirmed).map_err(failed)?;

@@ -14,6 +14,7 @@ use crate::{
     schema::{Materializer, SchemaModel, StoreSchema},
     seeded,
     storage::{
+        change_records::Keeper,
         eventlog::{LogCursor, LogError, LogPage, LogRow, place_of},
         sqlite::{Connection, SqliteError, SqliteErrorKind},
     },
@@ -144,11 +145,13 @@ pub(super) fn replay<E>(
     tables: &mut Connection,
     log: Log<'_>,
     mut cursor: LogCursor,
+    keeper: Option<Keeper>,
     observe: impl FnMut(&Replayed, &LogPage, &mut Connection) -> Result<(), E>,
 ) -> Result<Replayed, ReplayError<E>> {
     let log = match log {
         Log::Same => {
-            return apply_pages(model, tables, |tables| cursor.read_page(tables, BATCH_EVENTS), observe);
+            let next = |tables: &mut Connection| cursor.read_page(tables, BATCH_EVENTS);
+            return apply_pages(&mut Target { model, tables, keeper }, next, observe);
         }
         Log::Apart(log) => log,
     };
@@ -157,7 +160,7 @@ pub(super) fn replay<E>(
     clock::beside(
         move || read_ahead(log, cursor, &sender),
         // Takes the pages along: once it ends, for whatever reason, nobody reads on.
-        move || apply_pages(model, tables, next, observe),
+        move || apply_pages(&mut Target { model, tables, keeper }, next, observe),
     )
 }
 
@@ -176,60 +179,88 @@ fn not_read() -> LogError {
     SqliteError::new(SqliteErrorKind::Io, "there is no thread to read the eventlog on; try again when fewer run").into()
 }
 
+/// What events are applied to.
+struct Target<'a> {
+    model: &'a SchemaModel,
+    tables: &'a mut Connection,
+    /// Keeps the change records of those that are not confirmed.
+    keeper: Option<Keeper>,
+}
+
+impl Target<'_> {
+    /// Applies one event, inside a savepoint.
+    fn apply(&mut self, row: &LogRow<'_>) -> Result<Applied, Unapplied> {
+        let mark = self.tables.changes_mark();
+        let applied = self.model.apply(row.name, row.args, &row.context(), self.tables)?;
+        if let Some(keeper) = &mut self.keeper {
+            keeper.keep(self.tables, place_of(row.number), mark).map_err(Unapplied::Sqlite)?;
+            self.tables.changes_truncate(mark);
+        }
+        Ok(applied)
+    }
+
+    /// Records what changes, from the first page on that has an event which is not confirmed.
+    fn follow(&mut self, page: &LogPage) -> Result<(), SqliteError> {
+        let wanted = |keeper: &Keeper| page.rows().last().is_some_and(|row| keeper.wants(place_of(row.number)));
+        if self.keeper.as_ref().is_some_and(wanted) && !self.tables.is_capturing() {
+            self.tables.start_capture(self.model.tables())?;
+        }
+        Ok(())
+    }
+}
+
 fn apply_pages<E>(
-    model: &SchemaModel,
-    tables: &mut Connection,
+    target: &mut Target<'_>,
     mut next: impl FnMut(&mut Connection) -> Result<LogPage, LogError>,
     mut observe: impl FnMut(&Replayed, &LogPage, &mut Connection) -> Result<(), E>,
 ) -> Result<Replayed, ReplayError<E>> {
     let mut done = Replayed::default();
     loop {
-        let page = next(tables).map_err(ReplayError::Log)?;
-        observe(&done, &page, tables).map_err(ReplayError::Observer)?;
+        let page = next(target.tables).map_err(ReplayError::Log)?;
+        observe(&done, &page, target.tables).map_err(ReplayError::Observer)?;
         if page.is_empty() {
+            target.tables.stop_capture().map_err(ReplayError::Tables)?;
             return Ok(done);
         }
-        done = match apply_batch(model, tables, &page, &done).map_err(ReplayError::Tables)? {
+        target.follow(&page).map_err(ReplayError::Tables)?;
+        done = match apply_batch(target, &page, &done).map_err(ReplayError::Tables)? {
             Some(done) => done,
-            None => apply_each(model, tables, &page, done).map_err(ReplayError::Tables)?,
+            None => apply_each(target, &page, done).map_err(ReplayError::Tables)?,
         };
     }
 }
 
 /// All events of a batch in one savepoint; `None`, and nothing happened, when one of them fails.
-fn apply_batch(
-    model: &SchemaModel,
-    tables: &mut Connection,
-    page: &LogPage,
-    before: &Replayed,
-) -> Result<Option<Replayed>, SqliteError> {
+fn apply_batch(target: &mut Target<'_>, page: &LogPage, before: &Replayed) -> Result<Option<Replayed>, SqliteError> {
     let mut done = before.clone();
-    tables.execute("SAVEPOINT larder_batch", &[])?;
+    target.tables.execute("SAVEPOINT larder_batch", &[])?;
     for row in page.rows() {
-        match model.apply(row.name, row.args, &row.context(), tables) {
+        match target.apply(&row) {
             Ok(applied) => done.add(&row, applied),
             Err(Unapplied::Sqlite(error)) => return Err(error),
             Err(_) => {
-                tables.execute("ROLLBACK TO larder_batch", &[])?;
-                tables.execute("RELEASE larder_batch", &[])?;
+                roll_back(target.tables, "larder_batch")?;
                 return Ok(None);
             }
         }
     }
-    tables.execute("RELEASE larder_batch", &[])?;
+    target.tables.execute("RELEASE larder_batch", &[])?;
     Ok(Some(done))
 }
 
+/// Takes back all since a savepoint, and ends it.
+fn roll_back(tables: &mut Connection, savepoint: &str) -> Result<(), SqliteError> {
+    tables.execute(&format!("ROLLBACK TO {savepoint}"), &[])?;
+    // What follows keeps nothing of what was recorded before it.
+    tables.changes_truncate(0);
+    tables.execute(&format!("RELEASE {savepoint}"), &[]).map(drop)
+}
+
 /// Every event of a batch in a savepoint of its own.
-fn apply_each(
-    model: &SchemaModel,
-    tables: &mut Connection,
-    page: &LogPage,
-    mut done: Replayed,
-) -> Result<Replayed, SqliteError> {
+fn apply_each(target: &mut Target<'_>, page: &LogPage, mut done: Replayed) -> Result<Replayed, SqliteError> {
     for row in page.rows() {
-        tables.execute("SAVEPOINT larder_event", &[])?;
-        let reason = match model.apply(row.name, row.args, &row.context(), tables) {
+        target.tables.execute("SAVEPOINT larder_event", &[])?;
+        let reason = match target.apply(&row) {
             Ok(applied) => {
                 done.add(&row, applied);
                 None
@@ -239,13 +270,14 @@ fn apply_each(
             Err(Unapplied::Refused(error)) => Some(error.to_string()),
             Err(Unapplied::Panicked(message)) => Some(format!("the app's code panicked: {message}")),
         };
-        if let Some(reason) = reason {
-            tables.execute("ROLLBACK TO larder_event", &[])?;
-            done.failed += 1;
-            let sql = "INSERT INTO larder_failed (place, reason) VALUES (?, ?)";
-            tables.execute(sql, &[ValueRef::Integer(place_of(row.number)), ValueRef::Text(&reason)])?;
-        }
-        tables.execute("RELEASE larder_event", &[])?;
+        let Some(reason) = reason else {
+            target.tables.execute("RELEASE larder_event", &[])?;
+            continue;
+        };
+        roll_back(target.tables, "larder_event")?;
+        done.failed += 1;
+        let sql = "INSERT INTO larder_failed (place, reason) VALUES (?, ?)";
+        target.tables.execute(sql, &[ValueRef::Integer(place_of(row.number)), ValueRef::Text(&reason)])?;
     }
     Ok(done)
 }

@@ -26,7 +26,7 @@
 //! earlier round of the same opening. It is never synced, so a loss of power may leave anything in it, but its name was on disk before `open`
 //! was written, too.
 
-use std::{fs, io, path::PathBuf};
+use std::{fs, path::PathBuf};
 
 use super::LostCommits;
 use crate::{
@@ -85,23 +85,18 @@ impl Misfit {
 }
 
 /// Compares marker, epoch (as SQLite reads it through the `-wal`) and `-wal` (`None` when there was none before SQLite came).
-pub(super) fn compare(
-    marker: Marker,
-    epoch: u64,
-    wal: Option<&WalScan>,
-    changes_nothing: impl FnOnce(&WalScan) -> io::Result<bool>,
-) -> io::Result<Result<(), Misfit>> {
-    Ok(match (marker.state, wal) {
+pub(crate) fn compare(marker: Marker, epoch: u64, wal: Option<&WalScan>) -> Result<(), Misfit> {
+    match (marker.state, wal) {
+        (_, Some(wal)) if wal.is_of_earlier_round() => Err(Misfit::Foreign),
         (MarkerState::Fresh, _) => Ok(()),
         (MarkerState::Open, None) if seeded::bug("missing-wal-ignored") => Ok(()),
         (MarkerState::Open, None) if epoch <= marker.epoch || is_open(epoch) => Err(Misfit::Missing),
         (_, None) => Ok(()),
-        (_, Some(wal)) if wal.taken() == 0 || epoch > marker.epoch => Ok(()),
+        (_, Some(wal)) if wal.taken() == 0 || epoch > marker.epoch || wal.is_in_file => Ok(()),
         (MarkerState::Open, Some(_)) if epoch == marker.epoch => Ok(()),
-        (_, Some(wal)) if changes_nothing(wal)? => Ok(()),
         (_, Some(_)) if seeded::bug("foreign-wal-adopted") => Ok(()),
         (_, Some(_)) => Err(Misfit::Foreign),
-    })
+    }
 }
 
 pub(super) fn is_open(epoch: u64) -> bool {

@@ -9,6 +9,7 @@ use crate::{
     error::{QueryError, QueryErrorKind},
     options::Durability,
     storage::{
+        change_records,
         eventlog::{self, LogCursor, LogHead},
         sqlite::{Access, Connection, Place, SqliteError},
     },
@@ -27,6 +28,8 @@ pub struct VerifyReport {
     pub tables: Vec<TableReport>,
     /// What is wrong with the eventlog, if anything is; then the tables were not compared.
     pub log_damage: Option<String>,
+    /// Change records of unconfirmed events that are not as they were written. They are made again when the next load rebuilds the tables.
+    pub damaged_change_records: u64,
 }
 
 /// One table of a [`VerifyReport`].
@@ -50,7 +53,7 @@ pub struct TableReport {
 impl VerifyReport {
     /// Whether the log checks and every table is what the log makes.
     pub fn is_sound(&self) -> bool {
-        self.log_damage.is_none() && self.tables.iter().all(TableReport::is_sound)
+        self.log_damage.is_none() && self.damaged_change_records == 0 && self.tables.iter().all(TableReport::is_sound)
     }
 }
 
@@ -66,12 +69,12 @@ impl Engine {
     pub(crate) fn verify(&self) -> Result<VerifyReport, QueryError> {
         let span = self.timed(telemetry::verify(self.name()));
         let _entered = span.enter();
-        let mut report = VerifyReport { events: 0, tables: Vec::new(), log_damage: None };
+        let mut report = VerifyReport { events: 0, tables: Vec::new(), log_damage: None, damaged_change_records: 0 };
         self.read(Span::Snapshot, &mut |connection| {
             let mut fresh = self.fresh_tables()?;
             let cursor = LogCursor::at(self.shared.key.clone(), LogHead::EMPTY);
             let log = Log::Apart(&mut *connection);
-            let replayed = replay(&self.shared.model, &mut fresh, log, cursor, |done, _, _| {
+            let replayed = replay(&self.shared.model, &mut fresh, log, cursor, None, |done, _, _| {
                 report.events = done.events();
                 self.gate.check_read()
             });
@@ -88,6 +91,9 @@ impl Engine {
             for table in self.shared.model.tables() {
                 report.tables.push(self.compare(table, connection, &mut fresh)?);
             }
+            let damaged = change_records::damaged(connection, &self.shared.key);
+            report.damaged_change_records =
+                damaged.map_err(|error| self.refused("the change records", error.of_stored()))?;
             Ok(())
         })?;
         span.record("events", report.events);
@@ -137,9 +143,12 @@ fn table_hash(connection: &mut Connection, table: &TableSchema) -> Result<(u64, 
         table.names(table.primary_key)
     );
     let (mut rows, mut hasher) = (0, blake3::Hasher::new());
+    let mut write = |bytes: &[u8]| {
+        hasher.update(bytes);
+    };
     connection.each_row(&sql, &[], |row| {
         rows += 1;
-        (0..table.columns.len()).for_each(|column| hash_value(&mut hasher, row.value(column)));
+        (0..table.columns.len()).for_each(|column| row.value(column).write_canonical(&mut write));
         Ok::<_, SqliteError>(true)
     })?;
     let mut hash = [0; 16];
@@ -159,19 +168,4 @@ fn damage(connection: &mut Connection, table: &TableSchema) -> Result<Option<Str
         Ok::<_, SqliteError>(found.is_none())
     })?;
     Ok(found)
-}
-
-fn hash_value(hasher: &mut blake3::Hasher, value: ValueRef<'_>) {
-    let mut tagged = |tag: u8, bytes: &[u8]| {
-        hasher.update(&[tag]);
-        hasher.update(&(bytes.len() as u64).to_le_bytes());
-        hasher.update(bytes);
-    };
-    match value {
-        ValueRef::Null => tagged(0, &[]),
-        ValueRef::Integer(number) => tagged(1, &number.to_le_bytes()),
-        ValueRef::Real(number) => tagged(2, &number.to_bits().to_le_bytes()),
-        ValueRef::Text(text) => tagged(3, text.as_bytes()),
-        ValueRef::Blob(bytes) => tagged(4, bytes),
-    }
 }

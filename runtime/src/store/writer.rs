@@ -2,12 +2,16 @@
 
 use super::{checkpoint::WalWatch, seal::Seal};
 use crate::{
+    change::RowChange,
     event::{ClientId, EventId, EventNumber, SessionId},
     seeded,
     storage::{
-        eventlog::{self, Appended, AuthorRow, ChainKey, LogHead, place_of},
+        change_records::{self, Keeper},
+        eventlog::{self, Appended, AuthorRow, ChainKey, LogHead, last_of, place_of},
+        meta,
         sqlite::{Checkpoint, Connection, Moved, SqliteError},
     },
+    table::TableSchema,
 };
 
 /// The one connection that writes.
@@ -18,6 +22,12 @@ pub(crate) struct Writer {
     pub(crate) key: ChainKey,
     pub(crate) tip: Tip,
     pub(super) wal: WalWatch,
+    /// Of a store with a backend.
+    keeper: Option<Keeper>,
+    /// The file has room for change records, or has none, as it is to be.
+    set_up: bool,
+    /// Somebody is told what the commit that runs changes.
+    heard: bool,
     scratch: Vec<u8>,
 }
 
@@ -48,10 +58,69 @@ impl Tip {
 }
 
 impl Writer {
-    pub(super) fn new(connection: Connection, seal: Option<Seal>, key: ChainKey, head: LogHead) -> Self {
+    pub(super) fn new(
+        connection: Connection,
+        seal: Option<Seal>,
+        key: ChainKey,
+        head: LogHead,
+        keeper: Option<Keeper>,
+    ) -> Self {
         // What loading wrote, as a rebuild does, is in the `-wal` and for an idle store to move.
         let wal = WalWatch::new(connection.wal_pages());
-        Self { connection, seal, key, tip: Tip::new(head), wal, scratch: Vec::new() }
+        let (set_up, heard, scratch) = (false, false, Vec::new());
+        Self { connection, seal, key, tip: Tip::new(head), wal, keeper, set_up, heard, scratch }
+    }
+
+    /// Before a transaction: records what changes if somebody is to be told of it, or to undo it.
+    ///
+    /// # Errors
+    /// Then the connection records as before: nothing, or too much.
+    pub(super) fn follow(&mut self, heard: bool, tables: &[&'static TableSchema]) -> Result<(), SqliteError> {
+        self.heard = heard;
+        match (self.connection.is_capturing(), heard || self.keeper.is_some()) {
+            (false, true) => self.connection.start_capture(tables)?,
+            (true, false) => self.connection.stop_capture()?,
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// Whether somebody was told what the last commit changed.
+    pub(super) fn is_heard(&self) -> bool {
+        self.heard
+    }
+
+    /// All that the transaction changed, unless nobody was to be told, or it is too much.
+    pub(super) fn take_heard(&mut self) -> Option<Vec<RowChange>> {
+        let whole = self.heard && self.connection.is_capturing() && !self.connection.changes_overflown();
+        let changes = self.connection.take_changes();
+        whole.then_some(changes)
+    }
+
+    /// Keeps what the event has changed since `mark`, until it is confirmed.
+    pub(super) fn keep_changes(&mut self, number: EventNumber, mark: usize) -> Result<(), SqliteError> {
+        let Some(keeper) = &mut self.keeper else { return Ok(()) };
+        keeper.keep(&mut self.connection, place_of(number), mark)?;
+        if !self.heard {
+            self.connection.changes_truncate(mark);
+        }
+        Ok(())
+    }
+
+    /// Writes that all events up to `global` are confirmed, in a transaction of its own.
+    ///
+    /// # Errors
+    /// Then nothing is changed.
+    pub(super) fn confirm(&mut self, global: u64) -> Result<(), SqliteError> {
+        let place = place_of(last_of(global));
+        self.begin()?;
+        meta::put_confirmed(&mut self.connection, global)?;
+        if let Some(keeper) = &mut self.keeper {
+            keeper.confirm(&mut self.connection, place)?;
+        }
+        self.commit()?;
+        self.keeper.iter_mut().for_each(|keeper| keeper.confirmed(place));
+        Ok(())
     }
 
     pub(crate) fn begin(&mut self) -> Result<(), SqliteError> {
@@ -62,7 +131,10 @@ impl Writer {
             self.connection.execute("COMMIT", &[])?;
         }
         self.connection.begin_writing()?;
-        self.seal.as_mut().map_or(Ok(()), |seal| seal.sign(&mut self.connection, self.tip.head.ordinal))
+        if let Some(seal) = &mut self.seal {
+            seal.sign(&mut self.connection, self.tip.head.ordinal)?;
+        }
+        if self.set_up { Ok(()) } else { change_records::set_up(&mut self.connection, self.keeper.is_some()) }
     }
 
     pub(crate) fn commit(&mut self) -> Result<(), SqliteError> {
@@ -70,6 +142,7 @@ impl Writer {
         if !seeded::bug("acknowledged-before-commit") {
             self.connection.execute("COMMIT", &[])?;
         }
+        self.set_up = true;
         self.seal.iter_mut().for_each(|seal| seal.ended(true));
         Ok(())
     }
@@ -95,6 +168,7 @@ impl Writer {
     /// Gives back what an idle writer does not need.
     pub(super) fn release_memory(&mut self) {
         self.connection.release_memory();
+        self.keeper.iter_mut().for_each(Keeper::release_memory);
         self.scratch = Vec::new();
     }
 

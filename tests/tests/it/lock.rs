@@ -4,7 +4,7 @@ use std::fs;
 
 use larder::{LoadError, prelude::*};
 use larder_tests::{
-    lab::{Lab, copy_dir, with_ending},
+    lab::{Lab, copy_dir, lock_text, with_ending},
     notebook::{Note, Notebook, note, written},
 };
 
@@ -105,4 +105,34 @@ async fn files_are_the_users_alone_and_symlinks_are_refused() {
     std::os::unix::fs::symlink(&moved, &file).unwrap();
     let error = lab.try_open::<Notebook>().await.unwrap_err();
     assert!(matches!(error, LoadError::WrongFile { .. }), "{error}");
+}
+
+/// SQLite holds a lock on the file as long as it is open, which a process loses with the first descriptor of the file that it closes.
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_load_that_compares_the_file_with_its_wal_keeps_sqlites_lock_on_the_file() {
+    use std::os::unix::fs::MetadataExt;
+
+    let mut alive = Lab::on_disk();
+    let store = alive.open::<Notebook>().await;
+    store.commit(written(1)).unwrap();
+    let mut dead = Lab::on_disk();
+    copy_dir(&alive.data_dir(), &dead.data_dir());
+    let file = dead.store_file("notebook");
+    // All of the `-wal` is in the file, too, and the marker is of another time.
+    let sqlite = dead.sqlite("notebook");
+    sqlite.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(())).unwrap();
+    let wal = fs::read(with_ending(&file, "-wal")).unwrap();
+    sqlite.close().unwrap();
+    fs::write(with_ending(&file, "-wal"), wal).unwrap();
+    fs::write(with_ending(&file, ".lock"), lock_text(1, "open sound 7")).unwrap();
+    let store = dead.open::<Notebook>().await;
+    let (inode, pid) = (format!(":{}", fs::metadata(&file).unwrap().ino()), std::process::id().to_string());
+    let locks = fs::read_to_string("/proc/locks").unwrap();
+    let ours = |line: &&str| {
+        let words: Vec<_> = line.split_whitespace().collect();
+        words[1] == "POSIX" && words[4] == pid && words[5].ends_with(&inode)
+    };
+    assert_eq!(locks.lines().filter(ours).count(), 1, "{locks}");
+    store.commit(written(2)).unwrap();
 }

@@ -193,3 +193,17 @@ async fn a_load_that_is_refused_leaves_the_next_one_what_tells_of_the_loss() {
         assert_eq!(opened(&mut dead).await, (Some(loss), 4));
     }
 }
+
+#[tokio::test]
+async fn a_catalog_that_is_made_anew_takes_nothing_along_that_tells_of_the_loss() {
+    let mut dead = killed().await;
+    let wal = with_ending(&dead.store_file("notebook"), "-wal");
+    let bytes = fs::read(&wal).unwrap();
+    fs::write(&wal, &bytes[..bytes.len() - FRAME]).unwrap();
+    for ending in ["", "-wal", "-shm"] {
+        let _ = fs::remove_file(with_ending(&dead.data_dir().join("catalog.db"), ending));
+    }
+    assert_eq!(dead.registry().stored::<Notebook>().await.unwrap().len(), 1, "it reads the store's file");
+    let store = dead.open::<Notebook>().await;
+    assert_eq!(store.migrations_report().lost.as_ref().map(|lost| lost.loss), Some(Loss::Uncounted));
+}

@@ -25,6 +25,7 @@ mod hostile_ids;
 mod hostile_rows;
 mod hostile_sql;
 mod ids;
+mod kept_changes;
 mod killed;
 mod live;
 mod lock;

@@ -1,12 +1,12 @@
 //! The registry: one test per rule, per known defect of the proposal's draft, and per promise on options, ids and the data dir.
 
-mod support;
+pub(crate) mod support;
 
 mod catalog;
 mod draft;
 mod ending;
 mod existing;
-mod fake;
+pub(crate) mod fake;
 mod hanging;
 mod identity;
 mod leaving;

@@ -9,7 +9,10 @@ use super::{Catalog, text};
 use crate::{
     id::StoreId,
     storage::{
+        change_records,
+        kept::Before,
         layout::{Layout, LayoutError},
+        lock::{Lock, LockError, lock_path},
         sqlite::{Access, Connection, Place, SqliteError},
     },
     value::ValueRef,
@@ -42,7 +45,7 @@ pub(super) fn fill(catalog: &Catalog, layout: &Layout) {
 }
 
 fn enter(catalog: &Catalog, layout: &Layout, file: &Path) -> Result<bool, SqliteError> {
-    let Some(Inside { definition, id, confirmed }) = look_inside(file)? else { return Ok(false) };
+    let Some(Inside { definition, id, confirmed, .. }) = look_inside(file)? else { return Ok(false) };
     let Ok(id) = id.parse::<StoreId>() else { return Ok(false) };
     if layout.store(&definition, &id) != file {
         return Ok(false);
@@ -57,21 +60,45 @@ struct Inside {
     id: String,
     /// Some backend has confirmed events of it.
     confirmed: bool,
+    /// Some backend was to.
+    keeps_changes: bool,
 }
 
+/// Whether a store's file shows that it had a backend; not, when it cannot be read.
+pub(crate) fn had_backend(file: &Path) -> bool {
+    matches!(look_inside(file), Ok(Some(inside)) if inside.confirmed || inside.keeps_changes)
+}
+
+/// Reads a store's file, and leaves what is beside it as it is: the next opening is to see how the last one ended.
 fn look_inside(file: &Path) -> Result<Option<Inside>, SqliteError> {
+    let lock = match Lock::acquire(file) {
+        Ok(lock) => Some(lock),
+        // Whoever has it open has seen that already.
+        Err(LockError::Held(_)) => None,
+        Err(LockError::Symlink) => return Ok(None),
+        Err(LockError::Io(error)) => return Err(SqliteError::from_io(&lock_path(file), &error)),
+    };
+    let before = lock.as_ref().map(|_| Before::of(file));
     let mut connection = Connection::open(&Place::File(file.to_owned()), Access::Reader)?;
     let sql = "SELECT max(value) FILTER (WHERE key = 'definition'), max(value) FILTER (WHERE key = 'store_id'), \
                max(value) FILTER (WHERE key = 'confirmed') FROM larder_meta";
     let inside = connection.row(sql, &[], |row| match (row.value(0), row.value(1)) {
         (definition @ ValueRef::Text(_), id @ ValueRef::Text(_)) => {
             let confirmed = matches!(row.value(2), ValueRef::Integer(global) if global > 0);
-            Ok::<_, SqliteError>(Some(Inside { definition: text(definition), id: text(id), confirmed }))
+            Ok::<_, SqliteError>(Some(Inside {
+                definition: text(definition),
+                id: text(id),
+                confirmed,
+                keeps_changes: false,
+            }))
         }
         _ => Ok(None),
-    })?;
+    });
+    let keeps_changes = change_records::exist(&mut connection);
     connection.close()?;
-    Ok(inside.flatten())
+    drop((before, lock));
+    let (inside, keeps_changes) = (inside?.flatten(), keeps_changes?);
+    Ok(inside.map(|inside| Inside { keeps_changes, ..inside }))
 }
 
 fn store_files(stores: &Path) -> Vec<PathBuf> {

@@ -45,6 +45,15 @@ impl ChainKey {
         Self(*hasher.finalize().as_bytes())
     }
 
+    /// The checksum of something else in the file, which begins with a name of its own.
+    pub(crate) fn keyed(&self, parts: &[&[u8]]) -> Checksum {
+        let mut hasher = blake3::Hasher::new_keyed(&self.0);
+        parts.iter().for_each(|part| {
+            hasher.update(part);
+        });
+        first_bytes(hasher.finalize().as_bytes())
+    }
+
     /// The checksum of a row after the row with checksum `before`. `scratch` is working space, kept by the caller.
     pub(crate) fn checksum(&self, before: &Checksum, link: &Link<'_>, scratch: &mut Vec<u8>) -> Checksum {
         scratch.clear();
@@ -60,9 +69,7 @@ impl ChainKey {
         scratch.extend_from_slice(link.name.as_bytes());
         scratch.push(u8::from(link.args.is_some()));
         scratch.extend_from_slice(link.args.unwrap_or_default().as_bytes());
-        let mut checksum = ORIGIN;
-        checksum.copy_from_slice(&blake3::keyed_hash(&self.0, scratch).as_bytes()[..CHECKSUM_BYTES]);
-        checksum
+        first_bytes(blake3::keyed_hash(&self.0, scratch).as_bytes())
     }
 }
 
@@ -72,9 +79,11 @@ pub(crate) fn author_digest(client: &ClientId, session: &SessionId) -> AuthorDig
     hasher.update(&length(client.as_str()));
     hasher.update(client.as_str().as_bytes());
     hasher.update(session.as_str().as_bytes());
-    let mut digest = [0; 16];
-    digest.copy_from_slice(&hasher.finalize().as_bytes()[..16]);
-    digest
+    first_bytes(hasher.finalize().as_bytes())
+}
+
+fn first_bytes(hash: &[u8; 32]) -> [u8; 16] {
+    hash.first_chunk().copied().unwrap_or_default()
 }
 
 fn length(text: &str) -> [u8; 8] {

@@ -18,6 +18,11 @@ pub(crate) fn number_at(place: i64, generation: u32) -> Option<EventNumber> {
     (place > 0).then(|| number.with_generation(generation))
 }
 
+/// The last number that a client-only event after the synced one at `global` can have: whatever is up to it is confirmed when that is.
+pub(crate) fn last_of(global: u64) -> EventNumber {
+    EventNumber::client_only(global, EventNumber::MAX_CLIENT)
+}
+
 /// The number of an event after `head`; `None` when there is none left.
 pub(crate) fn following(head: EventNumber, client_only: bool) -> Option<EventNumber> {
     let left =

@@ -127,6 +127,12 @@ impl Connection {
         self.capture.as_ref().map_or(0, |capture| lock(&capture.buffer).changes.len())
     }
 
+    /// Shows what was recorded since the mark; `None` when that is not all, or nothing is recorded.
+    pub(crate) fn with_changes_since<R>(&self, mark: usize, look: impl FnOnce(&[RowChange]) -> R) -> Option<R> {
+        let buffer = lock(&self.capture.as_ref()?.buffer);
+        if buffer.overflown { None } else { buffer.changes.get(mark..).map(look) }
+    }
+
     /// Forgets what was recorded since the mark, because it was rolled back.
     pub(crate) fn changes_truncate(&mut self, mark: usize) {
         if let Some(capture) = self.capture.as_ref().filter(|_| !seeded::bug("undone-rows-recorded")) {

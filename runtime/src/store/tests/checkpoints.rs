@@ -2,8 +2,8 @@
 
 use super::*;
 use crate::{
+    storage::kept::index_bytes,
     storage::{sqlite::Connection, wal::WalIndex},
-    store::kept::index_bytes,
 };
 
 /// Frames of the `-wal` up to the last commit, and how many of them are in the file.

@@ -131,6 +131,16 @@ pub(crate) const BUGS: &[Bug] = &[
         &["it::change_record::what_a_failed_commit_wrote_is_in_no_record"],
     ),
     bug(
+        "change-record-not-kept",
+        "what an unconfirmed event changed is not in the file",
+        &["it::kept_changes::undoing_the_records_newest_first_gives_every_state_that_the_tables_had"],
+    ),
+    bug(
+        "change-records-kept-for-ever",
+        "the file grows with the records of confirmed events",
+        &["it::kept_changes::a_record_is_in_the_file_only_while_its_event_is_not_confirmed"],
+    ),
+    bug(
         "group-of-one",
         "commits that wait do not share a transaction",
         &["it::group::commits_that_wait_share_one_transaction"],

@@ -33,6 +33,18 @@ async fn delete_is_refused_with_events_that_the_backend_of_a_call_lacks_after_a_
 }
 
 #[tokio::test]
+async fn a_catalog_that_is_made_anew_knows_that_a_store_had_a_backend_also_when_nothing_was_confirmed() {
+    let dir = tempfile::tempdir().unwrap();
+    killed(synced(&Fake::new("wss://one", false)), dir.path()).await;
+    for ending in ["", "-wal", "-shm"] {
+        let _ = std::fs::remove_file(dir.path().join(format!("catalog.db{ending}")));
+    }
+    let bench = Bench::with(|builder| builder.data_dir(dir.path()));
+    let deleted = bench.delete::<NoteStore>("n").await;
+    assert!(matches!(deleted, Err(DeleteError::Unsent { events: 1, .. })), "{deleted:?}");
+}
+
+#[tokio::test]
 async fn delete_asks_for_no_force_where_there_never_was_a_backend() {
     let dir = tempfile::tempdir().unwrap();
     killed(StoreOptions::new(), dir.path()).await;

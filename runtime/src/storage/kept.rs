@@ -6,20 +6,20 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::storage::{folder::remove_if_there, lock::beside, wal};
+use super::{folder::remove_if_there, lock::beside, wal};
 
 /// The ending of a `-wal` that is kept.
 pub(crate) const KEPT_WAL: &str = "-wal.damaged";
 
 /// Keeps a copy of a `-wal` that holds commits which SQLite does not take: it goes when the store goes on.
-pub(super) fn keep_wal(path: &Path) -> io::Result<PathBuf> {
+pub(crate) fn keep_wal(path: &Path) -> io::Result<PathBuf> {
     let kept = beside(path, KEPT_WAL);
     fs::copy(beside(path, "-wal"), &kept)?;
     Ok(kept)
 }
 
 /// The part of the `-shm` that is looked at; nothing of one that cannot be read, `None` when there is none.
-pub(super) fn index_bytes(path: &Path) -> Option<Vec<u8>> {
+pub(crate) fn index_bytes(path: &Path) -> Option<Vec<u8>> {
     let mut bytes = Vec::with_capacity(wal::INDEX_BYTES);
     match fs::File::open(beside(path, "-shm")) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return None,
@@ -46,14 +46,14 @@ impl Before {
     }
 
     /// Moves a `-wal` away that SQLite is not to read.
-    pub(super) fn set_wal_aside(&mut self) -> io::Result<()> {
+    pub(crate) fn set_wal_aside(&mut self) -> io::Result<()> {
         fs::rename(beside(&self.path, "-wal"), beside(&self.path, KEPT_WAL))?;
         self.aside = true;
         Ok(())
     }
 
     /// An opening goes on with the file. A `-wal` that was set aside is kept only if something is lost with it.
-    pub(super) fn forget(&mut self, lost: bool) {
+    pub(crate) fn forget(&mut self, lost: bool) {
         self.forgotten = true;
         if self.aside && !lost {
             let _ = remove_if_there(&beside(&self.path, KEPT_WAL));
