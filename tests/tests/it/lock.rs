@@ -122,11 +122,13 @@ async fn a_load_that_compares_the_file_with_its_wal_keeps_sqlites_lock_on_the_fi
     // All of the `-wal` is in the file, too, and the marker is of another time.
     let sqlite = dead.sqlite("notebook");
     sqlite.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(())).unwrap();
-    let wal = fs::read(with_ending(&file, "-wal")).unwrap();
+    let beside =
+        ["-wal", "-shm"].map(|ending| (with_ending(&file, ending), fs::read(with_ending(&file, ending)).unwrap()));
     sqlite.close().unwrap();
-    fs::write(with_ending(&file, "-wal"), wal).unwrap();
+    beside.iter().for_each(|(path, bytes)| fs::write(path, bytes).unwrap());
     fs::write(with_ending(&file, ".lock"), lock_text(1, "open sound 7")).unwrap();
     let store = dead.open::<Notebook>().await;
+    assert!(!store.migrations_report().rebuilt());
     let (inode, pid) = (format!(":{}", fs::metadata(&file).unwrap().ino()), std::process::id().to_string());
     let locks = fs::read_to_string("/proc/locks").unwrap();
     let ours = |line: &&str| {
