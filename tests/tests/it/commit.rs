@@ -149,12 +149,13 @@ async fn any_text_is_kept_as_it_is_also_with_nul_in_it() {
 
 #[tokio::test]
 async fn a_commit_to_another_store_from_inside_a_materializer_works() {
-    let mut lab = Lab::on_disk();
-    let store = lab.open::<Notebook>().await;
-    let other = lab.registry().get::<Notebook>("book:2").await.unwrap();
-    let inner = other.clone();
-    in_materializer(move || drop(inner.commit(written(1)).unwrap()), || store.commit(NoteEvent::Hooked)).unwrap();
-    assert_eq!((store.head(), other.head()), ("e1".parse().unwrap(), "e1".parse().unwrap()));
+    for mut lab in Lab::both() {
+        let store = lab.open::<Notebook>().await;
+        let other = lab.registry().get::<Notebook>("book:2").await.unwrap();
+        let inner = other.clone();
+        in_materializer(move || drop(inner.commit(written(1)).unwrap()), || store.commit(NoteEvent::Hooked)).unwrap();
+        assert_eq!((store.head(), other.head()), ("e1".parse().unwrap(), "e1".parse().unwrap()));
+    }
 }
 
 #[tokio::test]
@@ -212,11 +213,12 @@ async fn references_are_enforced_and_cascade() {
 
 #[tokio::test]
 async fn a_receipt_without_a_backend_is_never_confirmed() {
-    let mut lab = Lab::in_memory();
-    let store = lab.open::<Notebook>().await;
-    let receipt = store.commit(written(1)).unwrap();
-    let error = receipt.confirmed().await.unwrap_err();
-    assert!(matches!(error, SyncError::NotConfigured { .. }));
+    for mut lab in Lab::both() {
+        let store = lab.open::<Notebook>().await;
+        let receipt = store.commit(written(1)).unwrap();
+        let error = receipt.confirmed().await.unwrap_err();
+        assert!(matches!(error, SyncError::NotConfigured { .. }));
+    }
 }
 
 #[tokio::test]

@@ -67,52 +67,55 @@ fn like(text: &str, pattern: &str) -> bool {
 
 #[tokio::test]
 async fn a_pattern_is_a_pattern_and_an_order_is_an_order() {
-    let mut lab = Lab::in_memory();
-    let store = filled(&mut lab).await;
-    let keys = |things: Vec<Thing>| things.into_iter().map(|thing| thing.key).collect::<Vec<_>>();
-    let mut by_text = things();
-    by_text.sort_by(|one, other| (&one.text, &one.key).cmp(&(&other.text, &other.key)));
-    assert_eq!(store.query(Thing::all().order_by(Thing::TEXT.asc())).map(keys), Ok(keys(by_text.clone())));
-    for pattern in SQL {
-        let mut expected = keys(by_text.iter().filter(|thing| like(&thing.text, pattern)).cloned().collect());
-        let found = store.query(Thing::filter(Thing::TEXT.like(*pattern)).order_by(Thing::TEXT.asc())).map(keys);
-        assert_eq!(found, Ok(expected.clone()), "{pattern:?}");
-        expected.sort();
-        let found = store.query(Vault::like((*pattern).to_owned())).map(|rows| rows.into_iter().map(|row| row.key));
-        assert_eq!(found.map(Iterator::collect), Ok(expected), "{pattern:?}");
-        let after: Vec<_> = by_text.iter().filter(|thing| thing.text.as_str() > *pattern).cloned().collect();
-        let found = store.query(Thing::filter(Thing::TEXT.gt(*pattern)).order_by(Thing::TEXT.asc())).map(keys);
-        assert_eq!(found, Ok(keys(after)), "{pattern:?}");
+    for mut lab in Lab::both() {
+        let store = filled(&mut lab).await;
+        let keys = |things: Vec<Thing>| things.into_iter().map(|thing| thing.key).collect::<Vec<_>>();
+        let mut by_text = things();
+        by_text.sort_by(|one, other| (&one.text, &one.key).cmp(&(&other.text, &other.key)));
+        assert_eq!(store.query(Thing::all().order_by(Thing::TEXT.asc())).map(keys), Ok(keys(by_text.clone())));
+        for pattern in SQL {
+            let mut expected = keys(by_text.iter().filter(|thing| like(&thing.text, pattern)).cloned().collect());
+            let found = store.query(Thing::filter(Thing::TEXT.like(*pattern)).order_by(Thing::TEXT.asc())).map(keys);
+            assert_eq!(found, Ok(expected.clone()), "{pattern:?}");
+            expected.sort();
+            let found = store.query(Vault::like((*pattern).to_owned())).map(|rows| rows.into_iter().map(|row| row.key));
+            assert_eq!(found.map(Iterator::collect), Ok(expected), "{pattern:?}");
+            let after: Vec<_> = by_text.iter().filter(|thing| thing.text.as_str() > *pattern).cloned().collect();
+            let found = store.query(Thing::filter(Thing::TEXT.gt(*pattern)).order_by(Thing::TEXT.asc())).map(keys);
+            assert_eq!(found, Ok(keys(after)), "{pattern:?}");
+        }
     }
 }
 
 /// Long lists are written into the statement: there, quotes count.
 #[tokio::test]
 async fn a_list_too_long_for_parameters_holds_texts_too() {
-    let mut lab = Lab::in_memory();
-    let store = filled(&mut lab).await;
-    let filler = (0..2_000).map(|number| format!("'filler {number}\0"));
-    for kept_out in [0, 3, SQL.len() - 1] {
-        let listed = SQL.iter().enumerate().filter(|(at, _)| *at != kept_out).map(|(_, text)| (*text).to_owned());
-        let values: Vec<String> = listed.chain(filler.clone()).collect();
-        let inside = store.query(Thing::filter(Thing::TEXT.in_(&values))).unwrap();
-        assert_eq!(inside.len(), SQL.len() - 1);
-        let outside = store.query(Thing::filter(!Thing::TEXT.in_(&values))).unwrap();
-        assert_eq!(outside, [things()[kept_out].clone()]);
-        let bytes: Vec<Vec<u8>> = values.iter().map(|text| text.as_bytes().to_vec()).collect();
-        assert_eq!(store.query(Thing::filter(Thing::BYTES.in_(&bytes)).count()), Ok(SQL.len() as u64 - 1));
+    for mut lab in Lab::both() {
+        let store = filled(&mut lab).await;
+        let filler = (0..2_000).map(|number| format!("'filler {number}\0"));
+        for kept_out in [0, 3, SQL.len() - 1] {
+            let listed = SQL.iter().enumerate().filter(|(at, _)| *at != kept_out).map(|(_, text)| (*text).to_owned());
+            let values: Vec<String> = listed.chain(filler.clone()).collect();
+            let inside = store.query(Thing::filter(Thing::TEXT.in_(&values))).unwrap();
+            assert_eq!(inside.len(), SQL.len() - 1);
+            let outside = store.query(Thing::filter(!Thing::TEXT.in_(&values))).unwrap();
+            assert_eq!(outside, [things()[kept_out].clone()]);
+            let bytes: Vec<Vec<u8>> = values.iter().map(|text| text.as_bytes().to_vec()).collect();
+            assert_eq!(store.query(Thing::filter(Thing::BYTES.in_(&bytes)).count()), Ok(SQL.len() as u64 - 1));
+        }
     }
 }
 
 /// Beyond 30,000 parameters, single values are written into the statement, too.
 #[tokio::test]
 async fn a_condition_too_long_for_parameters_holds_texts_too() {
-    let mut lab = Lab::in_memory();
-    let store = filled(&mut lab).await;
-    let filler = (0..30_000).map(|number| format!("'filler {number}"));
-    let none = filler.map(|text| Thing::TEXT.eq(text)).reduce(Predicate::or).unwrap();
-    let some = SQL[1..].iter().map(|text| Thing::TEXT.eq(*text)).fold(none, Predicate::or);
-    assert_eq!(store.query(Thing::filter(some).count()), Ok(SQL.len() as u64 - 1));
+    for mut lab in Lab::both() {
+        let store = filled(&mut lab).await;
+        let filler = (0..30_000).map(|number| format!("'filler {number}"));
+        let none = filler.map(|text| Thing::TEXT.eq(text)).reduce(Predicate::or).unwrap();
+        let some = SQL[1..].iter().map(|text| Thing::TEXT.eq(*text)).fold(none, Predicate::or);
+        assert_eq!(store.query(Thing::filter(some).count()), Ok(SQL.len() as u64 - 1));
+    }
 }
 
 #[tokio::test]

@@ -2,6 +2,7 @@
 
 pub(crate) mod support;
 
+mod both;
 mod catalog;
 mod draft;
 mod ending;

@@ -1,8 +1,11 @@
 //! SQL of `queries { .. }` is checked while compiling wherever the schema stands; what it reads is a constant.
 
 use larder::{TableReads, prelude::*};
-// Another crate's schema, under another name: its macro comes along.
-use larder_tests::notebook::{NoteEvent, NotebookSchema as Foreign};
+use larder_tests::{
+    lab::Lab,
+    // Another crate's schema, under another name: its macro comes along.
+    notebook::{NoteEvent, NotebookSchema as Foreign},
+};
 
 mod inner {
     //! A schema that nobody outside imports.
@@ -93,39 +96,42 @@ define_store! {
 
 #[tokio::test]
 async fn sql_is_checked_against_a_schema_of_another_crate() {
-    let registry = StoreRegistry::builder().in_memory().build().unwrap();
-    let store = registry.get::<ForeignStore>("a").await.unwrap();
-    let written = |number, text: &str| NoteEvent::Written { number, text: text.to_owned() };
-    store.commit([written(1, "one"), written(2, "two and more")]).unwrap();
-    store.commit(NoteEvent::LineAdded { note: 1, at: 5 }).unwrap();
-    assert_eq!(store.query(ForeignStore::longest()).unwrap()[0], (2, "two and more".to_owned(), 12));
-    assert_eq!(store.query(ForeignStore::weights(1)).unwrap().len(), 1);
-    assert_eq!(store.query(ForeignStore::text(1)).unwrap().as_deref(), Some("one"));
-    assert_eq!(store.query((ForeignStore::known("one"), ForeignStore::known("three"))), Ok((true, false)));
-    assert!(store.query(ForeignStore::weighed()).is_ok());
+    for mut lab in Lab::both() {
+        let store = lab.registry().get::<ForeignStore>("a").await.unwrap();
+        let written = |number, text: &str| NoteEvent::Written { number, text: text.to_owned() };
+        store.commit([written(1, "one"), written(2, "two and more")]).unwrap();
+        store.commit(NoteEvent::LineAdded { note: 1, at: 5 }).unwrap();
+        assert_eq!(store.query(ForeignStore::longest()).unwrap()[0], (2, "two and more".to_owned(), 12));
+        assert_eq!(store.query(ForeignStore::weights(1)).unwrap().len(), 1);
+        assert_eq!(store.query(ForeignStore::text(1)).unwrap().as_deref(), Some("one"));
+        assert_eq!(store.query((ForeignStore::known("one"), ForeignStore::known("three"))), Ok((true, false)));
+        assert!(store.query(ForeignStore::weighed()).is_ok());
+    }
 }
 
 #[tokio::test]
 async fn json_in_a_column_is_taken_apart_and_only_the_column_is_read() {
-    let registry = StoreRegistry::builder().in_memory().build().unwrap();
-    let store = registry.get::<ForeignStore>("a").await.unwrap();
-    store.commit(NoteEvent::Written { number: 1, text: "[3, 1, 2]".to_owned() }).unwrap();
-    assert_eq!(store.query(ForeignStore::items(1)), Ok(vec![3, 1, 2]));
-    let columns = &["number", "text"][..];
-    assert_eq!(ForeignStore::items(1).reads(), [TableReads { table: "notes", columns }]);
+    for mut lab in Lab::both() {
+        let store = lab.registry().get::<ForeignStore>("a").await.unwrap();
+        store.commit(NoteEvent::Written { number: 1, text: "[3, 1, 2]".to_owned() }).unwrap();
+        assert_eq!(store.query(ForeignStore::items(1)), Ok(vec![3, 1, 2]));
+        let columns = &["number", "text"][..];
+        assert_eq!(ForeignStore::items(1).reads(), [TableReads { table: "notes", columns }]);
+    }
 }
 
 #[tokio::test]
 async fn sql_is_checked_against_a_schema_of_another_module() {
-    let registry = StoreRegistry::builder().in_memory().build().unwrap();
-    let store = registry.get::<StampStore>("a").await.unwrap();
-    let at = |second| Timestamp::from_second(second).unwrap();
-    let stamped = |id| inner::StampEvent::Stamped { id, at: at(id) };
-    store.commit((1..=5).map(stamped).collect::<Vec<_>>()).unwrap();
-    let since = store.query(StampStore::since(at(3), 2)).unwrap();
-    assert_eq!(since.iter().map(|stamp| stamp.id).collect::<Vec<_>>(), [3, 4]);
-    assert_eq!(store.query(StampStore::kinds()), Ok(vec![(inner::Kind::Round, 2), (inner::Kind::Square, 3)]));
-    assert_eq!(store.query(StampStore::of(inner::Kind::Round)), Ok(2));
+    for mut lab in Lab::both() {
+        let store = lab.registry().get::<StampStore>("a").await.unwrap();
+        let at = |second| Timestamp::from_second(second).unwrap();
+        let stamped = |id| inner::StampEvent::Stamped { id, at: at(id) };
+        store.commit((1..=5).map(stamped).collect::<Vec<_>>()).unwrap();
+        let since = store.query(StampStore::since(at(3), 2)).unwrap();
+        assert_eq!(since.iter().map(|stamp| stamp.id).collect::<Vec<_>>(), [3, 4]);
+        assert_eq!(store.query(StampStore::kinds()), Ok(vec![(inner::Kind::Round, 2), (inner::Kind::Square, 3)]));
+        assert_eq!(store.query(StampStore::of(inner::Kind::Round)), Ok(2));
+    }
 }
 
 #[test]

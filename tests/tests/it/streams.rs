@@ -48,12 +48,13 @@ async fn events_continues_after_a_number_and_reads_long_logs_in_parts() {
 
 #[tokio::test]
 async fn with_pending_without_a_backend_is_the_same() {
-    let mut lab = Lab::in_memory();
-    let store = lab.open::<Notebook>().await;
-    store.commit(written(1)).unwrap();
-    let mut events = store.events(EventNumber::ZERO).with_pending();
-    let LogChange::Event(event) = events.next().await.unwrap().unwrap() else { panic!("nothing was undone") };
-    assert_eq!(event.number, EventNumber::synced(1));
+    for mut lab in Lab::both() {
+        let store = lab.open::<Notebook>().await;
+        store.commit(written(1)).unwrap();
+        let mut events = store.events(EventNumber::ZERO).with_pending();
+        let LogChange::Event(event) = events.next().await.unwrap().unwrap() else { panic!("nothing was undone") };
+        assert_eq!(event.number, EventNumber::synced(1));
+    }
 }
 
 #[tokio::test]
@@ -106,18 +107,19 @@ async fn a_change_record_sees_every_kind_of_write_and_nothing_that_was_rolled_ba
 
 #[tokio::test]
 async fn a_change_stream_that_is_not_polled_keeps_a_bounded_number_and_says_what_it_missed() {
-    let mut lab = Lab::in_memory();
-    let store = lab.open::<Notebook>().await;
-    let mut changes = store.changes();
-    for number in 1..=1_030 {
-        store.commit(written(number)).unwrap();
-    }
-    for _ in 0..1_024 {
+    for mut lab in Lab::both() {
+        let store = lab.open::<Notebook>().await;
+        let mut changes = store.changes();
+        for number in 1..=1_030 {
+            store.commit(written(number)).unwrap();
+        }
+        for _ in 0..1_024 {
+            assert!(matches!(changes.next().await, Some(Ok(Change::Committed(_)))));
+        }
+        assert_eq!(changes.next().await, Some(Ok(Change::Missed { commits: 6 })));
+        store.commit(written(2_000)).unwrap();
         assert!(matches!(changes.next().await, Some(Ok(Change::Committed(_)))));
     }
-    assert_eq!(changes.next().await, Some(Ok(Change::Missed { commits: 6 })));
-    store.commit(written(2_000)).unwrap();
-    assert!(matches!(changes.next().await, Some(Ok(Change::Committed(_)))));
 }
 
 /// Inserts so many rows by one statement.

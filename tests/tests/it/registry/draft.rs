@@ -12,7 +12,7 @@ use super::{
 };
 
 fn a_tenth_of_a_second() -> Bench {
-    Bench::with(|builder| builder.in_memory().defaults(StoreOptions::new().gc_time(Duration::from_millis(100))))
+    Bench::with(|builder| anywhere(builder).defaults(StoreOptions::new().gc_time(Duration::from_millis(100))))
 }
 
 #[tokio::test]
@@ -86,7 +86,7 @@ async fn draft_a_stale_release_does_not_hit_a_reloaded_store() {
 
 #[tokio::test]
 async fn draft_there_is_no_gap_between_get_and_retain() {
-    let bench = Bench::with(|builder| builder.in_memory().defaults(StoreOptions::new().gc_time(GcTime::ZERO)));
+    let bench = Bench::with(|builder| anywhere(builder).defaults(StoreOptions::new().gc_time(GcTime::ZERO)));
     let mut get = bench.get::<NoteStore>("n");
     assert!(poll_once(&mut get).is_pending());
     bench.advance(1_000).await;
@@ -175,7 +175,7 @@ async fn draft_a_second_callers_options_are_not_ignored() {
 #[tokio::test]
 async fn draft_new_defaults_reach_live_stores() {
     let fake = Fake::new("wss://one", true);
-    let bench = Bench::with(|builder| builder.in_memory().defaults(synced(&fake)));
+    let bench = Bench::with(|builder| anywhere(builder).defaults(synced(&fake)));
     let handle = bench.get::<NoteStore>("n").await.unwrap();
     let payload = Payload::new().with("authToken", "new");
     bench.update_defaults(synced(&fake).gc_time(GcTime::seconds(7)).sync_payload(payload));

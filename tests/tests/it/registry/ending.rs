@@ -38,7 +38,7 @@ async fn rule_11_a_store_that_is_closing_already_is_reported_with_its_unsent_eve
 #[tokio::test]
 async fn rule_11_a_child_whose_push_hangs_keeps_nobody_elses_events_back() {
     let fake = Fake::new("wss://one", true);
-    let bench = Bench::with(|builder| builder.in_memory().defaults(synced(&fake)));
+    let bench = Bench::with(|builder| anywhere(builder).defaults(synced(&fake)));
     on_load("ending-parent", Hook::Children(vec!["ending-child".to_owned()]));
     let parent = bench.get::<HookedStore>("ending-parent").await.unwrap();
     let child = bench.get::<HookedStore>("ending-child").await.unwrap();
@@ -103,7 +103,7 @@ async fn rule_11_a_store_that_cannot_be_closed_cleanly_is_reported_with_the_erro
 
 #[tokio::test]
 async fn rule_11_a_store_that_is_not_closed_a_second_after_the_deadline_is_unfinished() {
-    let bench = Bench::with(|builder| builder.in_memory());
+    let bench = Bench::with(anywhere);
     let handle = bench.get::<NoteStore>("n").await.unwrap();
     let reading = Reading::begin(handle);
     let shutdown = bench.shutdown(Duration::from_secs(5));
@@ -120,7 +120,7 @@ async fn rule_11_a_store_that_is_not_closed_a_second_after_the_deadline_is_unfin
 #[tokio::test]
 async fn after_a_shutdown_began_nobody_gets_a_store() {
     let fake = Fake::new("wss://one", true);
-    let bench = Bench::with(|builder| builder.in_memory().defaults(synced(&fake)));
+    let bench = Bench::with(|builder| anywhere(builder).defaults(synced(&fake)));
     let handle = bench.get::<NoteStore>("n").await.unwrap();
     handle.commit(written(1)).unwrap();
     fake.hang(&["n"]);

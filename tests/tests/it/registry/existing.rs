@@ -63,7 +63,7 @@ larder::define_store! {
 #[tokio::test]
 async fn in_memory_a_store_that_is_loaded_can_be_deleted() {
     let dir = tempfile::tempdir().unwrap();
-    for bench in [Bench::new(), Bench::with(|builder| builder.data_dir(dir.path()))] {
+    for bench in [Bench::with(|builder| builder.in_memory()), Bench::with(|builder| builder.data_dir(dir.path()))] {
         assert!(!bench.delete::<MemoryStore>("n").await.unwrap());
         let handle = bench.get::<MemoryStore>("n").await.unwrap();
         handle.commit(written(1)).unwrap();
@@ -80,7 +80,7 @@ async fn in_memory_a_store_that_is_loaded_can_be_deleted() {
 
 #[tokio::test]
 async fn in_memory_a_store_exists_while_it_is_loaded() {
-    let bench = Bench::new();
+    let bench = Bench::with(|builder| builder.in_memory());
     assert!(matches!(bench.get::<NoteStore>("n").existing().await, Err(LoadError::NotFound { .. })));
     let loaded = bench.get::<NoteStore>("n").await.unwrap();
     assert!(bench.get::<NoteStore>("n").existing().await.is_ok() && bench.exists::<NoteStore>("n").await.unwrap());

@@ -82,7 +82,7 @@ async fn rule_13_a_backend_that_hangs_does_not_keep_another_waiting() {
 #[tokio::test]
 async fn rule_11_a_push_that_is_refused_is_tried_again_until_the_deadline() {
     let fake = Fake::new("wss://one", true);
-    let bench = Bench::with(|builder| builder.in_memory().defaults(synced(&fake)));
+    let bench = Bench::with(|builder| anywhere(builder).defaults(synced(&fake)));
     let handle = bench.get::<NoteStore>("n").await.unwrap();
     handle.commit(written(1)).unwrap();
     fake.refuse(true);
@@ -100,7 +100,7 @@ async fn rule_11_a_push_that_is_refused_is_tried_again_until_the_deadline() {
 #[tokio::test]
 async fn rule_11_a_connection_that_comes_before_the_deadline_is_used() {
     let fake = Fake::new("wss://one", false);
-    let bench = Bench::with(|builder| builder.in_memory().defaults(synced(&fake)));
+    let bench = Bench::with(|builder| anywhere(builder).defaults(synced(&fake)));
     let handle = bench.get::<NoteStore>("n").gc_time(larder::GcTime::ZERO).await.unwrap();
     handle.commit(written(1)).unwrap();
     let mut shutdown = Box::pin(bench.shutdown(Duration::from_secs(10)));
@@ -122,7 +122,7 @@ async fn rule_11_a_connection_that_comes_before_the_deadline_is_used() {
 async fn rule_11_a_store_is_pushed_by_one_at_a_time() {
     let fake = Fake::new("wss://one", true);
     fake.hang(&["n"]);
-    let bench = Bench::with(|builder| builder.in_memory().defaults(synced(&fake)));
+    let bench = Bench::with(|builder| anywhere(builder).defaults(synced(&fake)));
     let handle = bench.get::<NoteStore>("n").await.unwrap();
     handle.commit(written(1)).unwrap();
     drop(handle);
@@ -142,7 +142,7 @@ async fn rule_11_a_store_is_pushed_by_one_at_a_time() {
 #[tokio::test]
 async fn rule_11_a_push_that_panics_keeps_no_store_open() {
     let fake = Fake::new("wss://one", true);
-    let bench = Bench::with(|builder| builder.in_memory().defaults(synced(&fake)));
+    let bench = Bench::with(|builder| anywhere(builder).defaults(synced(&fake)));
     let handle = bench.get::<NoteStore>("n").await.unwrap();
     handle.commit(written(1)).unwrap();
     fake.panic(1_000);

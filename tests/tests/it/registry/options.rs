@@ -39,7 +39,7 @@ larder::define_store! {
 async fn scalars_of_a_later_layer_win() {
     let bench = Bench::with(|builder| {
         let defaults = StoreOptions::new().gc_time(GcTime::seconds(5)).max_commit_events(100);
-        builder.in_memory().defaults(defaults)
+        anywhere(builder).defaults(defaults)
     });
     drop(bench.get::<NoteStore>("n").await.unwrap());
     assert_eq!(bench.deadline("note", "n"), Some(5));
@@ -103,7 +103,7 @@ async fn a_conflict_with_a_store_that_is_loading_is_found_too() {
 
 #[tokio::test]
 async fn on_a_server_stores_stay_unless_a_layer_says_otherwise() {
-    let bench = Bench::with(|builder| builder.in_memory().environment(Environment::Server));
+    let bench = Bench::with(|builder| anywhere(builder).environment(Environment::Server));
     drop(bench.get::<NoteStore>("n").await.unwrap());
     drop(bench.get::<PatientStore>("p").await.unwrap());
     bench.advance(1_000_000).await;
@@ -125,7 +125,7 @@ async fn payloads_and_attributes_merge_per_key_and_null_removes() {
 async fn a_loaded_store_tells_its_backend_what_later_calls_and_new_defaults_say() {
     let fake = Fake::new("wss://one", true);
     let defaults = |token: &str| synced(&fake).sync_payload(Payload::new().with("token", token));
-    let bench = Bench::with(|builder| builder.in_memory().defaults(defaults("old")));
+    let bench = Bench::with(|builder| anywhere(builder).defaults(defaults("old")));
     let store = bench.get::<NoteStore>("n").sync_payload(Payload::new().with("region", "eu")).await.unwrap();
     bench.update_defaults(defaults("new"));
     let asked = Arc::new(AtomicUsize::new(0));
@@ -169,7 +169,7 @@ larder::define_store! {
 async fn new_defaults_reach_a_store_that_is_just_being_asked_for() {
     let fake = Fake::new("wss://one", true);
     let defaults = |token: &str| synced(&fake).sync_payload(Payload::new().with("token", token));
-    let bench = Bench::with(|builder| builder.in_memory().defaults(defaults("old")));
+    let bench = Bench::with(|builder| anywhere(builder).defaults(defaults("old")));
     let (registry, new) = (StoreRegistry::clone(&bench), defaults("new"));
     *WHEN_ASKED.lock().unwrap() = Some(Box::new(move || registry.update_defaults(new)));
     let handle = bench.get::<AskedStore>("n").await.unwrap();
@@ -186,7 +186,7 @@ async fn payloads_and_attributes_of_all_three_layers_reach_backend_and_span() {
     let payload = Payload::new().with("token", "t").with("region", "eu").with("tenant", "nobody");
     let attributes = Attributes::new().with("service", "app").with("zone", "z").with("team", "nobody");
     let defaults = synced(&fake).sync_payload(payload).attributes(attributes);
-    let bench = Bench::with(|builder| builder.in_memory().defaults(defaults));
+    let bench = Bench::with(|builder| anywhere(builder).defaults(defaults));
     for (id, call, told, shown) in [
         (
             "layers-1",

@@ -10,7 +10,7 @@ use super::{
 
 #[tokio::test]
 async fn rule_09_the_error_counts_stores_that_are_loading() {
-    let bench = Bench::with(|builder| builder.in_memory().capacity(4));
+    let bench = Bench::with(|builder| anywhere(builder).capacity(4));
     let got = join_all(["a", "b", "c", "d", "e"].map(|id| bench.get::<NoteStore>(id))).await;
     let (loaded, refused): (Vec<_>, Vec<_>) = got.into_iter().partition(Result::is_ok);
     assert_eq!(loaded.len(), 4);
@@ -23,7 +23,7 @@ async fn rule_09_the_error_counts_stores_that_are_loading() {
 
 #[tokio::test]
 async fn rule_09_preloads_wait_for_the_places_of_stores_that_are_loading() {
-    let bench = Bench::with(|builder| builder.in_memory().capacity(4));
+    let bench = Bench::with(|builder| anywhere(builder).capacity(4));
     let ids: Vec<String> = (0..20).map(|at| format!("n{at}")).collect();
     let loaded = join_all(ids.iter().map(|id| bench.preload::<NoteStore>(id))).await;
     assert!(loaded.iter().all(Result::is_ok), "{loaded:?}");
@@ -35,7 +35,7 @@ async fn rule_09_preloads_wait_for_the_places_of_stores_that_are_loading() {
 
 #[tokio::test]
 async fn rule_09_a_preload_waits_for_no_place_that_stays_taken() {
-    let bench = Bench::with(|builder| builder.in_memory().capacity(1));
+    let bench = Bench::with(|builder| anywhere(builder).capacity(1));
     let gate = hold("r09-stays");
     let (mut first, mut second) = (bench.preload::<HookedStore>("r09-stays"), bench.preload::<NoteStore>("n"));
     assert!(poll_once(&mut first).is_pending() && poll_once(&mut second).is_pending());

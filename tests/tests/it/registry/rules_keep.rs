@@ -22,7 +22,7 @@ async fn rule_03_the_longest_gc_time_of_the_period_wins() {
 
 #[tokio::test]
 async fn rule_03_an_observer_without_a_gc_time_counts_with_the_definitions_or_the_registrys() {
-    let bench = Bench::with(|builder| builder.in_memory().defaults(StoreOptions::new().gc_time(GcTime::seconds(90))));
+    let bench = Bench::with(|builder| anywhere(builder).defaults(StoreOptions::new().gc_time(GcTime::seconds(90))));
     for (own, inherited) in [(30, 90), (100, 100)] {
         let id = format!("n{own}");
         let with = bench.get::<NoteStore>(&id).gc_time(GcTime::seconds(own)).await.unwrap();
@@ -100,7 +100,7 @@ async fn rule_03_no_gc_time_panics_or_wraps_and_zero_works() {
 
 #[tokio::test]
 async fn rule_09_capacity_closes_the_longest_idle_and_never_an_observed_store() {
-    let bench = Bench::with(|builder| builder.in_memory().capacity(3));
+    let bench = Bench::with(|builder| anywhere(builder).capacity(3));
     let observed = bench.get::<NoteStore>("observed").await.unwrap();
     drop(bench.get::<NoteStore>("idle-1").await.unwrap());
     bench.advance(1).await;
@@ -128,7 +128,7 @@ async fn rule_09_capacity_closes_the_longest_idle_and_never_an_observed_store() 
 
 #[tokio::test]
 async fn rule_09_loads_that_wait_for_a_place_get_one_each() {
-    let bench = Bench::with(|builder| builder.in_memory().capacity(4));
+    let bench = Bench::with(|builder| anywhere(builder).capacity(4));
     for id in 0..40 {
         drop(bench.get::<NoteStore>(format!("n{id}")).await.unwrap());
         bench.clock().advance(Duration::from_millis(1)).await;

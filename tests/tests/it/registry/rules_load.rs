@@ -44,7 +44,7 @@ async fn rule_01_all_get_the_same_error_and_the_next_get_tries_again() {
 
 #[tokio::test]
 async fn rule_02_a_waiter_is_an_observer_from_its_first_poll() {
-    let bench = Bench::with(|builder| builder.in_memory().defaults(StoreOptions::new().gc_time(GcTime::ZERO)));
+    let bench = Bench::with(|builder| anywhere(builder).defaults(StoreOptions::new().gc_time(GcTime::ZERO)));
     let gate = hold("r02");
     let mut get = bench.get::<HookedStore>("r02");
     assert!(!bench.has::<HookedStore>("r02"));
@@ -145,7 +145,7 @@ async fn rule_05_evict_cancels_a_load_for_all_who_wait() {
 #[tokio::test]
 async fn rule_05_a_load_that_waits_for_its_turn_is_cancelled_at_once() {
     let fake = Fake::new("wss://one", false);
-    let bench = Bench::with(|builder| builder.in_memory().defaults(synced(&fake)));
+    let bench = Bench::with(|builder| anywhere(builder).defaults(synced(&fake)));
     let (gate, here) = (Gate::default(), std::thread::current().id());
     let held = gate.clone();
     fake.when_asked_for_its_name(move || {

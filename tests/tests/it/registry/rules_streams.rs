@@ -123,7 +123,7 @@ async fn rule_14_receipts_hold_no_observer() {
 async fn rule_12_only_who_asks_for_a_loaded_store_is_a_hit() {
     let fake = Fake::new("wss://one", true);
     fake.refuse(true);
-    let bench = Bench::with(|builder| builder.in_memory().defaults(synced(&fake)));
+    let bench = Bench::with(|builder| anywhere(builder).defaults(synced(&fake)));
     let handle = bench.get::<NoteStore>("n").await.unwrap();
     handle.commit(written(1)).unwrap();
     drop((handle.events(larder::EventNumber::ZERO), handle.subscribe(Note::all()), handle));
@@ -162,7 +162,7 @@ async fn rule_14_a_stream_of_a_store_without_a_registry_keeps_it_open() {
 #[tokio::test]
 async fn rule_14_a_receipt_of_a_store_that_was_collected_says_what_became_of_it() {
     let fake = Fake::new("wss://one", false);
-    let bench = Bench::with(|builder| builder.in_memory().defaults(synced(&fake)));
+    let bench = Bench::with(|builder| anywhere(builder).defaults(synced(&fake)));
     let receipt = bench.get::<NoteStore>("gone").await.unwrap().commit(written(1)).unwrap();
     bench.advance(120).await;
     assert!(!bench.has::<NoteStore>("gone"));

@@ -170,7 +170,7 @@ fn rule_13_a_commit_that_lands_after_the_last_handle_is_sent() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().max_blocking_threads(1).build().unwrap();
     runtime.block_on(async {
         let fake = Fake::new("wss://one", true);
-        let bench = Bench::with(|builder| builder.in_memory().defaults(synced(&fake)));
+        let bench = Bench::with(|builder| anywhere(builder).defaults(synced(&fake)));
         let handle = bench.get::<NoteStore>("n").await.unwrap();
         let (go, gone) = std::sync::mpsc::channel::<()>();
         let occupied = tokio::task::spawn_blocking(move || gone.recv());

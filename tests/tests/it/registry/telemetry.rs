@@ -99,7 +99,7 @@ async fn every_piece_of_work_has_a_span_with_store_id_counts_and_microseconds() 
     let attributes = Attributes::new().with("service.name", "app");
     let defaults =
         StoreOptions::new().attributes(attributes).sync_payload(Payload::new().with("token", "canary-token"));
-    let bench = Bench::with(|builder| builder.in_memory().defaults(defaults));
+    let bench = Bench::with(|builder| anywhere(builder).defaults(defaults));
     let parent = tracing::info_span!("a parent of the app");
     let call = Attributes::new().with("route", "/issues");
     let handle = bench.get::<NoteStore>("telemetry-1").attributes(call).parent_span(parent).await.unwrap();

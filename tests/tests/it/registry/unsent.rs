@@ -13,7 +13,7 @@ use super::{
 async fn rule_13_a_store_with_unsent_events_counts_as_observed_while_its_backend_is_connected() {
     let fake = Fake::new("wss://one", true);
     fake.refuse(true);
-    let bench = Bench::with(|builder| builder.in_memory().defaults(synced(&fake)));
+    let bench = Bench::with(|builder| anywhere(builder).defaults(synced(&fake)));
     let handle = bench.get::<NoteStore>("n").await.unwrap();
     handle.commit([written(1), written(2)]).unwrap();
     assert_eq!(bench.stats_of("note", "n").sync, StoreSync::Connected { unsent: 2 });
@@ -31,7 +31,7 @@ async fn rule_13_a_store_with_unsent_events_counts_as_observed_while_its_backend
 #[tokio::test]
 async fn rule_13_without_a_connection_it_is_collected_as_any_other() {
     let fake = Fake::new("wss://one", false);
-    let bench = Bench::with(|builder| builder.in_memory().defaults(synced(&fake)));
+    let bench = Bench::with(|builder| anywhere(builder).defaults(synced(&fake)));
     let handle = bench.get::<NoteStore>("n").await.unwrap();
     handle.commit(written(1)).unwrap();
     drop(handle);
@@ -45,7 +45,7 @@ async fn rule_13_without_a_connection_it_is_collected_as_any_other() {
 async fn rule_13_a_connection_that_comes_or_goes_stops_and_starts_the_clock() {
     let fake = Fake::new("wss://one", false);
     fake.refuse(true);
-    let bench = Bench::with(|builder| builder.in_memory().defaults(synced(&fake)));
+    let bench = Bench::with(|builder| anywhere(builder).defaults(synced(&fake)));
     let handle = bench.get::<NoteStore>("n").await.unwrap();
     handle.commit(written(1)).unwrap();
     drop(handle);
@@ -131,7 +131,7 @@ async fn rule_13_who_asks_for_a_store_that_is_only_being_sent_gets_it_with_on_lo
 #[tokio::test]
 async fn shutdown_sends_what_it_can_until_the_deadline() {
     let fake = Fake::new("wss://one", true);
-    let bench = Bench::with(|builder| builder.in_memory().defaults(synced(&fake)));
+    let bench = Bench::with(|builder| anywhere(builder).defaults(synced(&fake)));
     let handle = bench.get::<NoteStore>("n").await.unwrap();
     handle.commit((0..250).map(written).collect::<Vec<_>>()).unwrap();
     let report = bench.shutdown(Duration::from_secs(5)).await;
@@ -143,7 +143,7 @@ async fn shutdown_sends_what_it_can_until_the_deadline() {
 async fn shutdown_goes_on_after_the_deadline_and_says_what_is_unsent() {
     let fake = Fake::new("wss://one", true);
     fake.hang(&["n"]);
-    let bench = Bench::with(|builder| builder.in_memory().defaults(synced(&fake)));
+    let bench = Bench::with(|builder| anywhere(builder).defaults(synced(&fake)));
     let handle = bench.get::<NoteStore>("n").await.unwrap();
     handle.commit([written(1), written(2)]).unwrap();
     let mut shutdown = Box::pin(bench.shutdown(Duration::from_secs(5)));
@@ -194,7 +194,7 @@ async fn delete_is_refused_with_unsent_events_unless_forced() {
 #[tokio::test]
 async fn events_are_streamed_once_confirmed_and_with_pending_at_once() {
     let fake = Fake::new("wss://one", true);
-    let bench = Bench::with(|builder| builder.in_memory().defaults(synced(&fake)));
+    let bench = Bench::with(|builder| anywhere(builder).defaults(synced(&fake)));
     let store = bench.get::<NoteStore>("n").await.unwrap();
     let receipt = store.commit([written(1), written(2)]).unwrap();
     assert_eq!(store.log_numbers(), Ok("| e1 e2".parse().unwrap()));

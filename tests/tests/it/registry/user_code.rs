@@ -42,7 +42,7 @@ impl Drop for Asks {
 #[tokio::test]
 async fn rule_07_a_backend_that_is_asked_for_its_connection_may_ask_the_registry() {
     let fake = Fake::new("wss://one", false);
-    let bench = Bench::with(|builder| builder.in_memory().defaults(synced(&fake)));
+    let bench = Bench::with(|builder| anywhere(builder).defaults(synced(&fake)));
     let handle = bench.get::<NoteStore>("n").await.unwrap();
     handle.commit(written(1)).unwrap();
     let (registry, asked) = (StoreRegistry::clone(&bench), Arc::new(AtomicUsize::new(0)));
@@ -103,7 +103,7 @@ impl Drop for Bomb {
 
 #[tokio::test]
 async fn rule_07_a_drop_of_the_app_that_panics_keeps_nobody_waiting() {
-    let bench = Bench::with(|builder| builder.in_memory().capacity(1));
+    let bench = Bench::with(|builder| anywhere(builder).capacity(1));
     let bomb = Bomb;
     let payload = Payload::provider(move || {
         let _ = &bomb;

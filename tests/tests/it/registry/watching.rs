@@ -83,7 +83,7 @@ async fn rule_12_watch_gives_the_stats_now_and_after_changes() {
 #[tokio::test]
 async fn rule_12_watch_says_when_a_connection_comes_or_goes() {
     let fake = Fake::new("wss://one", false);
-    let bench = Bench::with(|builder| builder.in_memory().defaults(synced(&fake)));
+    let bench = Bench::with(|builder| anywhere(builder).defaults(synced(&fake)));
     let _handle = bench.get::<NoteStore>("n").await.unwrap();
     bench.advance(2).await;
     let mut watch = bench.watch();
