@@ -54,11 +54,12 @@ impl Manual {
     /// Waits until no task can go on and no blocking work is left.
     pub(crate) async fn settle(&self) {
         std::future::poll_fn(|context| {
+            let waker = context.waker().clone();
             let mut state = self.lock();
             if state.busy == 0 {
                 return Poll::Ready(());
             }
-            state.settling.push(context.waker().clone());
+            state.settling.push(waker);
             Poll::Pending
         })
         .await;

@@ -40,8 +40,9 @@ impl Marks {
     }
 
     pub(super) fn watch(&self, who: u64, waker: &Waker) {
-        let before = self.wakers.lock().unwrap_or_else(PoisonError::into_inner).insert(who, waker.clone());
-        // A waker is the executor's code.
+        // A waker is the executor's code, also to clone and to drop.
+        let waker = waker.clone();
+        let before = self.wakers.lock().unwrap_or_else(PoisonError::into_inner).insert(who, waker);
         drop(before);
     }
 

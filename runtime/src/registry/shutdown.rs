@@ -50,8 +50,9 @@ pub struct StoreShutdown {
     pub name: StoreName,
     /// How it ended.
     pub ended: StoreEnd,
-    /// Events that its backend does not have. They are safe on disk and are sent after the next start. 0 without a backend.
-    pub unsent: u64,
+    /// Events that its backend does not have. They are safe on disk and are sent after the next start. 0 without a backend; `None` when it is
+    /// not known, of a store that was loading or closing and was not closed in time.
+    pub unsent: Option<u64>,
 }
 
 /// How a store ended at a shutdown.
@@ -74,9 +75,9 @@ impl ShutdownReport {
         self.stores.iter().all(|store| matches!(store.ended, StoreEnd::Closed | StoreEnd::Cancelled))
     }
 
-    /// Events of all stores that their backends do not have.
+    /// Events that backends do not have, of all stores of which it is known.
     pub fn unsent(&self) -> u64 {
-        self.stores.iter().map(|store| store.unsent).sum()
+        self.stores.iter().filter_map(|store| store.unsent).sum()
     }
 }
 
@@ -175,16 +176,17 @@ async fn close_one(shared: &Arc<Shared>, loaded: Arc<dyn AnyLoaded>, deadline: T
         state.evict(load.slot, &Reason::Shutdown, actions)
     });
     let ended = wait_closed(shared, StoreEnd::Closed, Evict::new(closing), deadline).await;
-    StoreShutdown { name, ended, unsent: loaded.core().engine.unsent_events() }
+    StoreShutdown { name, ended, unsent: Some(loaded.core().engine.unsent_events()) }
 }
 
-/// What the catalog says of a store that was closing already. What was not closed in time is not known, and reported as none.
-async fn noted_unsent(shared: &Arc<Shared>, name: StoreName) -> u64 {
+/// What the catalog says of a store that was closing already; of one that was never made there is nothing.
+async fn noted_unsent(shared: &Arc<Shared>, name: StoreName) -> Option<u64> {
     let reading = Arc::clone(shared);
     let read = move || reading.catalog.get(name.definition(), name.id());
     match shared.runtime.spawn_blocking(read).await {
-        Ok(Ok(entry)) => entry.and_then(|entry| entry.unsent).unwrap_or(0),
-        _ => 0,
+        Ok(Ok(Some(entry))) => entry.unsent,
+        Ok(Ok(None)) => Some(0),
+        _ => None,
     }
 }
 

@@ -1,7 +1,7 @@
 //! Who waits for the next commit: tasks that are woken, nothing else.
 
 use std::{
-    sync::{PoisonError, atomic::Ordering},
+    sync::{Arc, PoisonError, atomic::Ordering},
     task::Waker,
 };
 
@@ -11,7 +11,8 @@ use crate::primitives::{Mutex, MutexGuard, atomic::AtomicUsize};
 #[derive(Debug, Default)]
 pub(crate) struct Watchers {
     waiting: AtomicUsize,
-    slots: Mutex<Vec<Option<Waker>>>,
+    // Shared, so that whoever wakes takes them out of the lock without the executor's `clone`.
+    slots: Mutex<Vec<Option<Arc<Waker>>>>,
 }
 
 /// One waiting task's place, kept from poll to poll.
@@ -22,7 +23,7 @@ impl Watchers {
     /// Wakes `waker` at the next commit. Look for news after this call, not before, or a commit in between is missed.
     pub(crate) fn watch(&self, slot: &mut WatchSlot, waker: &Waker) {
         // The executor's code, as is the drop of the one before: not under the lock.
-        let waker = waker.clone();
+        let waker = Arc::new(waker.clone());
         let mut slots = self.lock();
         let at = match slot.0 {
             Some(at) => at,
@@ -55,11 +56,11 @@ impl Watchers {
         if self.waiting.load(Ordering::SeqCst) == 0 {
             return;
         }
-        let wakers: Vec<Waker> = self.lock().iter().flatten().cloned().collect();
-        wakers.into_iter().for_each(Waker::wake);
+        let wakers: Vec<Arc<Waker>> = self.lock().iter().flatten().map(Arc::clone).collect();
+        wakers.iter().for_each(|waker| waker.wake_by_ref());
     }
 
-    fn lock(&self) -> MutexGuard<'_, Vec<Option<Waker>>> {
+    fn lock(&self) -> MutexGuard<'_, Vec<Option<Arc<Waker>>>> {
         self.slots.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

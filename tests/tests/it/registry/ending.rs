@@ -31,8 +31,24 @@ async fn rule_11_a_store_that_is_closing_already_is_reported_with_its_unsent_eve
     reading.end();
     let report = shutdown.await;
     let (closing, cancelled) = (ended(&report.stores, "n"), ended(&report.stores, "m"));
-    assert_eq!((&closing.ended, closing.unsent), (&StoreEnd::Closed, 2));
-    assert_eq!((&cancelled.ended, cancelled.unsent), (&StoreEnd::Cancelled, 1));
+    assert_eq!((&closing.ended, closing.unsent), (&StoreEnd::Closed, Some(2)));
+    assert_eq!((&cancelled.ended, cancelled.unsent), (&StoreEnd::Cancelled, Some(1)));
+}
+
+#[tokio::test]
+async fn rule_11_what_is_not_known_to_be_sent_is_reported_as_not_known() {
+    let fake = Fake::new("wss://one", false);
+    let bench = Bench::with(|builder| anywhere(builder).defaults(synced(&fake)));
+    let handle = bench.get::<NoteStore>("n").await.unwrap();
+    handle.commit(written(1)).unwrap();
+    let reading = Reading::begin(handle);
+    drop(bench.evict::<NoteStore>("n"));
+    let shutdown = bench.shutdown(Duration::from_secs(5));
+    bench.advance(6).await;
+    let report = shutdown.await;
+    reading.end();
+    let closing = ended(&report.stores, "n");
+    assert_eq!((&closing.ended, closing.unsent, report.unsent()), (&StoreEnd::Unfinished, None, 0));
 }
 
 #[tokio::test]
@@ -57,7 +73,7 @@ async fn rule_11_a_child_whose_push_hangs_keeps_nobody_elses_events_back() {
     };
     let (report, ()) = tokio::join!(shutdown, looks);
     assert!(report.is_clean(), "{report:?}");
-    assert_eq!((report.unsent(), ended(&report.stores, "ending-child").unsent), (1, 1));
+    assert_eq!((report.unsent(), ended(&report.stores, "ending-child").unsent), (1, Some(1)));
     let place = |id: &str| report.stores.iter().position(|store| store.name.id().as_str() == id).unwrap();
     assert!(place("other") < place("ending-child") && place("ending-child") < place("ending-parent"), "{report:?}");
 }

@@ -165,5 +165,5 @@ async fn rule_11_the_report_knows_what_is_unsent_of_a_load_that_waits_for_a_plac
     reading.end();
     let report = shutdown.await;
     let waited = report.stores.iter().find(|store| store.name.id().as_str() == "n").unwrap();
-    assert_eq!((&waited.ended, waited.unsent), (&StoreEnd::Cancelled, 1));
+    assert_eq!((&waited.ended, waited.unsent), (&StoreEnd::Cancelled, Some(1)));
 }
