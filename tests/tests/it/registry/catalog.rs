@@ -44,6 +44,19 @@ async fn a_catalog_that_is_made_anew_knows_that_a_store_had_a_backend_also_when_
     assert!(matches!(deleted, Err(DeleteError::Unsent { events: 1, .. })), "{deleted:?}");
 }
 
+/// A store of a process that was killed, whose load is cancelled before it says how much is unsent.
+#[tokio::test]
+async fn rule_11_what_is_not_known_to_be_sent_is_reported_as_not_known() {
+    let dir = tempfile::tempdir().unwrap();
+    let fake = Fake::new("wss://one", false);
+    killed(synced(&fake), dir.path()).await;
+    let bench = Bench::with(|builder| builder.data_dir(dir.path()).defaults(synced(&fake)));
+    let mut loading = bench.get::<NoteStore>("n");
+    assert!(poll_once(&mut loading).is_pending());
+    let report = bench.shutdown(Duration::ZERO).await;
+    assert_eq!((report.stores[0].unsent, report.unsent()), (None, 0));
+}
+
 #[tokio::test]
 async fn delete_asks_for_no_force_where_there_never_was_a_backend() {
     let dir = tempfile::tempdir().unwrap();

@@ -36,22 +36,6 @@ async fn rule_11_a_store_that_is_closing_already_is_reported_with_its_unsent_eve
 }
 
 #[tokio::test]
-async fn rule_11_what_is_not_known_to_be_sent_is_reported_as_not_known() {
-    let fake = Fake::new("wss://one", false);
-    let bench = Bench::with(|builder| anywhere(builder).defaults(synced(&fake)));
-    let handle = bench.get::<NoteStore>("n").await.unwrap();
-    handle.commit(written(1)).unwrap();
-    let reading = Reading::begin(handle);
-    drop(bench.evict::<NoteStore>("n"));
-    let shutdown = bench.shutdown(Duration::from_secs(5));
-    bench.advance(6).await;
-    let report = shutdown.await;
-    reading.end();
-    let closing = ended(&report.stores, "n");
-    assert_eq!((&closing.ended, closing.unsent, report.unsent()), (&StoreEnd::Unfinished, None, 0));
-}
-
-#[tokio::test]
 async fn rule_11_a_child_whose_push_hangs_keeps_nobody_elses_events_back() {
     let fake = Fake::new("wss://one", true);
     let bench = Bench::with(|builder| anywhere(builder).defaults(synced(&fake)));
