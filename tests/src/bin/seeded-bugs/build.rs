@@ -32,7 +32,7 @@ pub(crate) fn build() -> Result<Binaries, Box<dyn Error>> {
     let output = Command::new(cargo)
         .current_dir(workspace())
         .args(["test", "--no-run", "--locked", "--message-format=json-render-diagnostics"])
-        .args(["-p", "larder", "-p", "larder-tests", "--lib", "--test", "it"])
+        .args(["-p", "larder", "-p", "larder-tests", "-p", "larder-crash", "--lib", "--test", "*"])
         // Programs that tests start stand in a folder of their own, so that those of other builds stay what they are.
         .env("CARGO_TARGET_DIR", target.join("seeded"))
         .env("CARGO_BUILD_BUILD_DIR", target)
