@@ -150,7 +150,10 @@ impl Player {
         let runtime = Arc::clone(&self.runtime);
         let registry = self.registry().map_err(Failure::Load)?.clone();
         let mut hears = Hears { player: self, watch, read: 0, is_first };
-        let summary = import::run(&runtime, &registry, text, &mut hears)?;
+        let imported = import::run(&runtime, &registry, text, &mut hears);
+        // Stores that were to be open in time are being opened still, and the next run would wait for what fails of this one.
+        runtime.block_on(self.clock.settle());
+        let summary = imported?;
         assert_eq!(summary.bad_lines.len(), 0, "{summary:?}");
         self.note(watch, Note::Imported { lines: text.lines().count() });
         Ok(())

@@ -1,5 +1,6 @@
 //! The workloads: single commits, batches, group commit, and all else that writes.
 
+use issues::import::AHEAD;
 use larder::Durability;
 
 use crate::{
@@ -183,16 +184,14 @@ fn many_stores(mix: &mut Mix) -> Script {
 
 /// What `examples/issues` does with a file: a line is a commit to its issue's store, then one to its workspace's.
 fn import(mix: &mut Mix) -> Script {
+    // More than it reads ahead, so that some are done with before the end.
+    const LINES: usize = AHEAD + 4;
     let mut lines = String::new();
-    let mut issues: Vec<(&str, usize)> = Vec::new();
-    for at in 0..14 {
-        let opens = issues.is_empty() || (issues.len() < 4 && mix.below(3) == 0);
-        let (workspace, issue) = if opens {
-            issues.push((if mix.below(2) == 0 { "a/a" } else { "b" }, issues.len() + 1));
-            issues[issues.len() - 1]
-        } else {
-            issues[mix.below(issues.len())]
-        };
+    let mut opened = 0;
+    for at in 0..LINES {
+        let opens = opened == 0 || (opened < 2 && mix.below(4) == 0);
+        opened += usize::from(opens);
+        let issue = if opens { opened } else { 1 + mix.below(opened) };
         let kind = match mix.below(4) {
             _ if opens => r#""kind":"opened","title":"#.to_owned(),
             0 => r#""kind":"closed","title":"#.to_owned(),
@@ -200,7 +199,7 @@ fn import(mix: &mut Mix) -> Script {
         };
         let text = "x".repeat(mix.below(300));
         lines += &format!(
-            "{{\"workspace\":\"{workspace}\",\"issue\":{issue},{kind}\"{text}\",\"at\":{at},\"author\":\"somebody\"}}\n"
+            "{{\"workspace\":\"a/a\",\"issue\":{issue},{kind}\"{text}\",\"at\":{at},\"author\":\"somebody\"}}\n"
         );
     }
     ("import of the example", vec![], vec![Step::Import { text: lines.into() }, Step::Shutdown])

@@ -5,7 +5,6 @@
 
 mod app;
 mod hand;
-mod heap;
 mod lab;
 mod many;
 mod measure;
