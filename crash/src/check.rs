@@ -12,6 +12,7 @@ use rusqlite::{Connection, OpenFlags};
 use tokio::runtime::Runtime;
 
 use crate::{
+    import::ToldOfImport,
     ledger::{Booked, Booking, Ledger, Sum},
     player::Player,
     script::{Generation, Note},
@@ -23,6 +24,7 @@ use crate::{
 pub struct Told {
     stores: BTreeMap<String, ToldOfStore>,
     backups: BTreeMap<String, (String, BTreeMap<i64, i64>)>,
+    import: Option<ToldOfImport>,
 }
 
 /// What a workload was told of one store.
@@ -56,6 +58,10 @@ impl Told {
                 let acknowledged = self.stores.get(store).map(|told| told.acknowledged.clone()).unwrap_or_default();
                 self.backups.insert(path.clone(), (store.clone(), acknowledged));
             }
+            Note::Imports { text } => {
+                self.import.get_or_insert_with(|| ToldOfImport::begun(text));
+            }
+            Note::Imported { lines } => self.import.iter_mut().for_each(|import| import.hear(*lines)),
         }
     }
 
@@ -69,21 +75,34 @@ impl Told {
         self.stores.get(store).map(|told| told.generation).unwrap_or_default()
     }
 
+    /// Whether an import has begun.
+    pub(crate) fn has_import(&self) -> bool {
+        self.import.is_some()
+    }
+
+    /// The ledgers.
+    pub(crate) fn stores(&self) -> impl Iterator<Item = &String> {
+        self.stores.keys()
+    }
+
     /// Which app opens each store.
     pub(crate) fn apps(&self) -> String {
-        self.stores.iter().map(|(store, told)| format!("{store} {:?} ", told.generation)).collect()
+        let import = if self.import.is_some() { "import " } else { "" };
+        self.stores.iter().map(|(store, told)| format!("{store} {:?} ", told.generation)).collect::<String>() + import
     }
 
     /// How much was promised. Of one recording's, the one with more promises all that the other does.
     pub(crate) fn promises(&self) -> usize {
         let commits = self.stores.values().flat_map(|store| store.acknowledged.values());
-        self.backups.len() + commits.map(|counter| usize::try_from(*counter).unwrap_or(0)).sum::<usize>()
+        let lines = self.import.as_ref().map_or(0, ToldOfImport::lines);
+        self.backups.len() + lines + commits.map(|counter| usize::try_from(*counter).unwrap_or(0)).sum::<usize>()
     }
 
     /// The same, with no promise about commits: what only survives the process is not promised after a loss of power.
     pub fn without_promises(&self) -> Self {
         let mut told = self.clone();
         told.stores.values_mut().for_each(|store| store.acknowledged.clear());
+        told.import.iter_mut().for_each(ToldOfImport::forget);
         // A backup is on disk when it returns, whatever the store's commits survive.
         told
     }
@@ -116,6 +135,9 @@ pub fn check(
         let booking = Booking { writer: CHECKER, counter: 1, last: 1, amount: 0, length: 10 };
         ledger.commit(&[booking]).map_err(|error| format!("{store} takes no commit: {}", error.message))?;
     }
+    if let Some(import) = &told.import {
+        import.check(&mut player, durability).map_err(|what| format!("the import: {what}"))?;
+    }
     player.shutdown().map_err(|failure| format!("it does not close: {failure}"))?;
     store_files(root).iter().try_for_each(|file| integrity(file))?;
     for (path, (store, acknowledged)) in &told.backups {
@@ -126,7 +148,7 @@ pub fn check(
 }
 
 /// What no stop leaves is not said of one: a `-wal` without the name of its `-shm`, and doubt where commits wait for the disk.
-fn check_alarm(lost: Option<Loss>, durability: Durability) -> Result<(), String> {
+pub(crate) fn check_alarm(lost: Option<Loss>, durability: Durability) -> Result<(), String> {
     match lost {
         Some(Loss::Possible(NoIndex::Missing)) => Err("its `-shm` is missing".to_owned()),
         Some(Loss::Possible(_)) if durability == Durability::Power => Err("commits on disk are doubted".to_owned()),
@@ -192,8 +214,8 @@ fn integrity(file: &Path) -> Result<(), String> {
 }
 
 fn store_files(root: &Path) -> Vec<PathBuf> {
-    let Ok(files) = fs::read_dir(root.join("data/stores/ledger")) else { return Vec::new() };
-    let paths = files.flatten().map(|file| file.path());
+    let inside = |folder: &Path| fs::read_dir(folder).into_iter().flatten().flatten().map(|file| file.path());
+    let paths = inside(&root.join("data/stores")).flat_map(|folder| inside(&folder).collect::<Vec<_>>());
     paths.filter(|path| path.extension().is_some_and(|ending| ending == "db")).collect()
 }
 

@@ -4,7 +4,7 @@ use std::{process::ExitCode, time::Instant};
 
 use crate::{
     fault::FaultKind,
-    faults::{Faults, FaultsFound},
+    faults::{Faults, FaultsFound, Lasting},
     hunt::{Found, Hunt, Lie},
 };
 
@@ -57,11 +57,15 @@ pub fn run(arguments: impl Iterator<Item = String>) -> ExitCode {
 
 fn try_faults(hunt: Hunt, every: u64) -> ExitCode {
     println!("faults at every {every}. call of each kind, once and for ever, seed {}", hunt.seed);
-    let kinds = FaultKind::ALL.to_vec();
-    match (Faults { kinds, only: hunt.only, every, seed: hunt.seed, threads: hunt.threads }).run() {
-        Ok(FaultsFound { runs, failed, findings }) => {
+    let (kinds, lasting) = (FaultKind::ALL.to_vec(), Lasting::ALL.to_vec());
+    match (Faults { kinds, lasting, only: hunt.only, every, seed: hunt.seed, threads: hunt.threads }).run() {
+        Ok(FaultsFound { runs, failed, most_failed, loads_failed, findings }) => {
             findings.iter().for_each(|finding| println!("{finding}"));
-            println!("{runs} runs with a fault, in {failed} of them a step failed, {} findings", findings.len());
+            println!(
+                "{runs} runs with a fault, in {failed} of them a step failed, {most_failed} tries at most in one, {loads_failed} loads \
+                 while it lasted, {} findings",
+                findings.len()
+            );
             if findings.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
         }
         Err(error) => {

@@ -8,11 +8,13 @@ use std::{
     time::Duration,
 };
 
+use issues::import::{AHEAD, BadLine};
 use larder::{Durability, LoadError, QueryError, ShutdownReport, StoreOptions, StoreRegistry, testing::ManualClock};
 use tokio::runtime::Runtime;
 
 use crate::{
     check::Told,
+    import,
     ledger::{self, Booking, Ledger, Refused},
     script::{Generation, Note, Step},
     watch::Watch,
@@ -40,6 +42,8 @@ pub(crate) enum Failure {
     Query(QueryError),
     /// Closing; nothing is lost by it.
     Close(ShutdownReport),
+    /// The import of the example.
+    Import(issues::failure::Failure),
 }
 
 impl fmt::Display for Failure {
@@ -49,6 +53,7 @@ impl fmt::Display for Failure {
             Self::Commit(Refused { kind, message }) => write!(formatter, "a commit ({kind}): {message}"),
             Self::Query(error) => write!(formatter, "a query: {error}"),
             Self::Close(report) => write!(formatter, "closing: {report:?}"),
+            Self::Import(failure) => write!(formatter, "the import: {failure}"),
         }
     }
 }
@@ -86,6 +91,7 @@ impl Player {
                 self.note(watch, Note::BackedUp { store: (*store).to_owned(), path: (*name).to_owned() });
                 Ok(())
             }
+            Step::Import { text } => self.import(text, watch),
             Step::Idle => {
                 self.runtime.block_on(self.clock.advance(Duration::from_secs(3)));
                 Ok(())
@@ -137,6 +143,26 @@ impl Player {
         Ok(())
     }
 
+    /// Lines that were read are done with once more than [`AHEAD`] came after them; where some were known before, only the end tells.
+    fn import(&mut self, text: &Arc<str>, watch: &Watch) -> Result<(), Failure> {
+        let is_first = !self.told().has_import();
+        self.note(watch, Note::Imports { text: Arc::clone(text) });
+        let runtime = Arc::clone(&self.runtime);
+        let registry = self.registry().map_err(Failure::Load)?.clone();
+        let mut hears = Hears { player: self, watch, read: 0, is_first };
+        let imported = import::run(&runtime, &registry, text, &mut hears);
+        // Stores that were to be open in time are being opened still, and the next run would wait for what fails of this one.
+        runtime.block_on(self.clock.settle());
+        let summary = imported?;
+        assert_eq!(summary.bad_lines.len(), 0, "{summary:?}");
+        self.note(watch, Note::Imported { lines: text.lines().count() });
+        Ok(())
+    }
+
+    pub(crate) fn runtime(&self) -> &Arc<Runtime> {
+        &self.runtime
+    }
+
     fn note(&self, watch: &Watch, note: Note) {
         self.told.lock().unwrap_or_else(PoisonError::into_inner).hear(&note);
         watch.note(note);
@@ -185,4 +211,23 @@ impl Drop for Player {
         // Nobody is left to hear of it.
         let _ = self.shutdown();
     }
+}
+
+/// Hears how far an import is.
+struct Hears<'a> {
+    player: &'a Player,
+    watch: &'a Watch,
+    read: usize,
+    is_first: bool,
+}
+
+impl issues::import::Watch for Hears<'_> {
+    fn read(&mut self, _read_bytes: u64) {
+        self.read += 1;
+        if self.is_first && self.read > AHEAD {
+            self.player.note(self.watch, Note::Imported { lines: self.read - AHEAD });
+        }
+    }
+
+    fn bad(&mut self, _bad: &BadLine) {}
 }

@@ -1,5 +1,7 @@
 //! Workloads as scripts: what happens, step by step; run once to record it, or with faults.
 
+use std::sync::Arc;
+
 use crate::ledger::Booking;
 
 /// The generation of the app that opens a store.
@@ -40,6 +42,16 @@ pub enum Note {
         /// The backup, below the root.
         path: String,
     },
+    /// The import of the example is about to begin, or to go on.
+    Imports {
+        /// Its lines.
+        text: Arc<str>,
+    },
+    /// It is done with these many of its lines: each is in both of its stores.
+    Imported {
+        /// How many.
+        lines: usize,
+    },
 }
 
 /// One step of a workload.
@@ -73,8 +85,26 @@ pub enum Step {
         /// The file's name, beside the data dir.
         name: &'static str,
     },
+    /// The import of `examples/issues`, as that program runs it.
+    Import {
+        /// Its lines.
+        text: Arc<str>,
+    },
     /// Nothing for some seconds: the registry's maintenance runs.
     Idle,
     /// The stores are closed, and the registry.
     Shutdown,
+}
+
+impl Step {
+    /// The ledger that it is about.
+    pub(crate) fn store(&self) -> Option<&'static str> {
+        match self {
+            Self::Open { store, .. }
+            | Self::Commit { store, .. }
+            | Self::Group { store, .. }
+            | Self::Backup { store, .. } => Some(store),
+            Self::Import { .. } | Self::Idle | Self::Shutdown => None,
+        }
+    }
 }

@@ -133,6 +133,14 @@ impl Watch {
         self.lock().plan.heal()
     }
 
+    /// Does something while nothing fails, and then lets the same fail as before.
+    pub fn without_fault<R>(&self, work: impl FnOnce() -> R) -> R {
+        let plan = std::mem::take(&mut self.lock().plan);
+        let done = work();
+        self.lock().plan = plan;
+        done
+    }
+
     /// Whether something has failed.
     pub fn has_fired(&self) -> bool {
         self.lock().plan.has_fired()

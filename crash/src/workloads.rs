@@ -1,5 +1,6 @@
 //! The workloads: single commits, batches, group commit, and all else that writes.
 
+use issues::import::AHEAD;
 use larder::Durability;
 
 use crate::{
@@ -26,7 +27,7 @@ pub fn all(seed: u64) -> Vec<Workload> {
     let mut mix = Mix::new(seed);
     let mut all = Vec::new();
     for durability in [Durability::Process, Durability::Power] {
-        let scripts: [(&'static str, Vec<Step>, Vec<Step>); 11] = [
+        let scripts: [(&'static str, Vec<Step>, Vec<Step>); 12] = [
             single(&mut mix),
             batches(&mut mix),
             group(&mut mix),
@@ -34,6 +35,7 @@ pub fn all(seed: u64) -> Vec<Workload> {
             upcast(&mut mix),
             backup(&mut mix),
             checkpoint(&mut mix),
+            many_stores(&mut mix),
             import(&mut mix),
             reopen(&mut mix),
             mixed(&mut mix),
@@ -162,7 +164,7 @@ fn checkpoint(mix: &mut Mix) -> Script {
     ("checkpoint", vec![], steps)
 }
 
-fn import(mix: &mut Mix) -> Script {
+fn many_stores(mix: &mut Mix) -> Script {
     const STORES: [&str; 4] = ["project:a", "project:a:issue:1", "project:a:issue:2", "project:b"];
     let mut steps = Vec::new();
     let mut pens = STORES.map(|store| (store, 0));
@@ -177,7 +179,30 @@ fn import(mix: &mut Mix) -> Script {
         }
     }
     steps.push(Step::Shutdown);
-    ("import", vec![], steps)
+    ("many stores", vec![], steps)
+}
+
+/// What `examples/issues` does with a file: a line is a commit to its issue's store, then one to its workspace's.
+fn import(mix: &mut Mix) -> Script {
+    // More than it reads ahead, so that some are done with before the end.
+    const LINES: usize = AHEAD + 4;
+    let mut lines = String::new();
+    let mut opened = 0;
+    for at in 0..LINES {
+        let opens = opened == 0 || (opened < 2 && mix.below(4) == 0);
+        opened += usize::from(opens);
+        let issue = if opens { opened } else { 1 + mix.below(opened) };
+        let kind = match mix.below(4) {
+            _ if opens => r#""kind":"opened","title":"#.to_owned(),
+            0 => r#""kind":"closed","title":"#.to_owned(),
+            _ => r#""kind":"commented","body":"#.to_owned(),
+        };
+        let text = "x".repeat(mix.below(300));
+        lines += &format!(
+            "{{\"workspace\":\"a/a\",\"issue\":{issue},{kind}\"{text}\",\"at\":{at},\"author\":\"somebody\"}}\n"
+        );
+    }
+    ("import of the example", vec![], vec![Step::Import { text: lines.into() }, Step::Shutdown])
 }
 
 fn reopen(mix: &mut Mix) -> Script {

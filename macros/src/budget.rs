@@ -23,21 +23,21 @@ StoreKey IssueId: 57
 Table Issue: 155
 Table Activity: 230
 ColumnValue Kind: 67
-Event IssueEvent: 183
+Event IssueEvent: 156
 StoreSchema IssueSchema: 42
 define_store!: 22
 Table Setting: 129
-Event SettingEvent: 67
+Event SettingEvent: 55
 StoreSchema SettingsSchema: 32
 define_store!: 27
 StoreKey WorkspaceId: 42
 Table Headline: 208
 Table Applied: 107
-Event WorkspaceEvent: 171
+Event WorkspaceEvent: 146
 StoreSchema WorkspaceSchema: 47
 Row Counts: 63
 define_store!: 33
-all: 1745
+all: 1681
 ";
 
 #[test]

@@ -2,6 +2,7 @@
 
 mod context;
 mod encode;
+mod fields;
 mod finite;
 mod log_numbers;
 mod number;
@@ -13,6 +14,9 @@ pub use encode::{EventDecodeError, EventEncodeError};
 pub use log_numbers::{LogNumbers, ParseLogNumbersError};
 pub use number::{EventNumber, ParseEventNumberError};
 pub use stored::{EventId, StoredEvent};
+
+#[doc(hidden)]
+pub use fields::{Fields, decode_fields};
 
 #[doc(hidden)]
 pub use encode::{EventField, decode_newtype, decode_struct, decode_unit, encode_payload, upcast};

@@ -5,8 +5,8 @@ pub use crate::{
     definition::{BoxFuture, DefinedOn, Singleton, SingletonDefinition, StoreDefinition, hook_done},
     error::{BoxError, QueryErrorKind},
     event::{
-        Event, EventDecodeError, EventEncodeError, EventField, EventInfo, decode_newtype, decode_struct, decode_unit,
-        encode_payload, upcast,
+        Event, EventDecodeError, EventEncodeError, EventField, EventInfo, Fields, decode_fields, decode_newtype,
+        decode_struct, decode_unit, encode_payload, upcast,
     },
     id::{KeyPart, KeyPattern, KeySegment, StoreId, StoreIdError, StoreKey, key_field, same_id},
     materialize::{TableOf, Which},

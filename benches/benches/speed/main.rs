@@ -5,7 +5,6 @@
 
 mod app;
 mod hand;
-mod heap;
 mod lab;
 mod many;
 mod measure;
@@ -59,7 +58,12 @@ const GROUPS: &[Group] = &[
     ("idle", Plan::new(1, 1), |_| many::idle()),
     ("scaling", Plan::new(9, 1), scaling::rows),
     ("many", Plan::new(1, 1), |_| many::counts()),
-    ("get-10k", Plan::new(21, 4), |plan| Ok(vec![work::get::many(plan, 10_000, "get of a held store among 10,000")?])),
+    ("get-10k", Plan::new(21, 4), |plan| {
+        work::get::many(plan, 10_000, ["get of a held store among 10,000", "the same beside itself among 100"])
+    }),
+    ("get-100k", Plan::new(21, 4), |plan| {
+        work::get::many(plan, 100_000, ["get of a held store among 100,000", "the same beside itself among 100"])
+    }),
 ];
 
 fn main() -> Outcome<()> {

@@ -10,12 +10,12 @@ use std::{
 
 use clap::ValueEnum;
 use larder::{StoreDefinition, prelude::*};
+use larder_benches::heap;
 use serde::{Deserialize, Serialize};
 
 use crate::{
     app::{Issue, IssueStore, MemoryStore, opened},
     hand::{Hand, Opened},
-    heap,
     lab::{Lab, runtime},
     measure::Outcome,
     report::{Bar, Row, Unit},

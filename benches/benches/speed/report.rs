@@ -84,6 +84,11 @@ impl Row {
         Self { work, larder, baseline, unit, ratio, quartiles: None, cpu_ratio: None, bar, met, note: String::new() }
     }
 
+    /// A row that could not be measured here, and why.
+    pub(crate) fn missing(work: &'static str, why: &str) -> Self {
+        Self::number(work, Unit::Nanos, f64::NAN, None, Bar::None).note(why)
+    }
+
     /// With a note.
     pub(crate) fn note(mut self, note: impl Into<String>) -> Self {
         self.note = note.into();

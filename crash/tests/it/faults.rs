@@ -2,14 +2,23 @@
 
 use larder_crash::{
     fault::FaultKind,
-    faults::{Faults, FaultsFound},
+    faults::{Faults, FaultsFound, Lasting},
 };
 
+/// Faults that end as soon as a step has failed of them.
 fn faults(kinds: &[FaultKind], only: Option<&str>, every: u64) -> FaultsFound {
+    faults_of(kinds, &[Lasting::Once, Lasting::OneStep], only, every)
+}
+
+fn faults_of(kinds: &[FaultKind], lasting: &[Lasting], only: Option<&str>, every: u64) -> FaultsFound {
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
-    let faults = Faults { kinds: kinds.to_vec(), only: only.map(str::to_owned), every, seed: 20_261_122, threads };
+    let (kinds, lasting, only) = (kinds.to_vec(), lasting.to_vec(), only.map(str::to_owned));
+    let faults = Faults { kinds, lasting, only, every, seed: 20_261_122, threads };
     let found = faults.run().expect("the folder of the stores is usable");
-    println!("{} runs with a fault, a step failed in {}", found.runs, found.failed);
+    println!(
+        "{} runs with a fault, a step failed in {}, {} tries at most in one, {} loads while it lasted",
+        found.runs, found.failed, found.most_failed, found.loads_failed
+    );
     assert!(found.findings.is_empty(), "{} findings:\n{}", found.findings.len(), found.findings.join("\n"));
     found
 }
@@ -24,6 +33,14 @@ fn a_fault_at_any_call_of_a_commit_is_a_typed_error_and_a_retry_works() {
 fn a_fault_in_any_workload_is_a_typed_error_and_a_retry_works() {
     let found = faults(&FaultKind::ALL, None, 13);
     assert!(found.failed > 500, "only {} steps failed", found.failed);
+}
+
+/// Commits, idle times, backups, a shutdown and openings while every call of its kind fails; then the fault ends, and all that failed works.
+#[test]
+fn a_fault_that_stays_over_many_steps_and_while_stores_are_opened_again_leaves_nothing_half_done() {
+    let found = faults_of(&FaultKind::ALL, &[Lasting::AllSteps], None, 17);
+    assert!(found.failed > 300 && found.most_failed >= 10, "only {} runs, {} tries", found.failed, found.most_failed);
+    assert!(found.loads_failed > 100, "only {} loads failed", found.loads_failed);
 }
 
 #[test]

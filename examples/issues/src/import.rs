@@ -38,8 +38,8 @@ use crate::{
     stores::{Applied, Headline, IssueEvent, IssueId, IssueStore, Kind, WorkspaceEvent, WorkspaceStore},
 };
 
-/// How many lines are read ahead, so that the stores of the next issues open while this one commits.
-const AHEAD: usize = 8;
+/// How many lines are read ahead at most, so that the stores of the next issues open while this one commits.
+pub const AHEAD: usize = 8;
 
 /// Most bad lines kept for the summary; all are reported as they come.
 const KEPT_BAD_LINES: usize = 100;

@@ -115,6 +115,13 @@ impl Lines {
         Ok(Self::new(&name, Box::new(BufReader::new(file)), meta.is_file().then_some(meta.len())))
     }
 
+    /// Lines that are in memory.
+    pub fn of_text(name: &str, text: impl Into<Vec<u8>>) -> Self {
+        let text = text.into();
+        let bytes = text.len() as u64;
+        Self::new(name, Box::new(io::Cursor::new(text)), Some(bytes))
+    }
+
     fn new(name: &str, reader: Box<dyn BufRead>, total_bytes: Option<u64>) -> Self {
         Self { name: name.to_owned(), reader, total_bytes, read_bytes: 0, number: 0, buffer: Vec::new() }
     }
@@ -235,7 +242,7 @@ mod tests {
     use super::*;
 
     fn read(text: &[u8]) -> Vec<(u64, Result<Line, Reason>)> {
-        let mut lines = Lines::new("test", Box::new(io::Cursor::new(text.to_vec())), None);
+        let mut lines = Lines::of_text("test", text);
         std::iter::from_fn(|| lines.next_line().expect("memory is readable")).collect()
     }
 

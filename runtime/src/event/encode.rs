@@ -143,11 +143,13 @@ pub(crate) fn json_text<T: Serialize>(payload: &T) -> Result<String, EventEncode
 /// When the arguments are absent, no object, or do not fit.
 #[doc(hidden)]
 pub fn decode_struct<T: DeserializeOwned>(args: Option<&str>) -> Result<T, EventDecodeError> {
+    Ok(serde_json::from_str(object(args)?)?)
+}
+
+/// Arguments that are an object.
+pub(super) fn object(args: Option<&str>) -> Result<&str, EventDecodeError> {
     let text = args.ok_or(EventDecodeError::Shape("they are absent"))?;
-    if !text.trim_start().starts_with('{') {
-        return Err(EventDecodeError::Shape("they are no JSON object"));
-    }
-    Ok(serde_json::from_str(text)?)
+    if text.trim_start().starts_with('{') { Ok(text) } else { Err(EventDecodeError::Shape("they are no JSON object")) }
 }
 
 /// The payload of a newtype variant; for generated code.

@@ -2,6 +2,7 @@
 
 use crate::{
     query::{ColumnsRead, RowsRead, TableRead},
+    seeded,
     table::TableSchema,
     value::Value,
 };
@@ -35,6 +36,7 @@ impl Footprint {
         };
         match (old.filter(is_read), new.filter(is_read)) {
             (None, None) => false,
+            (Some(_), None) if seeded::bug("leaving-row-unheard") => false,
             (Some(old), Some(new)) => match &self.columns {
                 None => true,
                 Some(columns) => columns.iter().any(|column| !is_same(&old[*column], &new[*column])),

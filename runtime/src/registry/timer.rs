@@ -15,6 +15,7 @@ pub(super) async fn run(registry: Weak<Shared>, notify: Arc<Notify>) {
         let next = shared.lock().timers.next().unwrap_or(Tick::NEVER);
         let sleep = shared.runtime.sleep_until(next);
         let _held = seeded::bug("timer-holds-registry").then(|| Arc::clone(&shared));
+        let _stores = seeded::bug("timer-holds-store").then(|| shared.loaded());
         drop(shared);
         let woken = std::pin::pin!(notify.notified());
         match select(sleep, woken).await {
@@ -24,6 +25,11 @@ pub(super) async fn run(registry: Weak<Shared>, notify: Arc<Notify>) {
 }
 
 impl Shared {
+    /// Every loaded store.
+    fn loaded(&self) -> Vec<Arc<dyn AnyLoaded>> {
+        self.lock().slots.iter().filter_map(|(_, slot)| slot.loaded.clone()).collect()
+    }
+
     fn tick(self: &Arc<Self>) {
         let now = self.runtime.now();
         let quiet = self.with(|state, actions| state.tick(now, actions));

@@ -17,34 +17,43 @@ const AGAIN: Duration = Duration::from_millis(10);
 /// Reads that run now.
 #[derive(Default)]
 pub(crate) struct ActiveReads {
-    running: Mutex<Vec<Arc<Interrupter>>>,
+    running: Mutex<Running>,
     ended: Condvar,
+}
+
+#[derive(Default)]
+struct Running {
+    reads: Vec<Arc<Interrupter>>,
+    /// How many wait until none runs. Waking asks the operating system, also where nobody waits.
+    waiting: usize,
 }
 
 impl ActiveReads {
     /// Notes a read until the guard is dropped. The guard goes before the connection is used for anything else, so that
     /// an interruption never hits another's work.
     pub(crate) fn enter(&self, interrupter: &Arc<Interrupter>) -> ActiveRead<'_> {
-        self.lock().push(Arc::clone(interrupter));
+        self.lock().reads.push(Arc::clone(interrupter));
         ActiveRead { reads: self, interrupter: Arc::clone(interrupter) }
     }
 
     /// Interrupts all; does not wait.
     pub(crate) fn interrupt(&self) {
-        self.lock().iter().for_each(|read| read.interrupt());
+        self.lock().reads.iter().for_each(|read| read.interrupt());
     }
 
     /// Interrupts all, and waits until none runs.
     pub(crate) fn wait(&self) {
         let mut running = self.lock();
-        while !running.is_empty() {
+        while !running.reads.is_empty() {
             // SQLite forgets an interruption that comes before a statement's first step.
-            running.iter().for_each(|read| read.interrupt());
+            running.reads.iter().for_each(|read| read.interrupt());
+            running.waiting += 1;
             (running, _) = clock::wait_at_most(&self.ended, running, AGAIN);
+            running.waiting -= 1;
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Vec<Arc<Interrupter>>> {
+    fn lock(&self) -> MutexGuard<'_, Running> {
         self.running.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -58,10 +67,10 @@ pub(crate) struct ActiveRead<'a> {
 impl Drop for ActiveRead<'_> {
     fn drop(&mut self) {
         let mut running = self.reads.lock();
-        if let Some(at) = running.iter().position(|read| Arc::ptr_eq(read, &self.interrupter)) {
-            running.swap_remove(at);
+        if let Some(at) = running.reads.iter().position(|read| Arc::ptr_eq(read, &self.interrupter)) {
+            running.reads.swap_remove(at);
         }
-        if running.is_empty() {
+        if running.reads.is_empty() && running.waiting > 0 {
             self.reads.ended.notify_all();
         }
     }

@@ -154,7 +154,8 @@ impl Engine {
         if head != writer.tip.head {
             return None;
         }
-        set_up_writer(&mut connection).and_then(|()| connection.keep_wal_at_close(false)).ok()?;
+        // What is kept of a prepared statement is not all given back when it is let go.
+        connection.once(set_up_writer).and_then(|()| connection.keep_wal_at_close(false)).ok()?;
         Some(connection)
     }
 

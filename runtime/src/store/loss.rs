@@ -3,6 +3,7 @@
 use super::{Loss, NoIndex, seal::is_open};
 use crate::{
     options::Durability,
+    seeded,
     storage::{
         lock::{Marker, MarkerState},
         wal::{Index, WalScan},
@@ -14,7 +15,7 @@ use crate::{
 pub(crate) fn lost(marker: Marker, epoch: u64, wal: Option<&WalScan>, durability: Durability) -> Option<Loss> {
     let wal = wal?;
     let closed = !is_open(epoch) && epoch >= marker.epoch;
-    let index = wal.index_of_round();
+    let index = wal.index_of_round().filter(|_| !seeded::bug("wal-cut-unseen"));
     if let Some(index) = index.filter(|index| u64::from(index.moved) > wal.committed) {
         // What can be read of the `-wal` says nothing of what the file has of it.
         return index.has_more_than(0).then_some(Loss::Uncounted);

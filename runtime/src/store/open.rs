@@ -204,7 +204,8 @@ fn prepare(
 /// Looks whether commits are lost, says so, and keeps what is left of them. The report says it whatever becomes of the tables.
 fn note_loss(request: &OpenRequest, path: &Path, seal: &mut Seal, left: &Left, epoch: u64) {
     let Some(wal) = &left.wal else { return };
-    let Some(loss) = loss::lost(seal.marker(), epoch, Some(wal), request.options.durability) else { return };
+    let lost = loss::lost(seal.marker(), epoch, Some(wal), request.options.durability);
+    let Some(loss) = lost.filter(|_| !seeded::bug("loss-unreported")) else { return };
     // The warning says it where no copy can be made.
     let kept = match wal.has_more() {
         true if wal.is_behind_file() => Some(beside(path, KEPT_WAL)),
@@ -306,7 +307,8 @@ pub(super) fn identify(
     }
     let key = ChainKey::new(&meta.file_id, &meta.definition, request.name.id());
     let head = LogHead::load(connection, &key).map_err(|error| log_error(request, error))?;
-    head.check_events(meta.events).map_err(|error| log_error(request, error))?;
+    let events = if seeded::bug("missing-rows-unseen") { 0 } else { meta.events };
+    head.check_events(events).map_err(|error| log_error(request, error))?;
     Ok((meta, key, head))
 }
 

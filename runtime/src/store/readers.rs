@@ -27,6 +27,8 @@ pub(crate) struct ReaderPool {
 #[derive(Default)]
 struct PoolState {
     open: usize,
+    /// Reads that wait for a reader. Waking asks the operating system, also where nobody waits.
+    waiting: usize,
     // Least recently used first.
     idle: Vec<(PoolKey, Reader)>,
 }
@@ -108,14 +110,16 @@ impl ReaderPool {
             }
             check()?;
             let most = patience(state.open, self.max);
+            state.waiting += 1;
             (state, may_wait) = clock::wait_at_most(&self.freed, state, most);
+            state.waiting -= 1;
         }
     }
 
     /// Gives a reader back, to be used again unless there are too many.
     pub(crate) fn give_back(&self, store: PoolKey, reader: Reader) {
         let mut state = self.lock();
-        let kept = state.open <= self.max;
+        let (kept, awaited) = (state.open <= self.max, state.waiting > 0);
         if kept {
             state.idle.push((store, reader));
         } else {
@@ -123,7 +127,9 @@ impl ReaderPool {
             drop(state);
             drop(reader);
         }
-        self.freed.notify_one();
+        if awaited {
+            self.freed.notify_one();
+        }
     }
 
     /// A reader was closed, or could not be opened.

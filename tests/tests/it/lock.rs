@@ -48,6 +48,17 @@ async fn killed() -> (Lab, Lab) {
     (alive, dead)
 }
 
+/// The same of a store that another process had closed before.
+async fn killed_after_a_close() -> (Lab, Lab) {
+    let mut alive = Lab::on_disk();
+    alive.open::<Notebook>().await.commit(written(1)).unwrap();
+    alive.close().await;
+    alive.open::<Notebook>().await.commit(written(2)).unwrap();
+    let dead = Lab::on_disk();
+    copy_dir(&alive.data_dir(), &dead.data_dir());
+    (alive, dead)
+}
+
 #[tokio::test]
 async fn what_a_killed_process_committed_is_in_its_wal_and_is_found() {
     let (_alive, mut dead) = killed().await;
@@ -58,14 +69,16 @@ async fn what_a_killed_process_committed_is_in_its_wal_and_is_found() {
 
 #[tokio::test]
 async fn an_unclean_file_without_its_wal_is_reported() {
-    let (_alive, mut dead) = killed().await;
-    let file = dead.store_file("notebook");
-    fs::remove_file(with_ending(&file, "-wal")).unwrap();
-    assert!(!larder::doctor::check(&file).unwrap().is_sound());
-    assert!(!with_ending(&file, "-wal").exists(), "who looks at it is not to make one");
-    let error = dead.try_open::<Notebook>().await.unwrap_err();
-    assert!(matches!(error, LoadError::Corrupt { .. }), "{error}");
-    assert!(error.to_string().contains("`-wal` is missing"), "{error}");
+    // Of a store that was never closed the file has nothing yet; of one that was, the commits of before.
+    for (_alive, mut dead) in [killed().await, killed_after_a_close().await] {
+        let file = dead.store_file("notebook");
+        fs::remove_file(with_ending(&file, "-wal")).unwrap();
+        assert!(!larder::doctor::check(&file).unwrap().is_sound());
+        assert!(!with_ending(&file, "-wal").exists(), "who looks at it is not to make one");
+        let error = dead.try_open::<Notebook>().await.unwrap_err();
+        assert!(matches!(error, LoadError::Corrupt { .. }), "{error}");
+        assert!(error.to_string().contains("`-wal` is missing"), "{error}");
+    }
 }
 
 #[tokio::test]

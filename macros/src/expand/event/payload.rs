@@ -1,13 +1,14 @@
 //! How an event's payload goes through serde.
 //!
-//! A variant whose field attributes are blind to the fields' types becomes a generic struct: written with references to the fields, read
+//! A variant of a few fields without any attribute needs no struct: larder reads and writes a tuple of them by their names.
+//! Another variant whose field attributes are blind to the fields' types becomes a generic struct: written with references to the fields, read
 //! with the fields themselves. What is wrong with a field's type is then said where the types are filled in, once. Any other variant is
 //! read through a struct of its own and written through a copy of the enum that serde fills by reference (`remote`, `untagged`), so that
 //! every attribute sees the type it was written for.
 
 use proc_macro2::TokenStream;
 use quote::{format_ident, quote, quote_spanned};
-use syn::{Ident, Type, spanned::Spanned};
+use syn::{Ident, Type, ext::IdentExt, spanned::Spanned};
 
 use crate::{
     model::{EventEnum, EventVariant, Payload, PayloadField},
@@ -40,14 +41,14 @@ pub(super) fn encode(events: &EventEnum) -> TokenStream {
             Payload::Struct(fields) => {
                 let name = own_name(variant);
                 let names: Vec<_> = fields.iter().map(|field| &field.ident).collect();
-                let bindings: Vec<_> = (0..fields.len()).map(|at| format_ident!("__{at}")).collect();
+                let bindings = bindings(fields);
                 let values =
                     fields.iter().zip(&bindings).map(|(field, binding)| own(events, &field.ty, &quote!(#binding)));
-                quote! {
-                    Self::#ident { #(#names: #bindings),* } => {
-                        #private::encode_payload(&#name { #(#names: #values),* })
-                    }
-                }
+                let payload = match plain_names(&variant.payload) {
+                    Some(names) => quote!(#private::Fields::new(#names, (#(#values,)*))),
+                    None => quote!(#name { #(#names: #values),* }),
+                };
+                quote!(Self::#ident { #(#names: #bindings),* } => #private::encode_payload(&#payload),)
             }
         })
     });
@@ -66,6 +67,14 @@ pub(super) fn decode(events: &EventEnum, variant: &EventVariant) -> TokenStream 
             quote!(#private::decode_newtype(__args).map(|__own| Self::#ident(#value)))
         }
         Payload::Newtype(_) => quote!(#private::decode_newtype::<#name>(__args).map(|__own| Self::#ident(__own.0))),
+        Payload::Struct(fields) if let Some(words) = plain_names(&variant.payload) => {
+            let (names, bindings) = (fields.iter().map(|field| &field.ident), bindings(fields));
+            let values =
+                fields.iter().zip(&bindings).map(|(field, binding)| from_own(events, field, &quote!(#binding)));
+            quote! {
+                #private::decode_fields(__args, #words).map(|(#(#bindings,)*)| Self::#ident { #(#names: #values),* })
+            }
+        }
         Payload::Struct(fields) => {
             let names = fields.iter().map(|field| &field.ident);
             let values = fields.iter().map(|field| {
@@ -86,6 +95,7 @@ fn own_struct(events: &EventEnum, variant: &EventVariant) -> TokenStream {
     let serde_path = serde.to_string();
     let name = own_name(variant);
     match &variant.payload {
+        payload if plain_names(payload).is_some() => TokenStream::new(),
         Payload::Struct(fields) => {
             let serialize = variant.payload.is_blind().then(|| quote!(#serde::Serialize,));
             let parameters = fields.iter().enumerate().filter(|(_, field)| field.blind).map(|(at, _)| parameter(at));
@@ -114,6 +124,28 @@ fn own_struct(events: &EventEnum, variant: &EventVariant) -> TokenStream {
         }
         _ => TokenStream::new(),
     }
+}
+
+/// The most fields that larder reads and writes itself.
+const MOST_PLAIN: usize = 12;
+
+/// The names of fields of which serde need not be told anything: larder reads and writes them without a struct of their own.
+fn plain_names(payload: &Payload) -> Option<TokenStream> {
+    let fields = payload.fields();
+    let is_plain = |field: &PayloadField| field.blind && field.serde.is_empty();
+    if !matches!(payload, Payload::Struct(_))
+        || !(1..=MOST_PLAIN).contains(&fields.len())
+        || !fields.iter().all(is_plain)
+    {
+        return None;
+    }
+    let names = fields.iter().flat_map(|field| &field.ident).map(|ident| ident.unraw().to_string());
+    Some(quote!(&[#(#names),*]))
+}
+
+/// A name for each field, in their order.
+fn bindings(fields: &[PayloadField]) -> Vec<Ident> {
+    (0..fields.len()).map(|at| format_ident!("__{at}")).collect()
 }
 
 fn has_mirror(events: &EventEnum) -> bool {

@@ -168,6 +168,7 @@ impl Buffer {
         if !more {
             let values = std::mem::take(&mut self.values);
             let change = match kind {
+                _ if seeded::bug("rows-unrecorded") => None,
                 0 => Some(RowChange { table: table.name, old: None, new: Some(values) }),
                 2 => Some(RowChange { table: table.name, old: Some(values), new: None }),
                 _ => updated(table, values).filter(|_| !seeded::bug("update-unrecorded")),

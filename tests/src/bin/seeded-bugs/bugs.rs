@@ -13,6 +13,9 @@ const fn bug(name: &'static str, breaks: &'static str, found_by: &'static [&'sta
     Bug { name, breaks, found_by }
 }
 
+/// The crash machine on larder as it is: what finds its own lies finds these.
+const CRASH: &str = "crash::proof::larder_as_it_is_loses_nothing_where_the_lies_are_found";
+
 /// All of them, in the order of a store's life.
 pub(crate) const BUGS: &[Bug] = &[
     bug(
@@ -32,6 +35,49 @@ pub(crate) const BUGS: &[Bug] = &[
         "missing-wal-ignored",
         "commits are lost without a word with a missing `-wal`",
         &["it::lock::an_unclean_file_without_its_wal_is_reported"],
+    ),
+    bug(
+        "loss-unreported",
+        "commits that a damaged `-wal` took along are lost without a word",
+        &[
+            "it::lost_commits::a_damaged_frame_takes_the_commits_behind_it_along_and_the_load_says_how_many",
+            "it::lost_commits::whatever_byte_of_the_wal_is_damaged_and_wherever_it_is_cut_no_commit_is_lost_without_a_word",
+            "it::damage::whatever_is_damaged_larder_says_what_the_page_says",
+        ],
+    ),
+    bug(
+        "wal-cut-unseen",
+        "nobody asks the `-shm` whether the `-wal` was cut",
+        &[
+            "it::lost_commits::whatever_byte_of_the_wal_is_damaged_and_wherever_it_is_cut_no_commit_is_lost_without_a_word",
+            "it::damage::whatever_is_damaged_larder_says_what_the_page_says",
+        ],
+    ),
+    bug(
+        "wal-behind-file-taken",
+        "what is left of a `-wal` undoes what a checkpoint has moved",
+        &["it::moved_wal::damage_to_a_wal_that_is_wholly_in_the_file_loses_nothing"],
+    ),
+    bug(
+        "missing-rows-unseen",
+        "the last rows of the log may be missing without a word",
+        &["it::corruption::rows_that_a_damaged_page_does_not_show_any_more_are_missed"],
+    ),
+    bug(
+        "index-unverified",
+        "`verify` does not look at the indexes",
+        &[
+            "it::verify::a_damaged_index_is_found_and_the_next_load_rebuilds",
+            "it::damage::whatever_is_damaged_larder_says_what_the_page_says",
+        ],
+    ),
+    bug(
+        "damage-forgotten",
+        "tables that were found damaged are used by the next load",
+        &[
+            "it::verify::a_changed_row_is_found_and_the_next_load_rebuilds",
+            "it::corruption::damaged_tables_stop_the_store_at_first_touch_and_are_rebuilt_by_the_next_load",
+        ],
     ),
     bug(
         "catalog-after-file",
@@ -65,6 +111,7 @@ pub(crate) const BUGS: &[Bug] = &[
         "two-transactions",
         "the log is committed before the tables",
         &[
+            CRASH,
             "it::commit::a_failed_commit_changes_nothing_gives_the_events_back_and_leaves_the_store_usable",
             "it::durability::a_commit_is_one_transaction_of_the_file_and_it_is_written_when_commit_returns",
         ],
@@ -72,12 +119,13 @@ pub(crate) const BUGS: &[Bug] = &[
     bug(
         "tables-before-log",
         "the tables are committed before the log",
-        &["it::durability::a_commit_is_one_transaction_of_the_file_and_it_is_written_when_commit_returns"],
+        &[CRASH, "it::durability::a_commit_is_one_transaction_of_the_file_and_it_is_written_when_commit_returns"],
     ),
     bug(
         "acknowledged-before-commit",
         "`commit` returns before COMMIT",
         &[
+            CRASH,
             "it::reads::a_read_sees_every_commit_that_has_returned",
             "it::durability::a_commit_is_one_transaction_of_the_file_and_it_is_written_when_commit_returns",
         ],
@@ -93,12 +141,15 @@ pub(crate) const BUGS: &[Bug] = &[
     bug(
         "synchronous-off",
         "a commit does not wait for the disk",
-        &["larder::storage::sqlite::tests::a_writer_uses_wal_and_a_reader_sees_what_is_committed"],
+        &[CRASH, "larder::storage::sqlite::tests::a_writer_uses_wal_and_a_reader_sees_what_is_committed"],
     ),
     bug(
         "failed-sync-forgiven",
         "commits go on after a failed sync",
-        &["larder::store::tests::a_failed_sync_poisons_the_store_for_writes_until_it_is_reopened"],
+        &[
+            "crash::faults::a_commit_refused_by_a_failed_sync_does_not_come_back_after_a_kill",
+            "larder::store::tests::a_failed_sync_poisons_the_store_for_writes_until_it_is_reopened",
+        ],
     ),
     bug(
         "savepoint-kept",
@@ -119,6 +170,14 @@ pub(crate) const BUGS: &[Bug] = &[
         "checksum-unchained",
         "rows of the log are not chained to the row before",
         &["it::log::a_row_of_another_history_of_the_same_store_is_no_row_of_this_one"],
+    ),
+    bug(
+        "rows-unrecorded",
+        "changed rows are in no change record",
+        &[
+            "it::change_record::a_record_has_every_changed_row_of_its_commit",
+            "it::live::oracle::live_results_equal_fresh_ones_after_every_commit",
+        ],
     ),
     bug(
         "update-unrecorded",
@@ -231,6 +290,11 @@ pub(crate) const BUGS: &[Bug] = &[
         &["it::registry::rules_keep::rule_10_a_dropped_registry_leaves_no_task_and_no_open_file"],
     ),
     bug(
+        "timer-holds-store",
+        "the timer keeps evicted stores alive",
+        &["it::registry::rules_keep::rule_10_an_evicted_store_is_let_go_of_while_the_timer_sleeps"],
+    ),
+    bug(
         "reopened-before-closed",
         "a store is opened while its file is being closed",
         &[
@@ -254,6 +318,11 @@ pub(crate) const BUGS: &[Bug] = &[
         "limit-ignored-in-groups",
         "aggregates take in the rows beyond the limit",
         &["it::builder::every_query_is_valid_and_means_the_same_in_rust"],
+    ),
+    bug(
+        "leaving-row-unheard",
+        "a live query does not hear of a row that leaves it",
+        &["it::live::oracle::live_results_equal_fresh_ones_after_every_commit"],
     ),
     bug(
         "absence-unread",

@@ -1,6 +1,6 @@
 //! The rules on keeping, bounding, closing: 3, 9, 10, 11. Rule 12 is in `watching`, rule 13 in `unsent` and `sending`, rule 14 in `rules_streams`.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use futures_util::future::join_all;
 use larder::{
@@ -8,7 +8,10 @@ use larder::{
     prelude::*,
 };
 
-use super::support::*;
+use super::{
+    fake::{Fake, synced},
+    support::*,
+};
 
 #[tokio::test]
 async fn rule_03_the_longest_gc_time_of_the_period_wins() {
@@ -188,6 +191,24 @@ async fn rule_10_timers_hold_no_store_and_idle_stores_have_no_task() {
     assert_eq!(tasks(), before, "an idle store has a task");
     bench.advance(60).await;
     assert!(bench.stats().stores.is_empty());
+}
+
+/// What a store was given is let go of with it: nothing that waits for a later time has it.
+#[tokio::test]
+async fn rule_10_an_evicted_store_is_let_go_of_while_the_timer_sleeps() {
+    let bench = Bench::new();
+    let backend = Fake::new("wss://one", true);
+    let owners = || Arc::strong_count(&backend);
+    let before = owners();
+    // Another store's clock runs, so the timer has something to wait for.
+    drop(bench.get::<NoteStore>("other").await.unwrap());
+    let handle = bench.get::<NoteStore>("n").options(synced(&backend)).await.unwrap();
+    bench.advance(3).await;
+    assert!(owners() > before);
+    bench.evict::<NoteStore>("n").await.unwrap();
+    drop(handle);
+    bench.settle().await;
+    assert_eq!(owners(), before, "the store is gone, and something has it");
 }
 
 #[tokio::test]

@@ -1,4 +1,4 @@
-//! Bytes that are allocated now, by Rust and by SQLite. The one file of the benchmarks with unsafe code.
+//! Bytes that are allocated now, by Rust and by SQLite, in every program that is linked with this. The one file of the package with unsafe code.
 
 #![allow(unsafe_code, reason = "a global allocator is unsafe to write, and SQLite's counter is a C function")]
 
@@ -36,7 +36,7 @@ unsafe impl GlobalAlloc for Counted {
 }
 
 /// Bytes of Rust and of SQLite, now. Only differences mean something: counting begins with the first call.
-pub(crate) fn allocated() -> (i64, i64) {
+pub fn allocated() -> (i64, i64) {
     COUNTED.on.store(true, Ordering::Relaxed);
     // SAFETY: it may be called at any time, from any thread.
     let sqlite = unsafe { rusqlite::ffi::sqlite3_memory_used() };

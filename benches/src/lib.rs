@@ -1,0 +1,3 @@
+//! What the benchmarks and the test of bytes share.
+
+pub mod heap;
