@@ -125,6 +125,7 @@
 #[allow(unused_extern_crates)]
 extern crate self as larder;
 
+mod across;
 mod adapter;
 mod change;
 mod clock;
@@ -161,12 +162,13 @@ pub use serde;
 pub use uuid::Uuid;
 
 pub use self::{
+    across::{Across, AcrossSubscription, FailedStore, Gathered},
     adapter::{Adapter, SqliteAdapter},
     change::{ChangeRecord, RowChange},
     definition::{BoxFuture, EventOf, Singleton, SingletonDefinition, StoreDefinition},
     error::{
-        BoxError, CommitError, CommitErrorKind, DeleteError, ExistingRow, LoadError, MaterializeError, OpenFilesLimit,
-        QueryError, QueryErrorKind, SharedError, StoreError, StoreIdError, SyncError,
+        AcrossError, BoxError, CommitError, CommitErrorKind, DeleteError, ExistingRow, LoadError, MaterializeError,
+        OpenFilesLimit, QueryError, QueryErrorKind, SharedError, StoreError, StoreIdError, SyncError,
     },
     event::{
         ClientId, Event, EventContext, EventDecodeError, EventEncodeError, EventId, EventInfo, EventNumber, LogNumbers,
@@ -182,10 +184,10 @@ pub use self::{
     },
     query::{
         Aggregate, AggregateValue, Aggregates, At, ByKey, Chosen, Count, ExactlyOne, Exists, FieldOf, FieldsOf, First,
-        Fits, FitsSchema, FromTables, GroupTerm, Groups, HasTables, Includes, IntoGroupOrder, Itself, JoinColumn,
-        JoinedTable, JoinedWith, Made, MadeOf, Nullable, One, OneByKey, Picked, Position, Predicate, Query, Referenced,
-        Referencing, Required, Row, RowCount, RowRef, RowStruct, Select, Selection, SqlQuery, SqlShape, SumColumn,
-        TableReads, Whole, Yield, Yields, count,
+        FirstGroup, Fits, FitsSchema, FromTables, GroupTerm, Groups, HasTables, Includes, IntoGroupOrder, Itself,
+        JoinColumn, JoinedTable, JoinedWith, Made, MadeOf, Nullable, One, OneByKey, Picked, Position, Predicate, Query,
+        Referenced, Referencing, Required, Row, RowCount, RowRef, RowStruct, Select, Selection, SqlQuery, SqlShape,
+        SumColumn, TableReads, Totals, UnionQuery, Whole, Yield, Yields, count,
     },
     registry::{
         Clear, DeleteStore, Evict, Get, LoadContext, OpenOptions, Preload, RegistryBuilder, RegistryStats,

@@ -27,8 +27,9 @@ mod sql;
 mod statement;
 mod tables;
 mod tuple;
+mod union;
 
-pub use aggregate::{Aggregate, AggregateValue, Aggregates, SumColumn, count};
+pub use aggregate::{Aggregate, AggregateValue, Aggregates, SumColumn, Totals, count};
 pub use by_key::{ByKey, OneByKey};
 pub(crate) use by_key::{MAX_KEY, key_params};
 pub use checked::TableReads;
@@ -38,7 +39,7 @@ pub use checked::{ResultColumn, RowShape, assert_count, assert_parameter, assert
 pub use description::Description;
 pub(crate) use description::{ColumnsRead, RowsRead, TableRead, WindowSpec, push_value};
 pub use fits::{Fits, FitsSchema, HasTables};
-pub use group::{GroupTerm, Groups, IntoGroupOrder};
+pub use group::{FirstGroup, GroupTerm, Groups, IntoGroupOrder};
 pub(crate) use holds::compare_values;
 pub use join::{Itself, JoinColumn, JoinedWith, Referenced, Referencing};
 pub use made::{FieldOf, FieldsOf, MadeOf, RowStruct};
@@ -58,6 +59,8 @@ pub(crate) use spec::{ColumnAt, SelectSpec, Term};
 pub use sql::{ExactlyOne, SqlQuery, SqlShape};
 pub use statement::{Origin, Params, Statement};
 pub use tables::{At, FromTables, Includes, JoinedTable, Nullable, Position, Required, Yields};
+pub use union::UnionQuery;
+pub(crate) use union::{Part, Unions};
 
 use crate::error::QueryErrorKind;
 

@@ -19,6 +19,7 @@ mod backup;
 mod changes;
 mod checkpoint;
 mod close;
+mod closed;
 mod commit;
 mod confirm;
 mod deprecated;
@@ -53,6 +54,7 @@ mod writer;
 
 pub use changes::{Change, ChangeStream};
 pub(crate) use checkpoint::Maintained;
+pub(crate) use closed::{ClosedStore, NotRead, read_closed};
 pub use commit::CommitAsync;
 pub(crate) use engine::{Engine, OpenRequest};
 pub use events::{EventStream, LogChange, PendingEventStream};

@@ -127,6 +127,14 @@ pub enum QueryErrorKind {
         /// The statement.
         sql: String,
     },
+    /// SQL that reads several tables was asked of the union of many stores.
+    #[error(
+        "`{sql}` reads several tables, and in the union of many stores rows of different ones would meet; ask each store for itself, with `each`, or join with the query builder"
+    )]
+    SeveralTables {
+        /// The statement.
+        sql: String,
+    },
     /// Exactly one row was asked for.
     #[error("{found} where exactly one row of `{row}` was expected; use `first` or `Option<_>` if there may be none")]
     NotOne {

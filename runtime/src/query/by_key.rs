@@ -2,7 +2,7 @@
 
 use std::{fmt, marker::PhantomData};
 
-use super::{ColumnsRead, Description, Query, Reads, RowsRead, run};
+use super::{ColumnsRead, Comparison, Description, Predicate, Query, Reads, RowsRead, SelectSpec, run};
 use crate::{
     error::QueryErrorKind,
     table::{IntoKey, Table},
@@ -28,6 +28,23 @@ impl<T: Table> ByKey<T> {
     /// The row, which must be there: otherwise a [`QueryErrorKind::NotOne`].
     pub fn one(self) -> OneByKey<T> {
         OneByKey(self)
+    }
+
+    /// The same as rows that meet a condition.
+    pub(super) fn spec(&self) -> Result<SelectSpec, QueryErrorKind> {
+        let key = self.key.as_ref().map_err(Clone::clone)?;
+        let mut spec = SelectSpec::default();
+        for (column, value) in T::schema().primary_key.iter().zip(key) {
+            let predicate = Predicate::<T>::compare(*column, Comparison::Eq, Ok(value.clone()));
+            spec.restrict(0, predicate.condition);
+        }
+        Ok(spec)
+    }
+}
+
+impl<T> OneByKey<T> {
+    pub(super) fn by_key(&self) -> &ByKey<T> {
+        &self.0
     }
 }
 

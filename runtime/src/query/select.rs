@@ -41,13 +41,13 @@ pub struct Select<Src, Out = Whole> {
 
 /// How many rows.
 #[must_use = "a query does nothing until it is asked of a store"]
-pub struct Count<Src>(Select<Src>);
+pub struct Count<Src>(pub(super) Select<Src>);
 /// Whether there is a row.
 #[must_use = "a query does nothing until it is asked of a store"]
-pub struct Exists<Src>(Select<Src>);
+pub struct Exists<Src>(pub(super) Select<Src>);
 /// The first row, if there is one.
 #[must_use = "a query does nothing until it is asked of a store"]
-pub struct First<Src, Out = Whole>(Select<Src, Out>);
+pub struct First<Src, Out = Whole>(pub(super) Select<Src, Out>);
 /// Exactly one row.
 #[must_use = "a query does nothing until it is asked of a store"]
 pub struct One<Src, Out = Whole>(Select<Src, Out>);
@@ -191,6 +191,10 @@ impl<Src, Out> Select<Src, Out> {
 impl<Src, Out> One<Src, Out> {
     pub(super) fn into_select(self) -> Select<Src, Out> {
         self.0
+    }
+
+    pub(super) fn select(&self) -> &Select<Src, Out> {
+        &self.0
     }
 }
 

@@ -1,5 +1,6 @@
 //! Behaviour of larder through its public API, one module per topic.
 
+mod across;
 mod added_field;
 mod backup;
 mod board;
