@@ -3,7 +3,7 @@
 use proc_macro2::TokenStream;
 use syn::DeriveInput;
 
-use crate::{check, errors::Errors, expand, parse, relay, stub};
+use crate::{check, errors::Errors, expand, parse, parse::definition::Of, relay, stub};
 
 /// `#[derive(Table)]`
 pub(crate) fn table(input: TokenStream) -> TokenStream {
@@ -37,8 +37,17 @@ pub(crate) fn store_key(input: TokenStream) -> TokenStream {
 
 /// `define_store!`
 pub(crate) fn define_store(input: TokenStream) -> TokenStream {
+    define(Of::Store, input)
+}
+
+/// `define_projection!`
+pub(crate) fn define_projection(input: TokenStream) -> TokenStream {
+    define(Of::Projection, input)
+}
+
+fn define(of: Of, input: TokenStream) -> TokenStream {
     let mut errors = Errors::default();
-    let (draft, definition) = parse::definition::definition(input, &mut errors);
+    let (draft, definition) = parse::definition::definition(of, input, &mut errors);
     if let Some(definition) = &definition {
         check::definition::definition(definition, &mut errors);
     }

@@ -60,6 +60,11 @@ pub fn define_store(input: TokenStream) -> TokenStream {
     entry::define_store(input.into()).into()
 }
 
+#[proc_macro]
+pub fn define_projection(input: TokenStream) -> TokenStream {
+    entry::define_projection(input.into()).into()
+}
+
 /// What a table's macro answers, on the way to its schema's own; see `relay`.
 #[proc_macro]
 pub fn collect_tables(input: TokenStream) -> TokenStream {

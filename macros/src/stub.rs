@@ -7,7 +7,10 @@ use syn::{Data, DeriveInput, Fields, Ident};
 use crate::{
     expand,
     keys::Crate,
-    parse::{definition::Draft, table::constant},
+    parse::{
+        definition::{Draft, Of},
+        table::constant,
+    },
     relay::{Known, relay},
 };
 
@@ -182,6 +185,7 @@ pub(crate) fn definition(draft: &Draft) -> TokenStream {
                 quote!(impl #private::SingletonDefinition for #ident { const STORE_ID: &'static ::core::primitive::str = ""; }),
             ),
         ),
+        (None, None) if draft.of == Of::Projection => (quote!(#private::Projected), stub_of_projection(draft)),
         (None, None) => (quote!(#private::StoreId), None),
     };
     let body = hidden(&quote! {
@@ -198,4 +202,11 @@ pub(crate) fn definition(draft: &Draft) -> TokenStream {
     queries.dedup_by(|later, first| later.ident == first.ident);
     let queries = expand::query::unchecked(&Crate::new(draft.krate.clone()), ident, &queries);
     quote!(#item #body #queries)
+}
+
+/// A projection, if it could be read of what.
+fn stub_of_projection(draft: &Draft) -> Option<TokenStream> {
+    let (private, ident) = (Crate::new(draft.krate.clone()).private(), &draft.ident);
+    let source = draft.source.as_ref()?;
+    Some(quote!(impl #private::ProjectionDefinition for #ident { type Source = #source; }))
 }

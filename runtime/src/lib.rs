@@ -140,6 +140,7 @@ mod materialize;
 mod options;
 pub mod prelude;
 mod primitives;
+mod projection;
 mod query;
 mod registry;
 mod schema;
@@ -165,7 +166,9 @@ pub use self::{
     across::{Across, AcrossSubscription, FailedStore, Gathered},
     adapter::{Adapter, SqliteAdapter},
     change::{ChangeRecord, RowChange},
-    definition::{BoxFuture, EventOf, Singleton, SingletonDefinition, StoreDefinition},
+    definition::{
+        BoxFuture, EventOf, Projected, ProjectionDefinition, Singleton, SingletonDefinition, StoreDefinition,
+    },
     error::{
         AcrossError, BoxError, CommitError, CommitErrorKind, DeleteError, ExistingRow, LoadError, MaterializeError,
         OpenFilesLimit, QueryError, QueryErrorKind, SharedError, StoreError, StoreIdError, SyncError,
@@ -176,12 +179,13 @@ pub use self::{
     },
     id::{IntoStoreId, Only, StoreId, StoreKey},
     live::{Computed, Live, LiveStats, Signal, Source, Sources, Subscription, Updates},
-    macros::{ColumnValue, Event, Row, StoreKey, StoreSchema, Table, define_store, materializer},
+    macros::{ColumnValue, Event, Row, StoreKey, StoreSchema, Table, define_projection, define_store, materializer},
     materialize::{Delete, MaterializeResult, SqlParam, SqlParams, Tables, Target, Update},
     options::{
         Attributes, Durability, Environment, GcTime, InitialSync, IntoGcTime, Limits, Payload, StoreOptions,
         UnknownEvents,
     },
+    projection::{OpenProjection, ProjectedSource, ProjectionHandle},
     query::{
         Aggregate, AggregateValue, Aggregates, At, ByKey, Chosen, Count, ExactlyOne, Exists, FieldOf, FieldsOf, First,
         FirstGroup, Fits, FitsSchema, FromTables, GroupTerm, Groups, HasTables, Includes, IntoGroupOrder, Itself,
@@ -205,5 +209,7 @@ pub use self::{
         Column, ColumnSchema, ComputedColumn, IndexSchema, IntoKey, IntoOperand, IntoOrder, KeyColumns, Number, Order,
         ReferenceAction, ReferenceSchema, SetTo, Table, TableSchema,
     },
-    value::{ColumnType, ColumnValue, Encoded, IntoValue, Json, NotNull, Storage, Value, ValueError, ValueRef},
+    value::{
+        ColumnType, ColumnValue, Encoded, IntoValue, Json, NotNull, SourceId, Storage, Value, ValueError, ValueRef,
+    },
 };

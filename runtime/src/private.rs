@@ -2,7 +2,10 @@
 
 pub use crate::{
     adapter::{Adapter, SqliteAdapter},
-    definition::{BoxFuture, DefinedOn, Singleton, SingletonDefinition, StoreDefinition, hook_done},
+    definition::{
+        BoxFuture, DefinedOn, Projected, ProjectionDefinition, Singleton, SingletonDefinition, StoreDefinition,
+        assert_projected, hook_done,
+    },
     error::{BoxError, QueryErrorKind},
     event::{
         Event, EventDecodeError, EventEncodeError, EventField, EventInfo, decode_newtype, decode_struct, decode_unit,
@@ -11,6 +14,7 @@ pub use crate::{
     id::{KeyPart, KeyPattern, KeySegment, StoreId, StoreIdError, StoreKey, key_field, same_id},
     materialize::{TableOf, Which},
     options::StoreOptions,
+    projection::begin_projection,
     query::{
         ByKey, Description, EachRow, ExactlyOne, Fits, FitsSchema, Itself, Origin, Params, Predicate, Query, Reads,
         ResultColumn, Row, RowRef, RowShape, RowStruct, Select, SqlQuery, SqlShape, Statement, TableReads,

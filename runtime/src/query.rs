@@ -22,6 +22,7 @@ mod row;
 mod row_count;
 mod run;
 mod select;
+mod source;
 mod spec;
 mod sql;
 mod statement;
@@ -31,7 +32,7 @@ mod union;
 
 pub use aggregate::{Aggregate, AggregateValue, Aggregates, SumColumn, Totals, count};
 pub use by_key::{ByKey, OneByKey};
-pub(crate) use by_key::{MAX_KEY, key_params};
+pub(crate) use by_key::{MAX_KEY, key_params, own};
 pub use checked::TableReads;
 #[doc(hidden)]
 pub use checked::{ResultColumn, RowShape, assert_count, assert_parameter, assert_result};
@@ -55,6 +56,7 @@ pub use row::{Row, RowRef};
 pub use row_count::RowCount;
 pub(crate) use run::Text;
 pub use select::{Count, Exists, First, One, Select};
+pub(crate) use source::THIS;
 pub(crate) use spec::{ColumnAt, SelectSpec, Term};
 pub use sql::{ExactlyOne, SqlQuery, SqlShape};
 pub use statement::{Origin, Params, Statement};
@@ -88,6 +90,11 @@ pub trait Query {
 
 /// Where a query runs: something that holds one consistent state.
 pub trait Reads {
+    /// The source whose rows alone are there: in the materializer of a projection.
+    fn source(&self) -> Option<&str> {
+        None
+    }
+
     /// Runs a statement, calls `each` for every row until it answers `false`.
     ///
     /// # Errors

@@ -54,20 +54,22 @@ pub use self::{
 pub(crate) use self::{
     followers::Follower,
     handle::LoadRef,
-    kind::kind,
+    kind::{Kind, kind},
     shared::Shared,
-    stored::all_ids,
+    stored::{all_ids, stored},
+    visit::loaded_engines,
     visit::{InStore, visit},
 };
 use self::{kind::typed, state::Reason};
 use crate::{
     Timestamp,
     across::Across,
-    definition::{BoxFuture, SingletonDefinition, StoreDefinition},
+    definition::{BoxFuture, ProjectionDefinition, SingletonDefinition, StoreDefinition},
     error::LoadError,
     event::{ClientId, SessionId},
     id::IntoStoreId,
     options::StoreOptions,
+    projection::{self, OpenProjection},
 };
 
 /// Opens, shares, keeps and disposes stores. Cheap to clone; all clones are one registry.
@@ -304,6 +306,24 @@ impl StoreRegistry {
     /// The same over all stores of a definition that there are when it is asked; a subscription takes in those that come later, too.
     pub fn across_all<D: StoreDefinition>(&self) -> Across<D> {
         Across::of_all(self)
+    }
+
+    /// The projection `P`, up to date with all stores that it is made of: see [`define_projection!`](crate::define_projection). It is loaded and
+    /// shared as a store is, and follows its sources as long as it is loaded.
+    ///
+    /// # Errors
+    /// [`LoadError`], when it is awaited: its own store cannot be loaded or written. A source that cannot be read is listed in
+    /// [`ProjectionHandle::failed`](crate::ProjectionHandle::failed).
+    pub fn projection<P: ProjectionDefinition>(&self) -> OpenProjection<P> {
+        OpenProjection::new(Get::new(&self.shared, self.parent, projection::id()))
+    }
+
+    /// Deletes what a projection has stored; what it is made of stays. It is made again when it is asked for.
+    ///
+    /// # Errors
+    /// As of [`delete`](Self::delete).
+    pub fn delete_projection<P: ProjectionDefinition>(&self) -> DeleteStore<P> {
+        DeleteStore::new(&self.shared, projection::id())
     }
 
     /// Deletes a store's files, for good. Refused while it is observed, and while it has events that its backend does not have unless

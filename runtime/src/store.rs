@@ -37,6 +37,7 @@ mod loss;
 mod name;
 mod observer;
 mod open;
+mod project;
 mod read;
 mod readers;
 mod rebuild;
@@ -54,7 +55,7 @@ mod writer;
 
 pub use changes::{Change, ChangeStream};
 pub(crate) use checkpoint::Maintained;
-pub(crate) use closed::{ClosedStore, NotRead, read_closed};
+pub(crate) use closed::{ClosedStore, NotRead, file_stamp, read_closed};
 pub use commit::CommitAsync;
 pub(crate) use engine::{Engine, OpenRequest};
 pub use events::{EventStream, LogChange, PendingEventStream};
@@ -66,14 +67,16 @@ pub(crate) use kept::{Before, KEPT_WAL};
 pub(crate) use loss::lost;
 pub use name::StoreName;
 pub(crate) use observer::Observer;
+pub(crate) use project::{FromSource, Position, SOURCES_DDL, SourceRead, read_source, stored_positions};
 pub use read::Snapshot;
 pub(crate) use readers::ReaderPool;
 pub use receipt::Receipt;
 pub(crate) use replace::discard_new;
-pub(crate) use replay::{Applied, ApplyStored, Unapplied, apply_stored};
+pub(crate) use replay::{Applied, ApplyStored, ProjectStored, Unapplied, apply_stored, project_stored};
 pub use report::{LoadProgress, Loss, LostCommits, Migration, MigrationsReport, NoIndex, RebuildReason};
 pub(crate) use seal::Misfit;
 pub use verify::{TableReport, VerifyReport};
+pub(crate) use watch::CommitWatch;
 use writer::Writer;
 
 /// One loaded store. A [`StoreHandle`](crate::StoreHandle) derefs to it.
@@ -91,7 +94,6 @@ impl<D: StoreDefinition> Store<D> {
         Self { engine, types: PhantomData }
     }
 
-    #[cfg(test)]
     pub(crate) fn engine(&self) -> &Arc<Engine> {
         &self.engine
     }

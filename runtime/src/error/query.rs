@@ -135,6 +135,14 @@ pub enum QueryErrorKind {
         /// The statement.
         sql: String,
     },
+    /// The materializer of a projection asked for a row of another source than that whose event it is given.
+    #[error(
+        "a row of source `{source_id}` was asked for while an event of another is materialized; name the key's source `SourceId::this()`"
+    )]
+    OtherSource {
+        /// The source in the key.
+        source_id: String,
+    },
     /// Exactly one row was asked for.
     #[error("{found} where exactly one row of `{row}` was expected; use `first` or `Option<_>` if there may be none")]
     NotOne {

@@ -302,7 +302,8 @@ fn in_commit(source: MaterializeError) -> CommitError<()> {
 #[test]
 fn query_errors() {
     let sql = || "SELECT 1".to_owned();
-    let queries: [Case<QueryErrorKind>; 12] = [
+    let queries: [Case<QueryErrorKind>; 13] = [
+        (QueryErrorKind::OtherSource { source_id: "n:2".into() }, &["`n:2`", "another"], "`SourceId::this()`"),
         (QueryErrorKind::SeveralTables { sql: "SELECT 1".into() }, &["`SELECT 1`", "several tables"], "`each`"),
         (StoreError::Evicted { store: store() }.into(), &["evicted"], "again"),
         (QueryErrorKind::Sql { sql: sql(), message: text() }, &["`SELECT 1`", "the cause"], "change the statement"),

@@ -1,7 +1,7 @@
 //! Typed ids: what `#[derive(StoreKey)]` implements, and what `get` takes.
 
 use super::{StoreId, StoreIdError};
-use crate::definition::{Singleton, SingletonDefinition};
+use crate::definition::{Projected, Singleton, SingletonDefinition};
 
 /// A typed id of a store.
 ///
@@ -35,6 +35,16 @@ impl StoreKey for StoreId {
 }
 
 impl StoreKey for Singleton {
+    fn store_id(&self) -> Result<StoreId, StoreIdError> {
+        match *self {}
+    }
+
+    fn from_store_id(id: &StoreId) -> Result<Self, StoreIdError> {
+        Err(StoreIdError::Singleton { id: id.to_string() })
+    }
+}
+
+impl StoreKey for Projected {
     fn store_id(&self) -> Result<StoreId, StoreIdError> {
         match *self {}
     }

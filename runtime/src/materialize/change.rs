@@ -119,7 +119,12 @@ impl<'t, 'a, T: Table> Delete<'t, 'a, T> {
     }
 }
 
-fn update(change: Change<'_, '_>, assignments: &[Assignment], one: bool) -> Result<u64, MaterializeError> {
+fn update(mut change: Change<'_, '_>, assignments: &[Assignment], one: bool) -> Result<u64, MaterializeError> {
+    change.keep_to_source()?;
+    let is_projected = change.raw.source().is_some();
+    // A row stays its source's.
+    let assignments: Vec<_> = assignments.iter().filter(|set| !is_projected || set.column != 0).cloned().collect();
+    let assignments = assignments.as_slice();
     let table = change.table;
     let statements = table.statements();
     let mut text = Text::default();
@@ -183,7 +188,8 @@ fn misfit(table: &'static TableSchema, assignments: &[Assignment], error: Materi
     MaterializeError::Value { table: table.name, column, source }
 }
 
-fn delete(change: Change<'_, '_>, one: bool) -> Result<u64, MaterializeError> {
+fn delete(mut change: Change<'_, '_>, one: bool) -> Result<u64, MaterializeError> {
+    change.keep_to_source()?;
     if let Rows::Key(Ok(key)) = &change.rows {
         let mut params = [ValueRef::Null; MAX_KEY];
         let sql = &change.table.statements().delete_by_key;
@@ -199,6 +205,14 @@ fn delete(change: Change<'_, '_>, one: bool) -> Result<u64, MaterializeError> {
 impl<'t, 'a> Change<'t, 'a> {
     fn new<T: Table>(raw: &'t mut RawTables<'a>, which: Which) -> Self {
         Self { raw, table: T::schema(), rows: which.0 }
+    }
+
+    /// In a projection: rows of the source whose event it is.
+    fn keep_to_source(&mut self) -> Result<(), MaterializeError> {
+        if let Some(source) = self.raw.source().map(str::to_owned) {
+            self.rows.keep_to(&source)?;
+        }
+        Ok(())
     }
 
     fn run(self, mut text: Text, one: bool) -> Result<u64, MaterializeError> {

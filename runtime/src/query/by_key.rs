@@ -2,7 +2,7 @@
 
 use std::{fmt, marker::PhantomData};
 
-use super::{ColumnsRead, Comparison, Description, Predicate, Query, Reads, RowsRead, SelectSpec, run};
+use super::{ColumnsRead, Comparison, Description, Predicate, Query, Reads, RowsRead, SelectSpec, run, source::THIS};
 use crate::{
     error::QueryErrorKind,
     table::{IntoKey, Table},
@@ -63,10 +63,27 @@ impl<T: Table> Query for ByKey<T> {
 
     fn __run(&self, on: &mut dyn Reads) -> Result<Self::Output, QueryErrorKind> {
         let key = self.key.as_ref().map_err(Clone::clone)?;
+        let source = on.source().map(str::to_owned);
         let mut params = [ValueRef::Null; MAX_KEY];
         let params = key_params(key, &mut params);
+        if let (Some(source), Some(first)) = (&source, params.first_mut()) {
+            *first = own(*first, source)?;
+        }
         let statement = run::built(&T::schema().statements().select_by_key, params, T::NAME);
         run::collect_first(|each| on.rows(&statement, each), T::decode)
+    }
+}
+
+/// The first column of a key among the rows of one source.
+///
+/// # Errors
+/// When it is the key of another source's row.
+pub(crate) fn own<'a>(first: ValueRef<'a>, source: &'a str) -> Result<ValueRef<'a>, QueryErrorKind> {
+    match first {
+        ValueRef::Text(other) if other != THIS && other != source => {
+            Err(QueryErrorKind::OtherSource { source_id: other.to_owned() })
+        }
+        _ => Ok(ValueRef::Text(source)),
     }
 }
 
@@ -74,11 +91,11 @@ impl<T: Table> Query for ByKey<T> {
 pub(crate) const MAX_KEY: usize = 4;
 
 /// The key as parameters, without a heap allocation.
-pub(crate) fn key_params<'a, 'b>(key: &'b [Value], into: &'a mut [ValueRef<'b>; MAX_KEY]) -> &'a [ValueRef<'b>] {
+pub(crate) fn key_params<'a, 'b>(key: &'b [Value], into: &'a mut [ValueRef<'b>; MAX_KEY]) -> &'a mut [ValueRef<'b>] {
     for (param, value) in into.iter_mut().zip(key) {
         *param = value.as_ref();
     }
-    &into[..key.len().min(MAX_KEY)]
+    &mut into[..key.len().min(MAX_KEY)]
 }
 
 impl<T: Table> Query for OneByKey<T> {

@@ -211,7 +211,8 @@ impl<Src: FromTables, Out: Yield<Src>> Query for Select<Src, Out> {
     }
 
     fn __run(&self, on: &mut dyn Reads) -> Result<Self::Output, QueryErrorKind> {
-        run::all(on, &self.spec.rows(schema::<Src>(), None)?, rows::<Src, Out>())
+        let text = self.spec.within(on).rows(schema::<Src>(), None)?;
+        run::all(on, &text, rows::<Src, Out>())
     }
 }
 
@@ -223,7 +224,8 @@ impl<Src: FromTables, Out: Yield<Src>> Query for First<Src, Out> {
     }
 
     fn __run(&self, on: &mut dyn Reads) -> Result<Self::Output, QueryErrorKind> {
-        run::first(on, &self.0.spec.rows(schema::<Src>(), Some(1))?, rows::<Src, Out>())
+        let text = self.0.spec.within(on).rows(schema::<Src>(), Some(1))?;
+        run::first(on, &text, rows::<Src, Out>())
     }
 }
 
@@ -235,7 +237,8 @@ impl<Src: FromTables, Out: Yield<Src>> Query for One<Src, Out> {
     }
 
     fn __run(&self, on: &mut dyn Reads) -> Result<Self::Output, QueryErrorKind> {
-        run::one(on, &self.0.spec.rows(schema::<Src>(), Some(2))?, rows::<Src, Out>())
+        let text = self.0.spec.within(on).rows(schema::<Src>(), Some(2))?;
+        run::one(on, &text, rows::<Src, Out>())
     }
 }
 
@@ -252,7 +255,8 @@ impl<Src: FromTables> Query for Count<Src> {
     }
 
     fn __run(&self, on: &mut dyn Reads) -> Result<Self::Output, QueryErrorKind> {
-        let rows: i64 = run::one(on, &self.0.spec.count(schema::<Src>())?, Rows::OF)?;
+        let text = self.0.spec.within(on).count(schema::<Src>())?;
+        let rows: i64 = run::one(on, &text, Rows::OF)?;
         Ok(rows.unsigned_abs())
     }
 }
@@ -265,7 +269,8 @@ impl<Src: FromTables> Query for Exists<Src> {
     }
 
     fn __run(&self, on: &mut dyn Reads) -> Result<Self::Output, QueryErrorKind> {
-        run::one(on, &self.0.spec.exists(schema::<Src>())?, Rows::OF)
+        let text = self.0.spec.within(on).exists(schema::<Src>())?;
+        run::one(on, &text, Rows::OF)
     }
 }
 

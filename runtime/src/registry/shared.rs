@@ -271,6 +271,7 @@ impl Shared {
             wire: call.wire.clone(),
             runs_on_load: !call.without_on_load,
             existing: call.existing,
+            is_projection: kind.is_projection,
         };
         let _ = plan.resolve(defaults);
         plan

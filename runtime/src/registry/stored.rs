@@ -54,7 +54,7 @@ impl StoredStore {
 }
 
 /// The stores of a definition that are in the data dir, by id.
-pub(super) async fn stored(shared: Arc<Shared>, kind: &'static Kind) -> Result<Vec<StoredStore>, LoadError> {
+pub(crate) async fn stored(shared: Arc<Shared>, kind: &'static Kind) -> Result<Vec<StoredStore>, LoadError> {
     shared.lock().claim_name(kind)?;
     let Some(layout) = shared.layout.clone() else { return Ok(Vec::new()) };
     let reading = Arc::clone(&shared);

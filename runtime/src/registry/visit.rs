@@ -191,3 +191,10 @@ impl Tour {
 fn is_gone(error: &QueryError) -> bool {
     matches!(error.kind(), QueryErrorKind::Store(_) | QueryErrorKind::Interrupted)
 }
+
+/// The loaded stores of a definition.
+pub(crate) fn loaded_engines(shared: &Shared, kind: &'static Kind) -> Vec<Arc<Engine>> {
+    let state = shared.lock();
+    let of_kind = state.slots.iter().filter(|(_, slot)| slot.kind.type_id == kind.type_id);
+    of_kind.filter_map(|(_, slot)| slot.loaded.as_ref().map(|loaded| Arc::clone(&loaded.core().engine))).collect()
+}

@@ -10,6 +10,7 @@ use crate::{
     schema::SchemaModel,
     seeded,
     storage::{
+        eventlog::ChainKey,
         lock::{Lock, LockError, Marker, MarkerState},
         meta::{self, Header, Meta},
         sqlite::{Access, Connection, Place},
@@ -30,6 +31,9 @@ pub(crate) enum NotRead {
 /// A closed store's file, open for reading. Nobody writes it meanwhile.
 pub(crate) struct ClosedStore<'a> {
     pub(crate) connection: &'a mut Connection,
+    pub(crate) key: ChainKey,
+    /// What the file is told from a later one by.
+    pub(crate) stamp: String,
 }
 
 /// Runs `work` on the file of a store that nobody has open. The lock is held meanwhile.
@@ -50,16 +54,24 @@ pub(crate) fn read_closed<R, E>(
         LockError::Held(holder) => NotRead::Locked(holder),
         LockError::Symlink | LockError::Io(_) => NotRead::NeedsLoad,
     })?;
-    let Some(mut connection) = admit(file, name, model, lock.marker()) else { return Err(NotRead::NeedsLoad) };
-    let read = work(ClosedStore { connection: &mut connection }).map_err(|_| NotRead::NeedsLoad);
+    let Some((mut connection, key)) = admit(file, name, model, lock.marker()) else { return Err(NotRead::NeedsLoad) };
+    let stamp = file_stamp(file).unwrap_or_default();
+    let read = work(ClosedStore { connection: &mut connection, key, stamp }).map_err(|_| NotRead::NeedsLoad);
     // Before the lock.
     drop(connection);
     drop(lock);
     read
 }
 
+/// What tells a closed store's file from an earlier one at the same place: its length and when it was written. `None` when there is none.
+pub(crate) fn file_stamp(file: &Path) -> Option<String> {
+    let found = fs::metadata(file).ok()?;
+    let written = found.modified().ok()?.duration_since(std::time::UNIX_EPOCH).ok()?;
+    Some(format!("{} {}", found.len(), written.as_nanos()))
+}
+
 /// Opens the file, if all that matters is in it and as the schema wants it.
-fn admit(file: &Path, name: &StoreName, model: &SchemaModel, marker: Marker) -> Option<Connection> {
+fn admit(file: &Path, name: &StoreName, model: &SchemaModel, marker: Marker) -> Option<(Connection, ChainKey)> {
     let is_file = fs::symlink_metadata(file).is_ok_and(|found| found.is_file());
     let is_settled = marker.state == MarkerState::Closed && !marker.suspect;
     if !is_file || !is_settled || !matches!(scan_wal(file), Ok(None)) {
@@ -75,5 +87,6 @@ fn admit(file: &Path, name: &StoreName, model: &SchemaModel, marker: Marker) -> 
     let is_current = meta.epoch == marker.epoch
         && (meta.fingerprint == model.fingerprint() || seeded::bug("old-tables-read-across"))
         && meta.schema == Some(meta::schema_hash(&mut connection).ok()?);
-    (is_this && is_current).then_some(connection)
+    let key = ChainKey::new(&meta.file_id, &meta.definition, name.id());
+    (is_this && is_current).then_some((connection, key))
 }

@@ -36,6 +36,7 @@ mod materialize;
 mod moved_wal;
 mod notation;
 mod power_loss;
+mod projection;
 mod promises;
 mod query;
 mod read_back;

@@ -60,6 +60,7 @@ fn every_variant_of_calls(
         QueryErrorKind::Decode { .. } | QueryErrorKind::Value(_) | QueryErrorKind::NotOne { .. } => {}
         QueryErrorKind::Reentrant | QueryErrorKind::Interrupted | QueryErrorKind::Overflow { .. } => {}
         QueryErrorKind::Backup { .. } | QueryErrorKind::Storage { .. } | QueryErrorKind::SeveralTables { .. } => {}
+        QueryErrorKind::OtherSource { .. } => {}
     }
     match id {
         StoreIdError::Empty | StoreIdError::TooLong { .. } | StoreIdError::Character { .. } => {}
