@@ -15,6 +15,11 @@ pub(crate) fn row(input: TokenStream) -> TokenStream {
     derive(input, parse::table::row, check::table::row, expand::table::row, stub::row)
 }
 
+/// `#[derive(Document)]`
+pub(crate) fn document(input: TokenStream) -> TokenStream {
+    derive(input, parse::document::document, check::document::document, expand::document::document, stub::document)
+}
+
 /// `#[derive(ColumnValue)]`
 pub(crate) fn column_value(input: TokenStream) -> TokenStream {
     derive(input, parse::value::value, check::value::value, expand::value::value, stub::value)

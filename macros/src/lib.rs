@@ -35,6 +35,11 @@ pub fn derive_row(input: TokenStream) -> TokenStream {
     entry::row(input.into()).into()
 }
 
+#[proc_macro_derive(Document, attributes(document, serde))]
+pub fn derive_document(input: TokenStream) -> TokenStream {
+    entry::document(input.into()).into()
+}
+
 #[proc_macro_derive(ColumnValue, attributes(column))]
 pub fn derive_column_value(input: TokenStream) -> TokenStream {
     entry::column_value(input.into()).into()

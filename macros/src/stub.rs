@@ -151,6 +151,7 @@ pub(crate) fn schema(input: &DeriveInput) -> TokenStream {
             fn tables() -> ::std::vec::Vec<&'static #private::TableSchema> { ::core::unimplemented!() }
         }
         impl<__T> #private::HasTable<__T> for #ident {}
+        impl<__T> #private::HasDocument<__T> for #ident {}
     });
     let relay = relay(ident, &input.vis, &Known::Broken);
     quote!(#hidden #relay)
@@ -209,4 +210,25 @@ fn stub_of_projection(draft: &Draft) -> Option<TokenStream> {
     let (private, ident) = (Crate::new(draft.krate.clone()).private(), &draft.ident);
     let source = draft.source.as_ref()?;
     Some(quote!(impl #private::ProjectionDefinition for #ident { type Source = #source; }))
+}
+
+/// A document that cannot be read or written.
+pub(crate) fn document(input: &DeriveInput) -> TokenStream {
+    let Some((private, ident)) = plain(input, "document") else { return TokenStream::new() };
+    hidden(&quote! {
+        impl #private::Document for #ident {
+            fn __table() -> &'static #private::TableSchema { ::core::unimplemented!() }
+            fn __serialize<__S: #private::serde::Serializer>(
+                &self,
+                _: __S,
+            ) -> ::core::result::Result<__S::Ok, __S::Error> {
+                ::core::unimplemented!()
+            }
+            fn __deserialize<'__de, __De: #private::serde::Deserializer<'__de>>(
+                _: __De,
+            ) -> ::core::result::Result<Self, __De::Error> {
+                ::core::unimplemented!()
+            }
+        }
+    })
 }

@@ -131,6 +131,7 @@ mod change;
 mod clock;
 mod definition;
 pub mod doctor;
+mod document;
 pub mod error;
 mod event;
 mod id;
@@ -169,6 +170,7 @@ pub use self::{
     definition::{
         BoxFuture, EventOf, Projected, ProjectionDefinition, Singleton, SingletonDefinition, StoreDefinition,
     },
+    document::{Document, DocumentQuery, HasDocument},
     error::{
         AcrossError, BoxError, CommitError, CommitErrorKind, DeleteError, ExistingRow, LoadError, MaterializeError,
         OpenFilesLimit, QueryError, QueryErrorKind, SharedError, StoreError, StoreIdError, SyncError,
@@ -179,7 +181,9 @@ pub use self::{
     },
     id::{IntoStoreId, Only, StoreId, StoreKey},
     live::{Computed, Live, LiveStats, Signal, Source, Sources, Subscription, Updates},
-    macros::{ColumnValue, Event, Row, StoreKey, StoreSchema, Table, define_projection, define_store, materializer},
+    macros::{
+        ColumnValue, Document, Event, Row, StoreKey, StoreSchema, Table, define_projection, define_store, materializer,
+    },
     materialize::{Delete, MaterializeResult, SqlParam, SqlParams, Tables, Target, Update},
     options::{
         Attributes, Durability, Environment, GcTime, InitialSync, IntoGcTime, Limits, Payload, StoreOptions,

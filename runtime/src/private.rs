@@ -6,6 +6,7 @@ pub use crate::{
         BoxFuture, DefinedOn, Projected, ProjectionDefinition, Singleton, SingletonDefinition, StoreDefinition,
         assert_projected, hook_done,
     },
+    document::{Document, HasDocument},
     error::{BoxError, QueryErrorKind},
     event::{
         Event, EventDecodeError, EventEncodeError, EventField, EventInfo, decode_newtype, decode_struct, decode_unit,

@@ -7,6 +7,7 @@ use crate::event::LogNumbers;
 use crate::{
     Timestamp,
     definition::{EventOf, StoreDefinition},
+    document::{Document, HasDocument},
     error::{CommitError, QueryError},
     event::EventNumber,
     id::StoreId,
@@ -23,6 +24,7 @@ mod closed;
 mod commit;
 mod confirm;
 mod deprecated;
+mod document;
 mod engine;
 mod events;
 mod failed;
@@ -172,6 +174,37 @@ impl<D: StoreDefinition> Store<D> {
     /// It is an observer of its own, as [`events`](Self::events) is.
     pub fn subscribe<Q: Query + Fits<D> + Send + Sync + 'static>(&self, query: Q) -> Subscription<Q::Output> {
         crate::live::subscribe(&self.engine, query)
+    }
+
+    /// Changes a document: `change` gets its value, and the fields that are others then are committed, by a client-only event. Nothing is
+    /// committed when nothing is another. Changes of different fields of one document do not undo each other.
+    ///
+    /// ```no_run
+    /// # use larder::{prelude::*, CommitError, Document, HasDocument};
+    /// #[derive(Document, Default)]
+    /// struct View {
+    ///     filter: String,
+    ///     selected: Option<i64>,
+    /// }
+    /// # fn example<D: StoreDefinition>(store: &Store<D>) -> Result<(), Box<dyn std::error::Error>>
+    /// # where D::Schema: HasDocument<View> {
+    /// store.update_document("main", |view: &mut View| view.selected = Some(7))?;
+    /// assert_eq!(store.query(View::get("main"))?.selected, Some(7));
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// When nothing was committed, as of [`commit`](Self::commit); the changed value comes back with the error.
+    pub fn update_document<V: Document>(
+        &self,
+        id: impl AsRef<str>,
+        change: impl FnOnce(&mut V),
+    ) -> Result<Receipt, CommitError<V>>
+    where
+        D::Schema: HasDocument<V>,
+    {
+        document::update::<D::Schema, V>(&self.engine, id.as_ref(), change)
     }
 
     /// How many live queries there are, and how often they ran: for inspectors and tests.

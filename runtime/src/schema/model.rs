@@ -103,6 +103,9 @@ impl fmt::Debug for SchemaModel {
 
 fn check_sources(tables: &[&TableSchema], is_projection: bool) -> Result<(), String> {
     for table in tables {
+        if is_projection && table.columns[0].ty.encoding != SOURCE {
+            return Err(format!("`{}` has no source, and a projection's tables have; leave it out", table.name));
+        }
         let (name, has_source) = (table.name, table.columns.iter().any(|column| column.ty.encoding == SOURCE));
         if !is_projection && has_source {
             return Err(format!(

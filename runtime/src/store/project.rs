@@ -7,8 +7,7 @@ use std::sync::Arc;
 
 use super::{
     Applied, Engine, Unapplied,
-    commit::{CommitWork, EncodedEvent, Outcome},
-    inside,
+    commit::{CommitWork, EncodedEvent, run_work},
     read::Span,
 };
 use crate::{
@@ -182,20 +181,14 @@ impl Engine {
         found.ok_or_else(|| StoreError::Closed { store: self.store() }.into())
     }
 
-    /// Takes over what was read, in one transaction. Blocks. Only one thread at a time may do so.
+    /// Takes over what was read, in one transaction. Blocks.
     ///
     /// # Errors
     /// When nothing of it was taken over.
     pub(crate) fn project(self: &Arc<Self>, sources: Vec<FromSource>) -> Result<(), Box<CommitErrorKind>> {
         let events = [EncodedEvent { info: &READ, args: None }];
         let batch = Batch { model: Arc::clone(&self.shared.model), events, sources };
-        self.note_call();
-        let reentrant = || Box::new(CommitErrorKind::Reentrant { store: self.store(), inside: "another store" });
-        let waiting = inside::wait_for(self.address()).map_err(|inside::Circle| reentrant())?;
-        if !self.queue.try_lead() {
-            return Err(reentrant());
-        }
-        let outcome: Outcome = self.lead(Some(&batch), waiting).unwrap_or_else(|| Err(self.closed()));
+        let (outcome, _) = run_work(self, batch)?;
         outcome.map(|numbers| self.shared.host.committed(numbers.len()))
     }
 }

@@ -8,6 +8,7 @@ use std::{
 
 use crate::{
     clock::{self, Panicked},
+    document::{self, CHANGED},
     error::MaterializeError,
     event::{Event, EventContext, EventDecodeError},
     materialize::{MaterializeResult, RawTables, Tables},
@@ -72,6 +73,9 @@ pub(crate) fn apply_stored<S: Materializer>(
     let old = || <<S as StoreSchema>::Event as Event>::EVENTS.iter().any(|event| event.from.contains(&name));
     if seeded::bug("upcaster-skipped") && old() {
         return Ok(Applied::Unknown);
+    }
+    if name == CHANGED.name {
+        return document::apply(&S::__documents(), args, connection);
     }
     apply::<S>(name, args, about, RawTables::new(connection))
 }

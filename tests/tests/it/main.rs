@@ -14,6 +14,7 @@ mod crash;
 mod damage;
 mod deps;
 mod doctor;
+mod documents;
 mod durability;
 mod encoding;
 mod event_context;

@@ -7,7 +7,7 @@ use super::{IssueEvent, IssueStore, State};
 
 /// One issue of the list. Which one it is, its source says: an `IssueId`.
 #[derive(Table, Serialize, Clone, Debug, PartialEq)]
-#[table(name = "listed", index(state, last_activity), index(last_activity))]
+#[table(name = "listed", index(state, last_activity))]
 pub struct ListedIssue {
     /// The issue's store.
     #[table(primary_key)]
@@ -21,6 +21,7 @@ pub struct ListedIssue {
     /// How many comments it has.
     pub comments: i64,
     /// When anything last happened to it.
+    #[table(index)]
     pub last_activity: Timestamp,
 }
 

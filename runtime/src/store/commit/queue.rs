@@ -100,7 +100,7 @@ pub(super) enum Turn {
 
 impl CommitQueue {
     /// Whether the caller leads now; if not, it must queue.
-    pub(in crate::store) fn try_lead(&self) -> bool {
+    pub(super) fn try_lead(&self) -> bool {
         let mut state = self.lock();
         !std::mem::replace(&mut state.leading, true)
     }
