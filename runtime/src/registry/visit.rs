@@ -140,6 +140,7 @@ impl Tour {
         let read = read_closed(&file, &name, &self.model, |store| self.work.closed(number, store));
         match read {
             Ok(()) => Visited::Yes,
+            Err(NotRead::Missing) if seeded::bug("missing-store-made") => Visited::ThroughRegistry,
             Err(NotRead::Missing) => Visited::No(existing::not_found(&self.shared, name).into()),
             Err(NotRead::Locked(holder)) => {
                 Visited::No(LoadError::Locked { store: name, holder, file: lock_path(&file) }.into())

@@ -111,3 +111,10 @@ async fn of_sources(lab: &mut Lab) -> Vec<(String, i64)> {
 fn counts(books: Vec<Book>) -> BTreeMap<String, (i64, Option<i64>)> {
     books.into_iter().map(|book| (book.source.to_string(), (book.written, book.looked_at))).collect()
 }
+
+/// The next different result.
+async fn next<T>(subscription: &mut larder::Subscription<T>) -> std::sync::Arc<T> {
+    let limit = std::time::Duration::from_secs(20);
+    let next = tokio::time::timeout(limit, subscription.next()).await.expect("there is news");
+    next.expect("it has not ended").expect("it is a result").into_inner()
+}

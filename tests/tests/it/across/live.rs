@@ -10,7 +10,8 @@ use super::{boards, ids, newest, numbers};
 use crate::board::{BoardEvent, BoardStore, Card, Lane, added};
 
 async fn news<T>(subscription: &mut AcrossSubscription<T>) -> Gathered<T> {
-    subscription.next().await.expect("it has not ended").expect("it is a result")
+    let next = tokio::time::timeout(Duration::from_secs(20), subscription.next()).await.expect("there is news");
+    next.expect("it has not ended").expect("it is a result")
 }
 
 /// That there is nothing new, once all that was heard is looked at.

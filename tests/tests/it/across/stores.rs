@@ -10,7 +10,7 @@ use larder::{AcrossError, LoadError, QueryErrorKind, StoreId};
 use larder_tests::{
     lab::{Lab, with_ending},
     ledger::{Booking, LedgerEvent, LedgerStore, Mix},
-    notebook::Notebook,
+    notebook::{Note, Notebook, written},
 };
 
 use super::{boards, ids, newest, numbers};
@@ -165,11 +165,69 @@ async fn a_query_that_one_store_refuses_is_an_error_of_that_store_in_each() {
 #[tokio::test]
 async fn what_is_no_id_and_a_registry_that_was_shut_down_are_errors_of_the_whole() {
     let mut lab = Lab::on_disk();
-    let refused = lab.registry().across::<Notebook>(["../x"]).query(larder_tests::notebook::Note::all()).await;
+    let refused = lab.registry().across::<Notebook>(["../x"]).query(Note::all()).await;
     assert!(matches!(refused, Err(AcrossError::Load(LoadError::Id { .. }))));
     boards(&mut lab, [1]).await;
     let registry = lab.registry().clone();
     registry.shutdown(Duration::ZERO).await;
     let found = registry.across::<BoardStore>(ids([1])).query(Card::all()).await.unwrap();
     assert!(matches!(found.failed[0].error, AcrossError::Load(LoadError::ShutDown { .. })));
+}
+
+/// Notes as two versions of an app have them.
+macro_rules! version {
+    ($module:ident $version:literal $text:literal) => {
+        mod $module {
+            use larder::prelude::*;
+            use larder_tests::notebook::{Note, NoteEvent};
+
+            #[derive(StoreSchema)]
+            #[schema(events = NoteEvent, tables(Note), version = $version)]
+            pub(crate) struct Schema;
+
+            #[larder::materializer]
+            impl Materializer for Schema {
+                fn materialize(
+                    event: &NoteEvent,
+                    _: &EventContext,
+                    tables: &mut Tables<'_, Self>,
+                ) -> MaterializeResult {
+                    match event {
+                        NoteEvent::Written { number, .. } => {
+                            tables.insert(Note { number: *number, text: $text.to_owned() })
+                        }
+                        _ => Ok(()),
+                    }
+                }
+            }
+
+            define_store! {
+                pub(crate) Notes { name: "versioned", schema: Schema, adapter: SqliteAdapter::persisted() }
+            }
+        }
+    };
+}
+
+version!(older 1 "older");
+version!(newer 2 "newer");
+
+#[tokio::test]
+async fn a_store_of_an_older_schema_is_rebuilt_before_it_answers() {
+    let mut lab = Lab::on_disk();
+    for id in ["notes:1", "notes:2"] {
+        lab.registry().get::<older::Notes>(id).await.unwrap().commit(written(1)).unwrap();
+    }
+    lab.close().await;
+    let texts = |found: larder::Gathered<Vec<(StoreId, Note)>>| {
+        assert_eq!(found.failed, []);
+        found.value.into_iter().map(|(_, note)| note.text).collect::<Vec<_>>()
+    };
+    let query = || Note::all();
+    assert_eq!(texts(lab.registry().across_all::<older::Notes>().query(query()).await.unwrap()), ["older", "older"]);
+    lab.close().await;
+    assert_eq!(texts(lab.registry().across_all::<newer::Notes>().query(query()).await.unwrap()), ["newer", "newer"]);
+    // What was loaded for it is closed again, rebuilt for good.
+    lab.close().await;
+    assert_eq!(texts(lab.registry().across_all::<newer::Notes>().query(query()).await.unwrap()), ["newer", "newer"]);
+    assert_eq!(lab.registry().stats().loads, 0);
 }
