@@ -58,11 +58,13 @@ pub(crate) fn generic(derive: &str) -> String {
 }
 
 pub(crate) fn needs_named_struct(derive: &str, name: &impl Display) -> String {
-    format!("`#[derive({derive})]` needs a struct with named fields, one per column: `struct {name} {{ .. }}`")
+    let each = if derive == "Document" { "" } else { ", one per column" };
+    format!("`#[derive({derive})]` needs a struct with named fields{each}: `struct {name} {{ .. }}`")
 }
 
 pub(crate) fn no_columns(derive: &str, name: &impl Display) -> String {
-    format!("`{name}` has no fields; `#[derive({derive})]` needs at least one column")
+    let one = if derive == "Document" { "one" } else { "one column" };
+    format!("`{name}` has no fields; `#[derive({derive})]` needs at least {one}")
 }
 
 // Events.

@@ -14,7 +14,7 @@ pub use live::AcrossSubscription;
 
 use self::{each::Each, gather::Gather};
 use crate::{
-    definition::StoreDefinition,
+    definition::{BoxFuture, StoreDefinition},
     error::{AcrossError, LoadError},
     id::{StoreId, StoreIdError, StoreKey},
     query::{Fits, Query, UnionQuery},
@@ -57,6 +57,9 @@ pub struct Gathered<T> {
     pub stores: usize,
 }
 
+/// What many stores with ids of type `K` have answered, each for itself.
+pub type GatheredEach<K, T> = Gathered<Vec<(K, T)>>;
+
 /// A store that has not answered, and why.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
@@ -89,16 +92,18 @@ impl<D: StoreDefinition> Across<D> {
     /// # Errors
     /// What keeps the whole from a result: an id that is none, a query that is not valid ([`AcrossError::Union`]), code of the app that
     /// panics. The error of a store is in [`Gathered::failed`].
-    pub async fn query<Q>(self, query: Q) -> Result<Gathered<Q::Union>, AcrossError>
+    pub fn query<Q>(self, query: Q) -> BoxFuture<'static, Result<Gathered<Q::Union>, AcrossError>>
     where
         Q: UnionQuery<D::Id> + Fits<D> + Send + Sync + 'static,
     {
-        let ids = self.ids().await?;
-        let gather = Arc::new(Gather::new::<D>(Arc::new(query), &ids)?);
-        let failed = self.visit(&ids, Arc::clone(&gather) as _).await?;
-        let asking = self.shared.runtime.spawn_blocking(move || gather.ask());
-        let (value, _) = asking.await.map_err(|panic| panicked::<D>(panic.into_message()))??;
-        Ok(Gathered { value, stores: ids.len() - failed.len(), failed })
+        Box::pin(async move {
+            let ids = self.ids().await?;
+            let gather = Arc::new(Gather::new::<D>(Arc::new(query), &ids)?);
+            let failed = self.visit(&ids, Arc::clone(&gather) as _).await?;
+            let asking = self.shared.runtime.spawn_blocking(move || gather.ask());
+            let (value, _) = asking.await.map_err(|panic| panicked::<D>(panic.into_message()))??;
+            Ok(Gathered { value, stores: ids.len() - failed.len(), failed })
+        })
     }
 
     /// Asks each store for itself, on the blocking pool, and gives each answer with its store's id, in the order of the ids.
@@ -118,18 +123,20 @@ impl<D: StoreDefinition> Across<D> {
     /// # Errors
     /// As of [`query`](Self::query). A query that a store refuses, such as a [`NotOne`](crate::QueryErrorKind::NotOne), is an error of that
     /// store.
-    pub async fn each<Q>(self, query: Q) -> Result<Gathered<Vec<(D::Id, Q::Output)>>, AcrossError>
+    pub fn each<Q>(self, query: Q) -> BoxFuture<'static, Result<GatheredEach<D::Id, Q::Output>, AcrossError>>
     where
         Q: Query + Fits<D> + Send + Sync + 'static,
     {
-        let ids = self.ids().await?;
-        let each = Arc::new(Each::new(query));
-        let failed = self.visit(&ids, Arc::clone(&each) as _).await?;
-        let key = |id: &StoreId| D::Id::from_store_id(id).map_err(|source| id_error::<D>(source));
-        let answers = each.take();
-        let stores = answers.len();
-        let value = answers.into_iter().map(|(number, answer)| Ok((key(&ids[number])?, answer)));
-        Ok(Gathered { value: value.collect::<Result<_, AcrossError>>()?, failed, stores })
+        Box::pin(async move {
+            let ids = self.ids().await?;
+            let each = Arc::new(Each::new(query));
+            let failed = self.visit(&ids, Arc::clone(&each) as _).await?;
+            let key = |id: &StoreId| D::Id::from_store_id(id).map_err(|source| id_error::<D>(source));
+            let answers = each.take();
+            let stores = answers.len();
+            let value = answers.into_iter().map(|(number, answer)| Ok((key(&ids[number])?, answer)));
+            Ok(Gathered { value: value.collect::<Result<_, AcrossError>>()?, failed, stores })
+        })
     }
 
     /// The union, live: the result now, then each different one.

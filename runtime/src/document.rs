@@ -48,3 +48,15 @@ pub trait Document: Default + Send + Sync + 'static {
     note = "add `{V}` to `#[schema(documents(..))]` of `{Self}`, or ask a store that has it"
 )]
 pub trait HasDocument<V> {}
+
+/// A document that schema `S` has. Unlike `S: HasDocument<V>` this never guesses `V`.
+#[doc(hidden)]
+#[diagnostic::on_unimplemented(
+    message = "document `{Self}` is not in `{S}`",
+    label = "`{S}` does not have this document",
+    note = "add `{Self}`, a struct with `#[derive(Document)]`, to `#[schema(documents(..))]` of `{S}`"
+)]
+pub trait DocumentOf<S>: Document {}
+
+#[diagnostic::do_not_recommend]
+impl<S: HasDocument<V>, V: Document> DocumentOf<S> for V {}

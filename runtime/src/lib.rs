@@ -90,6 +90,9 @@
 //! | read | [`Store::query`], [`Store::read`], [`Table::filter`], [`Select`] |
 //! | select columns, join, count, sum, group | [`Select::select`], [`Select::join`], [`Select::aggregate`], [`Select::group_by`] |
 //! | stay up to date | [`Store::subscribe`], [`Subscription`], [`Signal`], [`Computed`] |
+//! | ask many stores at once | [`StoreRegistry::across`], [`Across`] |
+//! | keep a list of what is in all stores | [`define_projection!`], [`StoreRegistry::projection`] |
+//! | keep what a user interface shows | [`derive(Document)`](derive@Document), [`Store::update_document`] |
 //! | write | [`Store::commit`], [`Receipt`] |
 //! | choose what a commit survives | [`Durability`] |
 //! | say in an event when it happened | [`Store::now`] |
@@ -113,7 +116,6 @@
 //!
 //! # What is not there yet
 //!
-//! * queries over many stores
 //! * sync with other clients: an app's [`SyncBackend`] is handed the events that are unsent, nothing is pulled, and no backend comes
 //!   with larder
 //! * bindings to UI frameworks
@@ -155,6 +157,11 @@ mod telemetry;
 pub mod testing;
 mod value;
 
+// The examples of the guide are compiled and run.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/reading.md")]
+mod reading {}
+
 #[doc(hidden)]
 #[path = "private.rs"]
 pub mod __private;
@@ -164,13 +171,13 @@ pub use serde;
 pub use uuid::Uuid;
 
 pub use self::{
-    across::{Across, AcrossSubscription, FailedStore, Gathered},
+    across::{Across, AcrossSubscription, FailedStore, Gathered, GatheredEach},
     adapter::{Adapter, SqliteAdapter},
     change::{ChangeRecord, RowChange},
     definition::{
         BoxFuture, EventOf, Projected, ProjectionDefinition, Singleton, SingletonDefinition, StoreDefinition,
     },
-    document::{Document, DocumentQuery, HasDocument},
+    document::{Document, DocumentOf, DocumentQuery, HasDocument},
     error::{
         AcrossError, BoxError, CommitError, CommitErrorKind, DeleteError, ExistingRow, LoadError, MaterializeError,
         OpenFilesLimit, QueryError, QueryErrorKind, SharedError, StoreError, StoreIdError, SyncError,

@@ -7,7 +7,7 @@ use crate::event::LogNumbers;
 use crate::{
     Timestamp,
     definition::{EventOf, StoreDefinition},
-    document::{Document, HasDocument},
+    document::DocumentOf,
     error::{CommitError, QueryError},
     event::EventNumber,
     id::StoreId,
@@ -196,14 +196,11 @@ impl<D: StoreDefinition> Store<D> {
     ///
     /// # Errors
     /// When nothing was committed, as of [`commit`](Self::commit); the changed value comes back with the error.
-    pub fn update_document<V: Document>(
+    pub fn update_document<V: DocumentOf<D::Schema>>(
         &self,
         id: impl AsRef<str>,
         change: impl FnOnce(&mut V),
-    ) -> Result<Receipt, CommitError<V>>
-    where
-        D::Schema: HasDocument<V>,
-    {
+    ) -> Result<Receipt, CommitError<V>> {
         document::update::<D::Schema, V>(&self.engine, id.as_ref(), change)
     }
 

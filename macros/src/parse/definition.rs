@@ -45,10 +45,11 @@ impl Of {
     }
 }
 
+const LIST_NAME: Known = Known::once("name", "name: \"issue-list\"");
 const SOURCE: Known = Known::once("source", "source: IssueStore");
 
 const PROJECTION_KEYS: &[Known] = &[
-    Known::once("name", "name: \"issue-list\""),
+    LIST_NAME,
     SOURCE,
     Known::once("schema", "schema: IssueListSchema"),
     ADAPTER,
@@ -213,7 +214,7 @@ fn complete(draft: &Draft, errors: &mut Errors) -> Option<Definition> {
     let is_missing = |known: &&Known| !draft.written.iter().any(|key| key == known.name);
     let required: &[&Known] = match draft.of {
         Of::Store => &[&NAME, &SCHEMA, &ADAPTER],
-        Of::Projection => &[&NAME, &SOURCE, &SCHEMA, &ADAPTER],
+        Of::Projection => &[&LIST_NAME, &SOURCE, &SCHEMA, &ADAPTER],
     };
     let missing: Vec<&Known> = required.iter().copied().filter(is_missing).collect();
     if !missing.is_empty() {

@@ -58,7 +58,7 @@ impl StoreKey for Projected {
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not an id of `{D}`",
     label = "`{D}` is opened with a `{K}`, or a reference to one",
-    note = "a definition marked `singleton` has no ids to say: `get_singleton::<{D}>()`"
+    note = "a definition marked `singleton` has no ids to say: `get_singleton::<{D}>()`; nor has a projection: `projection::<{D}>()`"
 )]
 pub trait IntoStoreId<D, K> {
     /// The id.
