@@ -57,8 +57,8 @@ pub struct Gathered<T> {
     pub stores: usize,
 }
 
-/// What many stores with ids of type `K` have answered, each for itself.
-pub type GatheredEach<K, T> = Gathered<Vec<(K, T)>>;
+/// Many stores that are being asked: await it. Nothing happens before that.
+pub type Gathering<T> = BoxFuture<'static, Result<Gathered<T>, AcrossError>>;
 
 /// A store that has not answered, and why.
 #[derive(Clone, Debug)]
@@ -92,7 +92,7 @@ impl<D: StoreDefinition> Across<D> {
     /// # Errors
     /// What keeps the whole from a result: an id that is none, a query that is not valid ([`AcrossError::Union`]), code of the app that
     /// panics. The error of a store is in [`Gathered::failed`].
-    pub fn query<Q>(self, query: Q) -> BoxFuture<'static, Result<Gathered<Q::Union>, AcrossError>>
+    pub fn query<Q>(self, query: Q) -> Gathering<Q::Union>
     where
         Q: UnionQuery<D::Id> + Fits<D> + Send + Sync + 'static,
     {
@@ -123,7 +123,7 @@ impl<D: StoreDefinition> Across<D> {
     /// # Errors
     /// As of [`query`](Self::query). A query that a store refuses, such as a [`NotOne`](crate::QueryErrorKind::NotOne), is an error of that
     /// store.
-    pub fn each<Q>(self, query: Q) -> BoxFuture<'static, Result<GatheredEach<D::Id, Q::Output>, AcrossError>>
+    pub fn each<Q>(self, query: Q) -> Gathering<Vec<(D::Id, Q::Output)>>
     where
         Q: Query + Fits<D> + Send + Sync + 'static,
     {

@@ -171,7 +171,7 @@ pub use serde;
 pub use uuid::Uuid;
 
 pub use self::{
-    across::{Across, AcrossSubscription, FailedStore, Gathered, GatheredEach},
+    across::{Across, AcrossSubscription, FailedStore, Gathered, Gathering},
     adapter::{Adapter, SqliteAdapter},
     change::{ChangeRecord, RowChange},
     definition::{
