@@ -216,6 +216,11 @@ where
     };
     // Of all stores those belong to it, too, that come later.
     marked.retain(|id| kept.gather.knows(id) || (node.across.ids.is_none() && D::Id::from_store_id(id).is_ok()));
+    if marked.is_empty() && kept.digest.is_some() {
+        // Others of the definition have changed.
+        *slot = Some(kept);
+        return Ok(None);
+    }
     let mut is_new = kept.visit(&node, marked).await?;
     let asked = Arc::clone(&kept.gather);
     let asked = node.across.shared.runtime.spawn_blocking(move || asked.ask());

@@ -11,7 +11,7 @@ use crate::{
     seeded,
     storage::{
         eventlog::ChainKey,
-        lock::{Lock, LockError, Marker, MarkerState},
+        lock::{self, Lock, LockError, Marker, MarkerState},
         meta::{self, Header, Meta},
         sqlite::{Access, Connection, Place},
     },
@@ -63,11 +63,13 @@ pub(crate) fn read_closed<R, E>(
     read
 }
 
-/// What tells a closed store's file from an earlier one at the same place: its length and when it was written. `None` when there is none.
+/// What tells a closed store's file from an earlier one at the same place: its epoch, which every opening that writes counts up, its length,
+/// and when it was written. `None` when it was not closed cleanly, or there is none.
 pub(crate) fn file_stamp(file: &Path) -> Option<String> {
+    let marker = lock::peek(file).filter(|marker| marker.state == MarkerState::Closed)?;
     let found = fs::metadata(file).ok()?;
     let written = found.modified().ok()?.duration_since(std::time::UNIX_EPOCH).ok()?;
-    Some(format!("{} {}", found.len(), written.as_nanos()))
+    Some(format!("{} {} {}", marker.epoch, found.len(), written.as_nanos()))
 }
 
 /// Opens the file, if all that matters is in it and as the schema wants it.

@@ -2,7 +2,7 @@
 
 use larder::{AcrossError, LoadError, StoreRegistry, prelude::*};
 use larder_tests::{
-    lab::Lab,
+    lab::{Lab, copy_dir},
     notebook::{NoteEvent, Notebook, written},
 };
 
@@ -178,4 +178,61 @@ async fn more_events_than_are_read_at_once_are_all_taken_over_and_made_anew() {
     shelf.rebuild().await.unwrap();
     assert_eq!(shelf.query(Shelf::notes()).unwrap(), 1_600);
     assert_eq!(counts(shelf.query(Book::all()).unwrap())["book:1"], (1_600, None));
+}
+
+#[tokio::test]
+async fn a_projection_that_was_killed_goes_on_where_it_was() {
+    let mut lab = Lab::on_memory_disk();
+    for round in 0..8_i64 {
+        for number in 1..=3 {
+            commit(&mut lab, number, written(round * 10 + number as i64)).await;
+        }
+        let shelf = lab.registry().projection::<Shelf>().await.unwrap();
+        shelf.catch_up().await.unwrap();
+        // Behind what the projection has, in some rounds.
+        if round % 2 == 1 {
+            commit(&mut lab, 1, written(round * 10 + 9)).await;
+        }
+        // What a killed process leaves: nothing is closed.
+        let killed = lab.beside(&format!("killed {round}"));
+        copy_dir(&lab.data_dir(), &killed);
+        let registry = StoreRegistry::builder().data_dir(&killed).build().unwrap();
+        let after = registry.projection::<Shelf>().await.unwrap();
+        let found = registry.across_all::<Notebook>().query(larder_tests::notebook::Note::all()).await.unwrap();
+        let mut expected: Vec<_> = found.value.iter().map(|(id, note)| (id.to_string(), note.number)).collect();
+        expected.sort();
+        let listed = after.query(Listed::all()).unwrap();
+        let listed: Vec<_> = rows(&listed).into_iter().map(|(id, number)| (id.to_owned(), number)).collect();
+        assert_eq!(listed, expected, "round {round}");
+        let written: i64 = after.query(Book::all()).unwrap().iter().map(|book| book.written).sum();
+        assert_eq!(written, i64::try_from(expected.len()).unwrap(), "once each");
+        drop(after);
+        registry.shutdown(std::time::Duration::from_secs(5)).await;
+    }
+}
+
+#[tokio::test]
+async fn a_dropped_registry_closes_its_projection_and_a_shutdown_ends_the_following() {
+    let mut lab = Lab::on_disk();
+    commit(&mut lab, 1, written(1)).await;
+    lab.close().await;
+    let registry = StoreRegistry::builder().data_dir(lab.data_dir()).build().unwrap();
+    let shelf = registry.projection::<Shelf>().await.unwrap();
+    drop(registry);
+    // It is closed in the background.
+    let limit = std::time::Duration::from_secs(20);
+    let opened = tokio::time::timeout(limit, async {
+        loop {
+            match lab.registry().projection::<Shelf>().await {
+                Err(LoadError::Locked { .. }) => tokio::task::yield_now().await,
+                opened => break opened,
+            }
+        }
+    });
+    let again = opened.await.expect("it is closed").unwrap();
+    assert!(shelf.query(Listed::all()).is_err());
+    assert_eq!(again.query(Shelf::notes()).unwrap(), 1);
+    let report = lab.registry().shutdown(limit).await;
+    assert!(report.is_clean(), "{report:?}");
+    assert!(again.catch_up().await.is_err());
 }
