@@ -49,11 +49,11 @@ where
         }
         NoteEvent::Erased(number) => tables.delete(Listed::by_key((this(), *number))).run(),
         NoteEvent::AllErased => tables.delete(Listed::all()).run(),
-        NoteEvent::LookedAt(number) => tables.update(Book::all()).set(Book::LOOKED_AT, *number).run(),
+        NoteEvent::LookedAt(number) if *number >= 0 => tables.update(Book::all()).set(Book::LOOKED_AT, *number).run(),
         // Half of it is written, and undone.
-        NoteEvent::Starred(number) => {
-            tables.insert(Listed { source: this(), number: *number, text: "star".to_owned() })?;
-            Err(MaterializeError::app("stars are gone"))
+        NoteEvent::LookedAt(number) => {
+            tables.insert(Listed { source: this(), number: *number, text: "half".to_owned() })?;
+            Err(MaterializeError::app("nothing is there"))
         }
         _ => Ok(()),
     }

@@ -37,17 +37,17 @@ async fn each_row_has_its_source_and_an_event_sees_and_changes_rows_of_its_own_a
 async fn an_event_that_does_not_materialize_is_passed_over_whole_and_counted() {
     let mut lab = Lab::on_disk();
     commit(&mut lab, 1, written(1)).await;
-    commit(&mut lab, 1, NoteEvent::Starred(5)).await;
-    commit(&mut lab, 2, NoteEvent::Starred(5)).await;
+    commit(&mut lab, 1, NoteEvent::LookedAt(-5)).await;
+    commit(&mut lab, 2, NoteEvent::LookedAt(-5)).await;
     let shelf = lab.registry().projection::<Shelf>().await.unwrap();
-    commit(&mut lab, 1, NoteEvent::Starred(6)).await;
+    commit(&mut lab, 1, NoteEvent::LookedAt(-6)).await;
     commit(&mut lab, 1, written(2)).await;
     shelf.catch_up().await.unwrap();
     assert_eq!(rows(&shelf.query(Listed::all()).unwrap()), [("book:1", 1), ("book:1", 2)]);
     let sources = shelf.sources().unwrap();
-    assert_eq!((sources[0].head.to_string(), sources[0].failed, sources[1].failed), ("e4".to_owned(), 2, 1));
+    assert_eq!((sources[0].head.to_string(), sources[0].failed, sources[1].failed), ("e2".to_owned(), 2, 1));
     let reason = sources[0].reason.clone().unwrap();
-    assert!(reason.contains("event e2") && reason.contains("stars are gone"), "{reason}");
+    assert!(reason.contains("event e1.1") && reason.contains("nothing is there"), "{reason}");
     shelf.rebuild().await.unwrap();
     assert_eq!(shelf.sources().unwrap(), sources);
 }
