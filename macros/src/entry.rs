@@ -1,7 +1,7 @@
 //! Each macro as a function from tokens to tokens. The compiler calls them through `lib.rs`; tests of this repository call them as they are.
 
 use proc_macro2::TokenStream;
-use syn::DeriveInput;
+use syn::{Data, DeriveInput, Field, Type};
 
 use crate::{check, errors::Errors, expand, parse, parse::definition::Of, relay, stub};
 
@@ -89,16 +89,32 @@ fn derive<M>(
     expand: impl FnOnce(&M) -> TokenStream,
     stub: impl FnOnce(&DeriveInput) -> TokenStream,
 ) -> TokenStream {
-    let input = match syn::parse2(input) {
+    let mut input: DeriveInput = match syn::parse2(input) {
         Ok(input) => input,
         Err(error) => return error.into_compile_error(),
     };
+    enclose_bounds(&mut input.data);
     let mut errors = Errors::default();
     let model = parse(&input, &mut errors);
     if let Some(model) = &model {
         check(model, &mut errors);
     }
     finish(errors, model.as_ref().map(expand), || stub(&input))
+}
+
+/// Puts field types that are lists of bounds in parentheses: `bool +` is one to `syn`, and `<bool + as Trait>` is not Rust.
+fn enclose_bounds(data: &mut Data) {
+    let fields: Vec<&mut Field> = match data {
+        Data::Struct(data) => data.fields.iter_mut().collect(),
+        Data::Enum(data) => data.variants.iter_mut().flat_map(|variant| variant.fields.iter_mut()).collect(),
+        Data::Union(_) => Vec::new(),
+    };
+    for field in fields {
+        if matches!(field.ty, Type::TraitObject(_) | Type::ImplTrait(_)) {
+            let ty = &field.ty;
+            field.ty = syn::parse_quote!((#ty));
+        }
+    }
 }
 
 fn finish(errors: Errors, expanded: Option<TokenStream>, stub: impl FnOnce() -> TokenStream) -> TokenStream {
