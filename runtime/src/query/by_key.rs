@@ -63,15 +63,28 @@ impl<T: Table> Query for ByKey<T> {
 
     fn __run(&self, on: &mut dyn Reads) -> Result<Self::Output, QueryErrorKind> {
         let key = self.key.as_ref().map_err(Clone::clone)?;
-        let source = on.source().map(str::to_owned);
-        let mut params = [ValueRef::Null; MAX_KEY];
-        let params = key_params(key, &mut params);
-        if let (Some(source), Some(first)) = (&source, params.first_mut()) {
-            *first = own(*first, source)?;
+        match on.source().map(str::to_owned) {
+            None => row(on, key),
+            Some(source) => row_of_source(on, key, &source),
         }
-        let statement = run::built(&T::schema().statements().select_by_key, params, T::NAME);
-        run::collect_first(|each| on.rows(&statement, each), T::decode)
     }
+}
+
+fn row<T: Table>(on: &mut dyn Reads, key: &[Value]) -> Result<Option<T>, QueryErrorKind> {
+    let mut params = [ValueRef::Null; MAX_KEY];
+    let params = key_params(key, &mut params);
+    let statement = run::built(&T::schema().statements().select_by_key, params, T::NAME);
+    run::collect_first(|each| on.rows(&statement, each), T::decode)
+}
+
+/// The same among the rows of one source.
+#[cold]
+fn row_of_source<T: Table>(on: &mut dyn Reads, key: &[Value], source: &str) -> Result<Option<T>, QueryErrorKind> {
+    let mut key = key.to_vec();
+    if let Some(first) = key.first_mut() {
+        *first = own(first.as_ref(), source)?.to_owned();
+    }
+    row(on, &key)
 }
 
 /// The first column of a key among the rows of one source.
@@ -91,11 +104,11 @@ pub(crate) fn own<'a>(first: ValueRef<'a>, source: &'a str) -> Result<ValueRef<'
 pub(crate) const MAX_KEY: usize = 4;
 
 /// The key as parameters, without a heap allocation.
-pub(crate) fn key_params<'a, 'b>(key: &'b [Value], into: &'a mut [ValueRef<'b>; MAX_KEY]) -> &'a mut [ValueRef<'b>] {
+pub(crate) fn key_params<'a, 'b>(key: &'b [Value], into: &'a mut [ValueRef<'b>; MAX_KEY]) -> &'a [ValueRef<'b>] {
     for (param, value) in into.iter_mut().zip(key) {
         *param = value.as_ref();
     }
-    &mut into[..key.len().min(MAX_KEY)]
+    &into[..key.len().min(MAX_KEY)]
 }
 
 impl<T: Table> Query for OneByKey<T> {
