@@ -1,9 +1,9 @@
 //! Each macro as a function from tokens to tokens. The compiler calls them through `lib.rs`; tests of this repository call them as they are.
 
 use proc_macro2::TokenStream;
-use syn::DeriveInput;
+use syn::{Data, DeriveInput, Field, Type};
 
-use crate::{check, errors::Errors, expand, parse, relay, stub};
+use crate::{check, errors::Errors, expand, parse, parse::definition::Of, relay, stub};
 
 /// `#[derive(Table)]`
 pub(crate) fn table(input: TokenStream) -> TokenStream {
@@ -13,6 +13,11 @@ pub(crate) fn table(input: TokenStream) -> TokenStream {
 /// `#[derive(Row)]`
 pub(crate) fn row(input: TokenStream) -> TokenStream {
     derive(input, parse::table::row, check::table::row, expand::table::row, stub::row)
+}
+
+/// `#[derive(Document)]`
+pub(crate) fn document(input: TokenStream) -> TokenStream {
+    derive(input, parse::document::document, check::document::document, expand::document::document, stub::document)
 }
 
 /// `#[derive(ColumnValue)]`
@@ -37,8 +42,17 @@ pub(crate) fn store_key(input: TokenStream) -> TokenStream {
 
 /// `define_store!`
 pub(crate) fn define_store(input: TokenStream) -> TokenStream {
+    define(Of::Store, input)
+}
+
+/// `define_projection!`
+pub(crate) fn define_projection(input: TokenStream) -> TokenStream {
+    define(Of::Projection, input)
+}
+
+fn define(of: Of, input: TokenStream) -> TokenStream {
     let mut errors = Errors::default();
-    let (draft, definition) = parse::definition::definition(input, &mut errors);
+    let (draft, definition) = parse::definition::definition(of, input, &mut errors);
     if let Some(definition) = &definition {
         check::definition::definition(definition, &mut errors);
     }
@@ -75,16 +89,32 @@ fn derive<M>(
     expand: impl FnOnce(&M) -> TokenStream,
     stub: impl FnOnce(&DeriveInput) -> TokenStream,
 ) -> TokenStream {
-    let input = match syn::parse2(input) {
+    let mut input: DeriveInput = match syn::parse2(input) {
         Ok(input) => input,
         Err(error) => return error.into_compile_error(),
     };
+    enclose_bounds(&mut input.data);
     let mut errors = Errors::default();
     let model = parse(&input, &mut errors);
     if let Some(model) = &model {
         check(model, &mut errors);
     }
     finish(errors, model.as_ref().map(expand), || stub(&input))
+}
+
+/// Puts field types that are lists of bounds in parentheses: `bool +` is one to `syn`, and `<bool + as Trait>` is not Rust.
+fn enclose_bounds(data: &mut Data) {
+    let fields: Vec<&mut Field> = match data {
+        Data::Struct(data) => data.fields.iter_mut().collect(),
+        Data::Enum(data) => data.variants.iter_mut().flat_map(|variant| variant.fields.iter_mut()).collect(),
+        Data::Union(_) => Vec::new(),
+    };
+    for field in fields {
+        if matches!(field.ty, Type::TraitObject(_) | Type::ImplTrait(_)) {
+            let ty = &field.ty;
+            field.ty = syn::parse_quote!((#ty));
+        }
+    }
 }
 
 fn finish(errors: Errors, expanded: Option<TokenStream>, stub: impl FnOnce() -> TokenStream) -> TokenStream {

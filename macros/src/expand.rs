@@ -1,6 +1,7 @@
 //! From the model to tokens. Nothing here can fail: `check` has seen to it, and `sql` to the text of queries. What is printed is data and one-line calls.
 
 pub(crate) mod definition;
+pub(crate) mod document;
 pub(crate) mod event;
 pub(crate) mod key;
 pub(crate) mod materializer;

@@ -35,6 +35,11 @@ pub fn derive_row(input: TokenStream) -> TokenStream {
     entry::row(input.into()).into()
 }
 
+#[proc_macro_derive(Document, attributes(document, serde))]
+pub fn derive_document(input: TokenStream) -> TokenStream {
+    entry::document(input.into()).into()
+}
+
 #[proc_macro_derive(ColumnValue, attributes(column))]
 pub fn derive_column_value(input: TokenStream) -> TokenStream {
     entry::column_value(input.into()).into()
@@ -58,6 +63,11 @@ pub fn derive_store_key(input: TokenStream) -> TokenStream {
 #[proc_macro]
 pub fn define_store(input: TokenStream) -> TokenStream {
     entry::define_store(input.into()).into()
+}
+
+#[proc_macro]
+pub fn define_projection(input: TokenStream) -> TokenStream {
+    entry::define_projection(input.into()).into()
 }
 
 /// What a table's macro answers, on the way to its schema's own; see `relay`.

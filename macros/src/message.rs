@@ -58,11 +58,13 @@ pub(crate) fn generic(derive: &str) -> String {
 }
 
 pub(crate) fn needs_named_struct(derive: &str, name: &impl Display) -> String {
-    format!("`#[derive({derive})]` needs a struct with named fields, one per column: `struct {name} {{ .. }}`")
+    let each = if derive == "Document" { "" } else { ", one per column" };
+    format!("`#[derive({derive})]` needs a struct with named fields{each}: `struct {name} {{ .. }}`")
 }
 
 pub(crate) fn no_columns(derive: &str, name: &impl Display) -> String {
-    format!("`{name}` has no fields; `#[derive({derive})]` needs at least one column")
+    let one = if derive == "Document" { "one" } else { "one column" };
+    format!("`{name}` has no fields; `#[derive({derive})]` needs at least {one}")
 }
 
 // Events.
@@ -224,18 +226,26 @@ pub(crate) fn pattern_long(bytes: usize) -> String {
 
 // Definitions.
 
-pub(crate) fn not_a_definition() -> String {
-    "`define_store!` is written `define_store! { pub WorkspaceStore { name: \"workspace\", schema: .., adapter: .. } }`"
-        .to_owned()
+pub(crate) fn not_a_definition(place: &str) -> String {
+    let body = match place {
+        "define_store!" => "pub WorkspaceStore { name: \"workspace\", schema: .., adapter: .. }",
+        _ => "pub IssueList { name: \"issue-list\", source: IssueStore, schema: .., adapter: .. }",
+    };
+    format!("`{place}` is written `{place} {{ {body} }}`")
 }
 
-pub(crate) fn one_definition() -> String {
-    "one `define_store!` makes one store; write another `define_store!` for the next".to_owned()
+pub(crate) fn one_definition(place: &str) -> String {
+    format!("one `{place}` makes one {}; write another `{place}` for the next", made(place))
 }
 
-pub(crate) fn missing_keys(store: &impl Display, missing: &[&Known]) -> String {
+/// What a macro makes.
+fn made(place: &str) -> &'static str {
+    if place == "define_store!" { "store" } else { "projection" }
+}
+
+pub(crate) fn missing_keys(store: &impl Display, missing: &[&Known], place: &str) -> String {
     let keys = missing.iter().map(|known| format!("`{}`", known.usage)).collect::<Vec<_>>().join(", ");
-    format!("store `{store}` lacks {keys}")
+    format!("{} `{store}` lacks {keys}", made(place))
 }
 
 pub(crate) fn bad_definition_name(name: &str) -> String {

@@ -1,6 +1,7 @@
 //! What the macros know after parsing: plain data that `check` looks at and `expand` prints.
 
 mod definition;
+mod document;
 mod event;
 mod key;
 mod schema;
@@ -8,6 +9,7 @@ mod table;
 mod value;
 
 pub(crate) use definition::{Definition, Identity, QueryFn, Shape};
+pub(crate) use document::Document;
 pub(crate) use event::{EventEnum, EventVariant, Payload, PayloadField, Upcaster};
 pub(crate) use key::{KeyField, Segment, StoreKey};
 pub(crate) use schema::Schema;

@@ -1,6 +1,7 @@
 //! From tokens to the model. Everything that can be read is read: an error does not stop the rest.
 
 pub(crate) mod definition;
+pub(crate) mod document;
 pub(crate) mod event;
 pub(crate) mod key;
 pub(crate) mod materializer;

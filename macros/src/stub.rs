@@ -7,7 +7,10 @@ use syn::{Data, DeriveInput, Fields, Ident};
 use crate::{
     expand,
     keys::Crate,
-    parse::{definition::Draft, table::constant},
+    parse::{
+        definition::{Draft, Of},
+        table::constant,
+    },
     relay::{Known, relay},
 };
 
@@ -148,6 +151,7 @@ pub(crate) fn schema(input: &DeriveInput) -> TokenStream {
             fn tables() -> ::std::vec::Vec<&'static #private::TableSchema> { ::core::unimplemented!() }
         }
         impl<__T> #private::HasTable<__T> for #ident {}
+        impl<__T> #private::HasDocument<__T> for #ident {}
     });
     let relay = relay(ident, &input.vis, &Known::Broken);
     quote!(#hidden #relay)
@@ -182,6 +186,7 @@ pub(crate) fn definition(draft: &Draft) -> TokenStream {
                 quote!(impl #private::SingletonDefinition for #ident { const STORE_ID: &'static ::core::primitive::str = ""; }),
             ),
         ),
+        (None, None) if draft.of == Of::Projection => (quote!(#private::Projected), stub_of_projection(draft)),
         (None, None) => (quote!(#private::StoreId), None),
     };
     let body = hidden(&quote! {
@@ -198,4 +203,32 @@ pub(crate) fn definition(draft: &Draft) -> TokenStream {
     queries.dedup_by(|later, first| later.ident == first.ident);
     let queries = expand::query::unchecked(&Crate::new(draft.krate.clone()), ident, &queries);
     quote!(#item #body #queries)
+}
+
+/// A projection, if it could be read of what.
+fn stub_of_projection(draft: &Draft) -> Option<TokenStream> {
+    let (private, ident) = (Crate::new(draft.krate.clone()).private(), &draft.ident);
+    let source = draft.source.as_ref()?;
+    Some(quote!(impl #private::ProjectionDefinition for #ident { type Source = #source; }))
+}
+
+/// A document that cannot be read or written.
+pub(crate) fn document(input: &DeriveInput) -> TokenStream {
+    let Some((private, ident)) = plain(input, "document") else { return TokenStream::new() };
+    hidden(&quote! {
+        impl #private::Document for #ident {
+            fn __table() -> &'static #private::TableSchema { ::core::unimplemented!() }
+            fn __serialize<__S: #private::serde::Serializer>(
+                &self,
+                _: __S,
+            ) -> ::core::result::Result<__S::Ok, __S::Error> {
+                ::core::unimplemented!()
+            }
+            fn __deserialize<'__de, __De: #private::serde::Deserializer<'__de>>(
+                _: __De,
+            ) -> ::core::result::Result<Self, __De::Error> {
+                ::core::unimplemented!()
+            }
+        }
+    })
 }

@@ -31,6 +31,10 @@ pub trait StoreDefinition: Send + Sync + Sized + 'static {
     /// The name on disk, in messages and in telemetry.
     const NAME: &'static str;
 
+    /// Its tables are made of other stores' events.
+    #[doc(hidden)]
+    const __PROJECTION: bool = false;
+
     /// Where the data lives; evaluated once per load.
     #[doc(hidden)]
     fn __adapter() -> impl Adapter;
@@ -103,3 +107,36 @@ pub trait SingletonDefinition: StoreDefinition<Id = Singleton> {
 /// The id type of a singleton definition: it has no values, so that only `get_singleton` opens one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Singleton {}
+
+/// A read model of all stores of another definition. Made by [`define_projection!`](crate::define_projection).
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a projection",
+    label = "expected a type made by `define_projection!`"
+)]
+pub trait ProjectionDefinition: StoreDefinition<Id = Projected> {
+    /// The definition whose stores' events it is made of.
+    type Source: StoreDefinition<Schema: StoreSchema<Event = EventOf<Self>>>;
+}
+
+/// The id type of a projection: it has no values, so that only [`StoreRegistry::projection`](crate::StoreRegistry::projection) opens one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Projected {}
+
+/// Checked while compiling: the tables of a projection begin with the source.
+#[doc(hidden)]
+#[track_caller]
+pub const fn assert_projected<S: StoreSchema>() {
+    let mut at = 0;
+    while at < S::__TABLES.len() {
+        let (_, columns) = S::__TABLES[at];
+        if columns.is_empty() || !columns[0].ty.encoding.eq_ignore_ascii_case(SOURCE) {
+            panic!(
+                "a table of a projection begins with its source: make `#[table(primary_key)] source: SourceId` its first field"
+            );
+        }
+        at += 1;
+    }
+}
+
+/// The encoding of a [`SourceId`](crate::SourceId).
+pub(crate) const SOURCE: &str = "source";

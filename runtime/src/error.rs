@@ -1,5 +1,6 @@
 //! One error per surface. Every message says what happened, to which definition, store, event or file, and what to do.
 
+mod across;
 mod commit;
 mod delete;
 mod load;
@@ -10,6 +11,7 @@ mod sync;
 #[cfg(test)]
 mod tests;
 
+pub use across::AcrossError;
 pub use commit::{CommitError, CommitErrorKind, ExistingRow, MaterializeError};
 pub use delete::DeleteError;
 pub use load::{LoadError, OpenFilesLimit};

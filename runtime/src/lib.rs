@@ -90,6 +90,9 @@
 //! | read | [`Store::query`], [`Store::read`], [`Table::filter`], [`Select`] |
 //! | select columns, join, count, sum, group | [`Select::select`], [`Select::join`], [`Select::aggregate`], [`Select::group_by`] |
 //! | stay up to date | [`Store::subscribe`], [`Subscription`], [`Signal`], [`Computed`] |
+//! | ask many stores at once | [`StoreRegistry::across`], [`Across`] |
+//! | keep a list of what is in all stores | [`define_projection!`], [`StoreRegistry::projection`] |
+//! | keep what a user interface shows | [`derive(Document)`](derive@Document), [`Store::update_document`] |
 //! | write | [`Store::commit`], [`Receipt`] |
 //! | choose what a commit survives | [`Durability`] |
 //! | say in an event when it happened | [`Store::now`] |
@@ -113,7 +116,6 @@
 //!
 //! # What is not there yet
 //!
-//! * queries over many stores
 //! * sync with other clients: an app's [`SyncBackend`] is handed the events that are unsent, nothing is pulled, and no backend comes
 //!   with larder
 //! * bindings to UI frameworks
@@ -125,11 +127,13 @@
 #[allow(unused_extern_crates)]
 extern crate self as larder;
 
+mod across;
 mod adapter;
 mod change;
 mod clock;
 mod definition;
 pub mod doctor;
+mod document;
 pub mod error;
 mod event;
 mod id;
@@ -139,6 +143,7 @@ mod materialize;
 mod options;
 pub mod prelude;
 mod primitives;
+mod projection;
 mod query;
 mod registry;
 mod schema;
@@ -152,6 +157,11 @@ mod telemetry;
 pub mod testing;
 mod value;
 
+// The examples of the guide are compiled and run.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/reading.md")]
+mod reading {}
+
 #[doc(hidden)]
 #[path = "private.rs"]
 pub mod __private;
@@ -161,12 +171,16 @@ pub use serde;
 pub use uuid::Uuid;
 
 pub use self::{
+    across::{Across, AcrossSubscription, FailedStore, Gathered, Gathering},
     adapter::{Adapter, SqliteAdapter},
     change::{ChangeRecord, RowChange},
-    definition::{BoxFuture, EventOf, Singleton, SingletonDefinition, StoreDefinition},
+    definition::{
+        BoxFuture, EventOf, Projected, ProjectionDefinition, Singleton, SingletonDefinition, StoreDefinition,
+    },
+    document::{Document, DocumentOf, DocumentQuery, HasDocument},
     error::{
-        BoxError, CommitError, CommitErrorKind, DeleteError, ExistingRow, LoadError, MaterializeError, OpenFilesLimit,
-        QueryError, QueryErrorKind, SharedError, StoreError, StoreIdError, SyncError,
+        AcrossError, BoxError, CommitError, CommitErrorKind, DeleteError, ExistingRow, LoadError, MaterializeError,
+        OpenFilesLimit, QueryError, QueryErrorKind, SharedError, StoreError, StoreIdError, SyncError,
     },
     event::{
         ClientId, Event, EventContext, EventDecodeError, EventEncodeError, EventId, EventInfo, EventNumber, LogNumbers,
@@ -174,18 +188,21 @@ pub use self::{
     },
     id::{IntoStoreId, Only, StoreId, StoreKey},
     live::{Computed, Live, LiveStats, Signal, Source, Sources, Subscription, Updates},
-    macros::{ColumnValue, Event, Row, StoreKey, StoreSchema, Table, define_store, materializer},
+    macros::{
+        ColumnValue, Document, Event, Row, StoreKey, StoreSchema, Table, define_projection, define_store, materializer,
+    },
     materialize::{Delete, MaterializeResult, SqlParam, SqlParams, Tables, Target, Update},
     options::{
         Attributes, Durability, Environment, GcTime, InitialSync, IntoGcTime, Limits, Payload, StoreOptions,
         UnknownEvents,
     },
+    projection::{OpenProjection, ProjectedSource, ProjectionHandle},
     query::{
         Aggregate, AggregateValue, Aggregates, At, ByKey, Chosen, Count, ExactlyOne, Exists, FieldOf, FieldsOf, First,
-        Fits, FitsSchema, FromTables, GroupTerm, Groups, HasTables, Includes, IntoGroupOrder, Itself, JoinColumn,
-        JoinedTable, JoinedWith, Made, MadeOf, Nullable, One, OneByKey, Picked, Position, Predicate, Query, Referenced,
-        Referencing, Required, Row, RowCount, RowRef, RowStruct, Select, Selection, SqlQuery, SqlShape, SumColumn,
-        TableReads, Whole, Yield, Yields, count,
+        FirstGroup, Fits, FitsSchema, FromTables, GroupTerm, Groups, HasTables, Includes, IntoGroupOrder, Itself,
+        JoinColumn, JoinedTable, JoinedWith, Made, MadeOf, Nullable, One, OneByKey, Picked, Position, Predicate, Query,
+        Referenced, Referencing, Required, Row, RowCount, RowRef, RowStruct, Select, Selection, SqlQuery, SqlShape,
+        SumColumn, TableReads, Totals, UnionQuery, Whole, Yield, Yields, count,
     },
     registry::{
         Clear, DeleteStore, Evict, Get, LoadContext, OpenOptions, Preload, RegistryBuilder, RegistryStats,
@@ -203,5 +220,7 @@ pub use self::{
         Column, ColumnSchema, ComputedColumn, IndexSchema, IntoKey, IntoOperand, IntoOrder, KeyColumns, Number, Order,
         ReferenceAction, ReferenceSchema, SetTo, Table, TableSchema,
     },
-    value::{ColumnType, ColumnValue, Encoded, IntoValue, Json, NotNull, Storage, Value, ValueError, ValueRef},
+    value::{
+        ColumnType, ColumnValue, Encoded, IntoValue, Json, NotNull, SourceId, Storage, Value, ValueError, ValueRef,
+    },
 };

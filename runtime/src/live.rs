@@ -16,6 +16,7 @@ mod signal;
 mod slot;
 mod source;
 mod subscription;
+mod watch;
 mod window;
 
 use std::{fmt, ops::Deref, sync::Arc};
@@ -23,9 +24,11 @@ use std::{fmt, ops::Deref, sync::Arc};
 pub use computed::{Computed, Updates};
 pub(crate) use index::LiveQueries;
 pub use index::LiveStats;
+pub(crate) use rows::Hashed;
 pub use signal::Signal;
 pub use source::{Source, Sources};
 pub use subscription::Subscription;
+pub(crate) use watch::RowWatch;
 
 use self::query::LiveQuery;
 use crate::{

@@ -1,5 +1,11 @@
 //! The macros, documented where users find them.
 
+mod document;
+mod projection;
+
+pub use document::Document;
+pub use projection::define_projection;
+
 /// Makes a struct with named fields a table of a store: implements [`Table`](trait@crate::Table) and [`Row`](trait@crate::Row), and
 /// makes one constant per column, in capitals, and the queries `all()`, `filter(..)` and `by_key(..)`.
 ///

@@ -2,7 +2,11 @@
 
 pub use crate::{
     adapter::{Adapter, SqliteAdapter},
-    definition::{BoxFuture, DefinedOn, Singleton, SingletonDefinition, StoreDefinition, hook_done},
+    definition::{
+        BoxFuture, DefinedOn, Projected, ProjectionDefinition, Singleton, SingletonDefinition, StoreDefinition,
+        assert_projected, hook_done,
+    },
+    document::{Document, HasDocument},
     error::{BoxError, QueryErrorKind},
     event::{
         Event, EventDecodeError, EventEncodeError, EventField, EventInfo, Fields, decode_fields, decode_newtype,
@@ -11,6 +15,7 @@ pub use crate::{
     id::{KeyPart, KeyPattern, KeySegment, StoreId, StoreIdError, StoreKey, key_field, same_id},
     materialize::{TableOf, Which},
     options::StoreOptions,
+    projection::begin_projection,
     query::{
         ByKey, Description, EachRow, ExactlyOne, Fits, FitsSchema, Itself, Origin, Params, Predicate, Query, Reads,
         ResultColumn, Row, RowRef, RowShape, RowStruct, Select, SqlQuery, SqlShape, Statement, TableReads,

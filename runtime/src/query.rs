@@ -22,15 +22,17 @@ mod row;
 mod row_count;
 mod run;
 mod select;
+mod source;
 mod spec;
 mod sql;
 mod statement;
 mod tables;
 mod tuple;
+mod union;
 
-pub use aggregate::{Aggregate, AggregateValue, Aggregates, SumColumn, count};
+pub use aggregate::{Aggregate, AggregateValue, Aggregates, SumColumn, Totals, count};
 pub use by_key::{ByKey, OneByKey};
-pub(crate) use by_key::{MAX_KEY, key_params};
+pub(crate) use by_key::{MAX_KEY, key_params, own};
 pub use checked::TableReads;
 #[doc(hidden)]
 pub use checked::{ResultColumn, RowShape, assert_count, assert_parameter, assert_result};
@@ -38,7 +40,7 @@ pub use checked::{ResultColumn, RowShape, assert_count, assert_parameter, assert
 pub use description::Description;
 pub(crate) use description::{ColumnsRead, RowsRead, TableRead, WindowSpec, push_value};
 pub use fits::{Fits, FitsSchema, HasTables};
-pub use group::{GroupTerm, Groups, IntoGroupOrder};
+pub use group::{FirstGroup, GroupTerm, Groups, IntoGroupOrder};
 pub(crate) use holds::compare_values;
 pub use join::{Itself, JoinColumn, JoinedWith, Referenced, Referencing};
 pub use made::{FieldOf, FieldsOf, MadeOf, RowStruct};
@@ -54,10 +56,13 @@ pub use row::{Row, RowRef};
 pub use row_count::RowCount;
 pub(crate) use run::Text;
 pub use select::{Count, Exists, First, One, Select};
+pub(crate) use source::THIS;
 pub(crate) use spec::{ColumnAt, SelectSpec, Term};
 pub use sql::{ExactlyOne, SqlQuery, SqlShape};
 pub use statement::{Origin, Params, Statement};
 pub use tables::{At, FromTables, Includes, JoinedTable, Nullable, Position, Required, Yields};
+pub use union::UnionQuery;
+pub(crate) use union::{Part, Unions};
 
 use crate::error::QueryErrorKind;
 
@@ -85,6 +90,11 @@ pub trait Query {
 
 /// Where a query runs: something that holds one consistent state.
 pub trait Reads {
+    /// The source whose rows alone are there: in the materializer of a projection.
+    fn source(&self) -> Option<&str> {
+        None
+    }
+
     /// Runs a statement, calls `each` for every row until it answers `false`.
     ///
     /// # Errors

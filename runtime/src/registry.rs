@@ -14,6 +14,7 @@ mod cycle;
 mod entry;
 mod evict;
 mod existing;
+mod followers;
 mod get;
 mod handle;
 mod host;
@@ -35,6 +36,7 @@ mod stored;
 mod timer;
 mod timers;
 mod unsent;
+mod visit;
 mod watch;
 
 pub use self::{
@@ -49,19 +51,25 @@ pub use self::{
     stats::{RegistryStats, RegistryWatch, StoreState, StoreStats, StoreSync},
     stored::{DeleteStore, StoredStore},
 };
-use self::{
+pub(crate) use self::{
+    followers::Follower,
     handle::LoadRef,
-    kind::{kind, typed},
+    kind::{Kind, kind},
     shared::Shared,
-    state::Reason,
+    stored::{all_ids, stored},
+    visit::loaded_engines,
+    visit::{InStore, visit},
 };
+use self::{kind::typed, state::Reason};
 use crate::{
     Timestamp,
-    definition::{BoxFuture, SingletonDefinition, StoreDefinition},
+    across::Across,
+    definition::{BoxFuture, ProjectionDefinition, SingletonDefinition, StoreDefinition},
     error::LoadError,
     event::{ClientId, SessionId},
     id::IntoStoreId,
     options::StoreOptions,
+    projection::{self, OpenProjection},
 };
 
 /// Opens, shares, keeps and disposes stores. Cheap to clone; all clones are one registry.
@@ -76,7 +84,7 @@ pub struct StoreRegistry {
     /// `None` in the view of a load, which does not keep the registry alive.
     owner: Option<Arc<Owner>>,
     /// The load that asks through this view.
-    parent: Option<LoadRef>,
+    pub(crate) parent: Option<LoadRef>,
 }
 
 /// Closes everything when the last clone of a registry is dropped.
@@ -110,7 +118,7 @@ impl StoreRegistry {
         Self { shared: Arc::clone(shared), owner: None, parent: Some(parent) }
     }
 
-    fn shared(&self) -> &Arc<Shared> {
+    pub(crate) fn shared(&self) -> &Arc<Shared> {
         &self.shared
     }
 
@@ -274,6 +282,48 @@ impl StoreRegistry {
     ) -> impl Future<Output = Result<Vec<StoredStore<D::Id>>, LoadError>> + Send + use<D> {
         let stored = stored::stored(Arc::clone(&self.shared), kind::<D>());
         async { Ok(stored.await?.into_iter().map(StoredStore::typed).collect()) }
+    }
+
+    /// One query over many stores of a definition, loaded or not: see [`Across`].
+    ///
+    /// ```no_run
+    /// # use larder::{prelude::*, AcrossError, StoreDefinition};
+    /// # #[derive(Table)]
+    /// # struct Issue { #[table(primary_key)] number: i64, title: String }
+    /// # async fn example<Workspace>(registry: StoreRegistry) -> Result<(), AcrossError>
+    /// # where Workspace: StoreDefinition<Id = StoreId>, Workspace::Schema: HasTable<Issue> {
+    /// let leaks = Issue::filter(Issue::TITLE.like("%leak%")).order_by(Issue::NUMBER.desc()).limit(20);
+    /// let found = registry.across::<Workspace>(["ws:1", "ws:2"]).query(leaks).await?;
+    /// for (workspace, issue) in found.value {
+    ///     println!("{workspace} #{} {}", issue.number, issue.title);
+    /// }
+    /// # Ok(()) }
+    /// ```
+    pub fn across<D: StoreDefinition>(&self, ids: impl IntoIterator<Item = impl IntoStoreId<D, D::Id>>) -> Across<D> {
+        Across::of(self, ids.into_iter().map(IntoStoreId::into_store_id).collect())
+    }
+
+    /// The same over all stores of a definition that there are when it is asked; a subscription takes in those that come later, too.
+    pub fn across_all<D: StoreDefinition>(&self) -> Across<D> {
+        Across::of_all(self)
+    }
+
+    /// The projection `P`, up to date with all stores that it is made of: see [`define_projection!`](crate::define_projection). It is loaded and
+    /// shared as a store is, and follows its sources as long as it is loaded.
+    ///
+    /// # Errors
+    /// [`LoadError`], when it is awaited: its own store cannot be loaded or written. A source that cannot be read is listed in
+    /// [`ProjectionHandle::failed`](crate::ProjectionHandle::failed).
+    pub fn projection<P: ProjectionDefinition>(&self) -> OpenProjection<P> {
+        OpenProjection::new(Get::new(&self.shared, self.parent, projection::id()))
+    }
+
+    /// Deletes what a projection has stored; what it is made of stays. It is made again when it is asked for.
+    ///
+    /// # Errors
+    /// As of [`delete`](Self::delete).
+    pub fn delete_projection<P: ProjectionDefinition>(&self) -> DeleteStore<P> {
+        DeleteStore::new(&self.shared, projection::id())
     }
 
     /// Deletes a store's files, for good. Refused while it is observed, and while it has events that its backend does not have unless

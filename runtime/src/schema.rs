@@ -29,6 +29,12 @@ pub trait StoreSchema: Sized + Send + Sync + 'static {
     #[doc(hidden)]
     const __TABLES: &'static [(&'static str, &'static [ColumnSchema])] = &[];
 
+    /// The tables of the documents, which are among [`tables`](Self::tables).
+    #[doc(hidden)]
+    fn __documents() -> Vec<&'static TableSchema> {
+        Vec::new()
+    }
+
     /// The tables, parents before the tables that reference them.
     fn tables() -> Vec<&'static TableSchema>;
 }

@@ -7,6 +7,7 @@ use crate::event::LogNumbers;
 use crate::{
     Timestamp,
     definition::{EventOf, StoreDefinition},
+    document::DocumentOf,
     error::{CommitError, QueryError},
     event::EventNumber,
     id::StoreId,
@@ -19,9 +20,11 @@ mod backup;
 mod changes;
 mod checkpoint;
 mod close;
+mod closed;
 mod commit;
 mod confirm;
 mod deprecated;
+mod document;
 mod engine;
 mod events;
 mod failed;
@@ -35,6 +38,7 @@ mod loss;
 mod name;
 mod observer;
 mod open;
+mod project;
 mod read;
 mod readers;
 mod rebuild;
@@ -52,6 +56,7 @@ mod writer;
 
 pub use changes::{Change, ChangeStream};
 pub(crate) use checkpoint::Maintained;
+pub(crate) use closed::{ClosedStore, NotRead, file_stamp, read_closed};
 pub use commit::CommitAsync;
 pub(crate) use engine::{Engine, OpenRequest};
 pub use events::{EventStream, LogChange, PendingEventStream};
@@ -62,14 +67,16 @@ pub use into_events::IntoEvents;
 pub(crate) use loss::lost;
 pub use name::StoreName;
 pub(crate) use observer::Observer;
+pub(crate) use project::{FromSource, Position, SOURCES_DDL, SourceRead, read_source, stored_positions};
 pub use read::Snapshot;
 pub(crate) use readers::ReaderPool;
 pub use receipt::Receipt;
 pub(crate) use replace::discard_new;
-pub(crate) use replay::{Applied, ApplyStored, Unapplied, apply_stored};
+pub(crate) use replay::{Applied, ApplyStored, ProjectStored, Unapplied, apply_stored, project_stored};
 pub use report::{LoadProgress, Loss, LostCommits, Migration, MigrationsReport, NoIndex, RebuildReason};
 pub(crate) use seal::{Misfit, compare};
 pub use verify::{TableReport, VerifyReport};
+pub(crate) use watch::CommitWatch;
 use writer::Writer;
 
 /// One loaded store. A [`StoreHandle`](crate::StoreHandle) derefs to it.
@@ -87,7 +94,6 @@ impl<D: StoreDefinition> Store<D> {
         Self { engine, types: PhantomData }
     }
 
-    #[cfg(test)]
     pub(crate) fn engine(&self) -> &Arc<Engine> {
         &self.engine
     }
@@ -166,6 +172,34 @@ impl<D: StoreDefinition> Store<D> {
     /// It is an observer of its own, as [`events`](Self::events) is.
     pub fn subscribe<Q: Query + Fits<D> + Send + Sync + 'static>(&self, query: Q) -> Subscription<Q::Output> {
         crate::live::subscribe(&self.engine, query)
+    }
+
+    /// Changes a document: `change` gets its value, and the fields that are others then are committed, by a client-only event. Nothing is
+    /// committed when nothing is another. Changes of different fields of one document do not undo each other.
+    ///
+    /// ```no_run
+    /// # use larder::{prelude::*, CommitError, Document, HasDocument};
+    /// #[derive(Document, Default)]
+    /// struct View {
+    ///     filter: String,
+    ///     selected: Option<i64>,
+    /// }
+    /// # fn example<D: StoreDefinition>(store: &Store<D>) -> Result<(), Box<dyn std::error::Error>>
+    /// # where D::Schema: HasDocument<View> {
+    /// store.update_document("main", |view: &mut View| view.selected = Some(7))?;
+    /// assert_eq!(store.query(View::get("main"))?.selected, Some(7));
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// When nothing was committed, as of [`commit`](Self::commit); the changed value comes back with the error.
+    pub fn update_document<V: DocumentOf<D::Schema>>(
+        &self,
+        id: impl AsRef<str>,
+        change: impl FnOnce(&mut V),
+    ) -> Result<Receipt, CommitError<V>> {
+        document::update::<D::Schema, V>(&self.engine, id.as_ref(), change)
     }
 
     /// How many live queries there are, and how often they ran: for inspectors and tests.

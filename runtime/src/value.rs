@@ -8,11 +8,13 @@ mod derived;
 mod impls;
 mod into;
 mod json;
+mod source;
 
 #[doc(hidden)]
 pub use derived::{assert_newtype, bind, not_a_variant, text};
 pub use into::IntoValue;
 pub use json::Json;
+pub use source::SourceId;
 
 /// An owned SQLite value.
 #[derive(Clone, Debug, PartialEq)]

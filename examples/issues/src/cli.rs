@@ -43,6 +43,24 @@ pub enum Command {
         #[arg(long, default_value_t = 20)]
         limit: u64,
     },
+    /// Search the titles of all workspaces' issues, the latest activity first
+    Search {
+        /// Part of a title; `%` is any text, `_` any one character
+        text: String,
+        /// How many at most, 0 for all
+        #[arg(long, default_value_t = 20)]
+        limit: u64,
+    },
+    /// Watch a workspace: its open issues and its workload, as they change; `q` ends it
+    ///
+    /// Where the output is no terminal, each change is a line.
+    Watch {
+        /// Such as `salsa-rs/salsa`
+        workspace: String,
+        /// Meanwhile import activities from this file
+        #[arg(long, value_name = "FILE")]
+        import: Option<PathBuf>,
+    },
     /// Show an issue with all that was said: `show salsa-rs/salsa 12` or `show salsa-rs/salsa#12`
     Show {
         /// The workspace, or workspace and number as `WORKSPACE#NUMBER`

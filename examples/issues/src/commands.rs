@@ -3,8 +3,10 @@
 mod edit;
 mod import;
 mod list;
+mod search;
 mod show;
 mod stats;
+mod watch;
 
 use larder::{ShutdownReport, StoreEnd, prelude::*};
 
@@ -48,6 +50,8 @@ async fn run_command(registry: &StoreRegistry, command: Command, output: &mut Ou
         Command::List { workspace, state, limit } => {
             list::issues(registry, workspace.as_deref(), state, limit, output).await
         }
+        Command::Search { text, limit } => search::run(registry, &text, limit, output).await,
+        Command::Watch { workspace, import } => watch::run(registry, &workspace, import, output).await,
         Command::Show { workspace, number } => show::run(registry, &workspace, number, output).await,
         Command::Open { workspace, title, author } => edit::open(registry, &workspace, title, author, output).await,
         Command::Comment { workspace, number, text, author } => {

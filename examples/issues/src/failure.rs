@@ -2,7 +2,7 @@
 
 use std::io;
 
-use larder::{LoadError, QueryError};
+use larder::{AcrossError, LoadError, QueryError};
 
 /// Why a command ends without its result.
 #[derive(Debug, thiserror::Error)]
@@ -31,9 +31,15 @@ pub enum Failure {
     /// A store cannot be read.
     #[error(transparent)]
     Query(#[from] QueryError),
+    /// Many stores cannot be read at once.
+    #[error(transparent)]
+    Across(#[from] AcrossError),
     /// A store refused an event.
     #[error("{0}")]
     Commit(String),
+    /// The terminal cannot be drawn on.
+    #[error("the terminal cannot be drawn on: {0}; pipe the output somewhere to have lines instead")]
+    Terminal(io::Error),
     /// There is no such workspace.
     #[error("there is no workspace `{name}`; `issues workspaces` lists them, `issues open {name} TITLE` begins one")]
     NoWorkspace {

@@ -30,6 +30,11 @@ impl Output {
         self.json
     }
 
+    /// Whether somebody looks at it on a terminal.
+    pub fn is_terminal(&self) -> bool {
+        self.width.is_some()
+    }
+
     /// One line of text.
     ///
     /// # Errors

@@ -1,6 +1,7 @@
-//! The store definitions: a workspace, an issue, and this installation's settings.
+//! The store definitions: a workspace, an issue, this installation's settings, and the list of all issues.
 
 mod issue;
+mod issue_list;
 mod settings;
 mod workspace;
 
@@ -9,6 +10,7 @@ use serde::Serialize;
 
 pub use self::{
     issue::{Activity, Issue, IssueEvent, IssueId, IssueSchema, IssueStore, Kind},
+    issue_list::{IssueList, IssueListSchema, ListedIssue},
     settings::{Setting, SettingEvent, SettingsSchema, SettingsStore},
     workspace::{Applied, Counts, Headline, WorkspaceEvent, WorkspaceId, WorkspaceSchema, WorkspaceStore},
 };

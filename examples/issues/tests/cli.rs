@@ -1,5 +1,8 @@
 //! The real program, run as a person or a script runs it.
 
+#[path = "cli/many.rs"]
+mod many;
+
 use std::{
     collections::{BTreeMap, hash_map::RandomState},
     fs,

@@ -7,6 +7,10 @@ use crate::entry;
 /// rustc reads deeper nests than this with a stack that grows; a fuzzed process has one that does not.
 const DEPTH: usize = 40;
 
+/// First bytes of the macros that came later.
+const DOCUMENT: u8 = 252;
+const DEFINE_PROJECTION: u8 = 253;
+
 /// First bytes of the macros that other macros call.
 const COLLECT_TABLES: u8 = 254;
 const DEFINE_QUERIES: u8 = 255;
@@ -22,6 +26,8 @@ pub fn run(data: &[u8]) {
     // `syn` reads fields called `_`; rustc refuses them before it calls a macro.
     let nameless = holds(input.clone(), "_");
     let printed = match choice % 8 {
+        _ if *choice == DOCUMENT => entry::document(input),
+        _ if *choice == DEFINE_PROJECTION => entry::define_projection(input),
         _ if *choice == COLLECT_TABLES => entry::collect_tables(input),
         _ if *choice == DEFINE_QUERIES => entry::define_queries(input),
         0 => entry::define_store(input),

@@ -13,14 +13,19 @@ use crate::{
 
 /// Checks a table.
 pub(crate) fn table(table: &Table, errors: &mut Errors) {
-    sql_name("table", &table.name, table.name_span, errors);
-    reserved_name("table", &table.name, table.name_span, errors);
+    check_table_name(&table.name, table.name_span, errors);
     columns(&table.columns, errors);
     constants(&table.columns, errors);
     primary_key(table, errors);
     field_lists(table, "unique", &table.unique, errors);
     field_lists(table, "index", &table.indexes, errors);
     index_names(table, errors);
+}
+
+/// Checks the name of what is stored as a table.
+pub(super) fn check_table_name(name: &str, span: Span, errors: &mut Errors) {
+    sql_name("table", name, span, errors);
+    reserved_name("table", name, span, errors);
 }
 
 /// Checks a row.

@@ -1,7 +1,7 @@
-//! `define_store!`
+//! `define_store!` and `define_projection!`
 
 use proc_macro2::TokenStream;
-use quote::{quote, quote_spanned};
+use quote::{ToTokens, quote, quote_spanned};
 use syn::{Expr, Ident, spanned::Spanned};
 
 use super::{hidden, query};
@@ -15,12 +15,15 @@ pub(crate) fn definition(definition: &Definition) -> TokenStream {
         Identity::StoreId => quote!(#private::StoreId),
         Identity::Key(ty) => quote!(#ty),
         Identity::Singleton(_) => quote!(#private::Singleton),
+        Identity::Projection(_) => quote!(#private::Projected),
     };
     let options = options(&private, &definition.options);
     let on_load = definition.on_load.as_ref().map(|hook| on_load(definition, hook));
     let adapter_trait = definition.krate.private_at(adapter.span());
     let adapter = quote_spanned!(adapter.span()=> fn __adapter() -> impl #adapter_trait::Adapter { #adapter });
     let singleton = singleton(&private, definition);
+    let projection = projection(definition);
+    let begin = projection.as_ref().map(|_| begin_projection(&private));
     let queries = query::relayed(definition);
     let hidden = hidden(&quote! {
         #[automatically_derived]
@@ -34,6 +37,7 @@ pub(crate) fn definition(definition: &Definition) -> TokenStream {
 
             #options
             #on_load
+            #begin
         }
 
         #[automatically_derived]
@@ -41,6 +45,7 @@ pub(crate) fn definition(definition: &Definition) -> TokenStream {
         impl #private::DefinedOn<#schema> for #ident {}
 
         #singleton
+        #projection
     });
     quote! {
         #(#attributes)*
@@ -86,4 +91,33 @@ fn singleton(private: &TokenStream, definition: &Definition) -> Option<TokenStre
             const STORE_ID: &'static ::core::primitive::str = #id;
         }
     })
+}
+
+/// What makes a store's definition that of a projection.
+fn begin_projection(private: &TokenStream) -> TokenStream {
+    quote! {
+        const __PROJECTION: ::core::primitive::bool = true;
+
+        fn __on_load<'__a>(
+            __store: &'__a #private::Store<Self>,
+            __context: #private::LoadContext,
+        ) -> #private::BoxFuture<'__a, ::core::result::Result<(), #private::BoxError>> {
+            #private::begin_projection(__store, __context)
+        }
+    }
+}
+
+fn projection(definition: &Definition) -> Option<TokenStream> {
+    let Identity::Projection(source) = &definition.identity else { return None };
+    let (schema, ident) = (&definition.schema, crate::tokens::at(definition.ident.to_token_stream(), source.span()));
+    let (here, of_source) = (definition.krate.private_at(schema.span()), definition.krate.private_at(source.span()));
+    let tables = quote_spanned!(schema.span()=> const _: () = #here::assert_projected::<#schema>(););
+    let implementation = quote_spanned! {source.span()=>
+        #[automatically_derived]
+        #[diagnostic::do_not_recommend]
+        impl #of_source::ProjectionDefinition for #ident {
+            type Source = #source;
+        }
+    };
+    Some(quote!(#implementation #tables))
 }

@@ -32,6 +32,16 @@ pub(crate) fn schema(schema: &Schema) -> TokenStream {
         let own = table_in(schema, table);
         quote_spanned!(table.span()=> (#own::__TABLE, #own::__TABLE_COLUMNS))
     });
+    let documents = documents_of(schema);
+    let has_document = schema.documents.iter().map(|document| {
+        let (self_type, here) = (self_type(schema, document), schema.krate.private_at(document.span()));
+        quote_spanned! {document.span()=>
+            #[automatically_derived]
+            #[diagnostic::do_not_recommend]
+            impl #here::HasDocument<#document> for #self_type {}
+        }
+    });
+    let entries = entries.chain(schema.documents.iter().map(|document| document_table(schema, document)));
     let relay = relay::schema(&schema.krate, ident, &schema.vis, tables);
     let hidden = hidden(&quote! {
         #[automatically_derived]
@@ -42,12 +52,15 @@ pub(crate) fn schema(schema: &Schema) -> TokenStream {
             const __TABLES: &'static [(&'static ::core::primitive::str, &'static [#private::ColumnSchema])] =
                 &[#(#columns),*];
 
+            #documents
+
             fn tables() -> ::std::vec::Vec<&'static #private::TableSchema> {
                 ::std::vec![#(#entries),*]
             }
         }
 
         #(#has_table)*
+        #(#has_document)*
         #(#names)*
     });
     quote!(#hidden #relay)
@@ -61,4 +74,21 @@ fn self_type(schema: &Schema, table: &Type) -> Ident {
 fn table_in(schema: &Schema, table: &Type) -> TokenStream {
     let (self_type, here) = (self_type(schema, table), schema.krate.private_at(table.span()));
     quote_spanned!(table.span()=> <#table as #here::TableIn<#self_type>>)
+}
+
+fn document_table(schema: &Schema, document: &Type) -> TokenStream {
+    let here = schema.krate.private_at(document.span());
+    quote_spanned!(document.span()=> <#document as #here::Document>::__table())
+}
+
+fn documents_of(schema: &Schema) -> Option<TokenStream> {
+    let private = schema.krate.private();
+    let documents = schema.documents.iter().map(|document| document_table(schema, document));
+    (!schema.documents.is_empty()).then(|| {
+        quote! {
+            fn __documents() -> ::std::vec::Vec<&'static #private::TableSchema> {
+                ::std::vec![#(#documents),*]
+            }
+        }
+    })
 }

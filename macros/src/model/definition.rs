@@ -30,6 +30,8 @@ pub(crate) enum Identity {
     Key(Box<Type>),
     /// Nothing: there is one store.
     Singleton(LitStr),
+    /// Nothing: it is one read model of this definition's stores.
+    Projection(Box<Type>),
 }
 
 /// `pub fn workload(at_least: i64) -> Vec<Workload> = "SELECT ..";`

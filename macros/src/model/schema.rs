@@ -11,5 +11,6 @@ pub(crate) struct Schema {
     pub(crate) ident: Ident,
     pub(crate) events: Type,
     pub(crate) tables: Vec<Type>,
+    pub(crate) documents: Vec<Type>,
     pub(crate) version: u32,
 }

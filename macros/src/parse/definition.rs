@@ -1,4 +1,4 @@
-//! `define_store!`
+//! `define_store!` and `define_projection!`
 
 use proc_macro2::{Ident, TokenStream};
 use syn::{
@@ -18,6 +18,47 @@ use crate::{
 const NAME: Known = Known::once("name", "name: \"workspace\"");
 const SCHEMA: Known = Known::once("schema", "schema: WorkspaceSchema");
 const ADAPTER: Known = Known::once("adapter", "adapter: SqliteAdapter::persisted()");
+
+/// What a definition is of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Of {
+    /// `define_store!`
+    Store,
+    /// `define_projection!`
+    Projection,
+}
+
+impl Of {
+    fn keys(self) -> &'static [Known] {
+        match self {
+            Self::Store => KEYS,
+            Self::Projection => PROJECTION_KEYS,
+        }
+    }
+
+    /// The macro's name.
+    pub(crate) fn place(self) -> &'static str {
+        match self {
+            Self::Store => "define_store!",
+            Self::Projection => "define_projection!",
+        }
+    }
+}
+
+const LIST_NAME: Known = Known::once("name", "name: \"issue-list\"");
+const SOURCE: Known = Known::once("source", "source: IssueStore");
+
+const PROJECTION_KEYS: &[Known] = &[
+    LIST_NAME,
+    SOURCE,
+    Known::once("schema", "schema: IssueListSchema"),
+    ADAPTER,
+    Known::once("gc_time", "gc_time: GcTime::seconds(60)"),
+    Known::once("durability", "durability: Durability::Power"),
+    Known::once("attributes", "attributes: attributes()"),
+    Known::once("queries", "queries { .. }"),
+    Known::once("crate", "crate: path::to::larder"),
+];
 
 const KEYS: &[Known] = &[
     NAME,
@@ -42,6 +83,7 @@ const KEYS: &[Known] = &[
 
 /// What was read of a definition, as far as it could be.
 pub(crate) struct Draft {
+    pub(crate) of: Of,
     pub(crate) krate: Option<Path>,
     pub(crate) attributes: Vec<Attribute>,
     pub(crate) vis: Visibility,
@@ -53,14 +95,15 @@ pub(crate) struct Draft {
     pub(crate) singleton: Option<LitStr>,
     pub(crate) schema: Option<Type>,
     pub(crate) adapter: Option<Expr>,
+    pub(crate) source: Option<Type>,
     pub(crate) on_load: Option<Expr>,
     pub(crate) options: Vec<(Ident, Expr)>,
     pub(crate) queries: Vec<QueryFn>,
 }
 
 /// Reads a definition. The draft is there for the stub even where the definition is not complete.
-pub(crate) fn definition(input: TokenStream, errors: &mut Errors) -> (Option<Draft>, Option<Definition>) {
-    let parser = |input: ParseStream<'_>| draft(input, errors);
+pub(crate) fn definition(of: Of, input: TokenStream, errors: &mut Errors) -> (Option<Draft>, Option<Definition>) {
+    let parser = |input: ParseStream<'_>| draft(of, input, errors);
     match parser.parse2(input) {
         Ok(draft) => {
             let definition = complete(&draft, errors);
@@ -73,15 +116,16 @@ pub(crate) fn definition(input: TokenStream, errors: &mut Errors) -> (Option<Dra
     }
 }
 
-fn draft(input: ParseStream<'_>, errors: &mut Errors) -> syn::Result<Draft> {
-    let refuse = |error: syn::Error| syn::Error::new(error.span(), message::not_a_definition());
+fn draft(of: Of, input: ParseStream<'_>, errors: &mut Errors) -> syn::Result<Draft> {
+    let refuse = |error: syn::Error| syn::Error::new(error.span(), message::not_a_definition(of.place()));
     let attributes = input.call(Attribute::parse_outer)?;
     let vis = input.parse().map_err(refuse)?;
     let ident = input.parse().map_err(refuse)?;
     if !input.peek(syn::token::Brace) {
-        return Err(syn::Error::new(input.span(), message::not_a_definition()));
+        return Err(syn::Error::new(input.span(), message::not_a_definition(of.place())));
     }
     let mut draft = Draft {
+        of,
         krate: None,
         attributes,
         vis,
@@ -92,6 +136,7 @@ fn draft(input: ParseStream<'_>, errors: &mut Errors) -> syn::Result<Draft> {
         singleton: None,
         schema: None,
         adapter: None,
+        source: None,
         on_load: None,
         options: Vec::new(),
         queries: Vec::new(),
@@ -100,17 +145,18 @@ fn draft(input: ParseStream<'_>, errors: &mut Errors) -> syn::Result<Draft> {
     braced!(content in input);
     read_keys(&content, &mut draft, errors)?;
     if !input.is_empty() {
-        errors.span(input.span(), message::one_definition());
+        errors.span(input.span(), message::one_definition(of.place()));
         input.parse::<TokenStream>()?;
     }
     Ok(draft)
 }
 
 fn read_keys(content: ParseStream<'_>, draft: &mut Draft, errors: &mut Errors) -> syn::Result<()> {
-    let mut seen = Seen::new(KEYS, "define_store!");
+    let (known_keys, place) = (draft.of.keys(), draft.of.place());
+    let mut seen = Seen::new(known_keys, place);
     while !content.is_empty() {
         let Ok(key) = content.call(Ident::parse_any) else {
-            errors.span(content.span(), message::not_a_key(KEYS, "define_store!"));
+            errors.span(content.span(), message::not_a_key(known_keys, place));
             keys::skip_value(content)?;
             continue;
         };
@@ -127,7 +173,7 @@ fn read_keys(content: ParseStream<'_>, draft: &mut Draft, errors: &mut Errors) -
         if let Some(known) = known {
             draft.written.push(key.clone());
             let read = read_value(content, &key, known, draft);
-            if read.is_ok() && keys::missing_comma(content, "define_store!", errors) {
+            if read.is_ok() && keys::missing_comma(content, place, errors) {
                 continue;
             }
             errors.take(read);
@@ -147,6 +193,7 @@ fn read_value(content: ParseStream<'_>, key: &Ident, known: &Known, draft: &mut 
         "singleton" => draft.singleton = Some(value(content, key, known)?),
         "schema" => draft.schema = Some(value(content, key, known)?),
         "adapter" => draft.adapter = Some(value(content, key, known)?),
+        "source" => draft.source = Some(value(content, key, known)?),
         "on_load" => draft.on_load = Some(value(content, key, known)?),
         "crate" => {
             let wrong = |error: syn::Error| syn::Error::new(error.span(), message::wrong_value(key, known.usage));
@@ -165,11 +212,16 @@ fn value<T: Parse>(content: ParseStream<'_>, key: &Ident, known: &Known) -> syn:
 
 fn complete(draft: &Draft, errors: &mut Errors) -> Option<Definition> {
     let is_missing = |known: &&Known| !draft.written.iter().any(|key| key == known.name);
-    let missing: Vec<&Known> = [&NAME, &SCHEMA, &ADAPTER].into_iter().filter(is_missing).collect();
+    let required: &[&Known] = match draft.of {
+        Of::Store => &[&NAME, &SCHEMA, &ADAPTER],
+        Of::Projection => &[&LIST_NAME, &SOURCE, &SCHEMA, &ADAPTER],
+    };
+    let missing: Vec<&Known> = required.iter().copied().filter(is_missing).collect();
     if !missing.is_empty() {
-        errors.at(&draft.ident, message::missing_keys(&draft.ident, &missing));
+        errors.at(&draft.ident, message::missing_keys(&draft.ident, &missing, draft.of.place()));
     }
     let identity = match (&draft.id, &draft.singleton) {
+        _ if draft.of == Of::Projection => Identity::Projection(Box::new(draft.source.clone()?)),
         (Some(id), Some(_)) => {
             errors.at(id, message::singleton_with_id());
             Identity::StoreId

@@ -13,6 +13,7 @@ use crate::{
 const SCHEMA: &[Known] = &[
     Known::once("events", "events = IssueEvent"),
     Known::once("tables", "tables(Issue, Comment)"),
+    Known::once("documents", "documents(View)"),
     Known::once("version", "version = 1"),
     CRATE,
 ];
@@ -22,6 +23,7 @@ pub(crate) fn schema(input: &DeriveInput, errors: &mut Errors) -> Option<Schema>
     refuse_generics(input, "StoreSchema", errors);
     let (mut events, mut tables, mut version, mut krate): (Option<Type>, Vec<Type>, u32, _) =
         (None, Vec::new(), 0, None);
+    let mut documents = Vec::new();
     let mut events_were_tried = false;
     keys::read(&input.attrs, "schema", SCHEMA, errors, &mut |found, _| {
         match found.key.to_string().as_str() {
@@ -30,6 +32,7 @@ pub(crate) fn schema(input: &DeriveInput, errors: &mut Errors) -> Option<Schema>
                 events = Some(found.value()?);
             }
             "tables" => tables = found.items()?,
+            "documents" => documents = found.items()?,
             "version" => {
                 let number: LitInt = found.value()?;
                 version = number.base10_parse().map_err(|_| syn::Error::new(number.span(), message::bad_version()))?;
@@ -57,6 +60,7 @@ pub(crate) fn schema(input: &DeriveInput, errors: &mut Errors) -> Option<Schema>
         ident: input.ident.clone(),
         events: events?,
         tables,
+        documents,
         version,
     })
 }

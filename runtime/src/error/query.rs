@@ -127,6 +127,22 @@ pub enum QueryErrorKind {
         /// The statement.
         sql: String,
     },
+    /// SQL that reads several tables was asked of the union of many stores.
+    #[error(
+        "`{sql}` reads several tables, and in the union of many stores rows of different ones would meet; ask each store for itself, with `each`, or join with the query builder"
+    )]
+    SeveralTables {
+        /// The statement.
+        sql: String,
+    },
+    /// The materializer of a projection asked for a row of another source than that whose event it is given.
+    #[error(
+        "a row of source `{source_id}` was asked for while an event of another is materialized; name the key's source `SourceId::this()`"
+    )]
+    OtherSource {
+        /// The source in the key.
+        source_id: String,
+    },
     /// Exactly one row was asked for.
     #[error("{found} where exactly one row of `{row}` was expected; use `first` or `Option<_>` if there may be none")]
     NotOne {

@@ -9,8 +9,8 @@ use std::{
 };
 
 use super::{
-    CommitError, CommitErrorKind, DeleteError, LoadError, MaterializeError, OpenFilesLimit, QueryError, QueryErrorKind,
-    StoreError, StoreIdError, SyncError,
+    AcrossError, CommitError, CommitErrorKind, DeleteError, LoadError, MaterializeError, OpenFilesLimit, QueryError,
+    QueryErrorKind, StoreError, StoreIdError, SyncError,
 };
 use crate::{
     doctor::DoctorError,
@@ -186,6 +186,19 @@ fn store_sync_and_delete_errors() {
 }
 
 #[test]
+fn errors_of_many_stores() {
+    let several = || QueryErrorKind::SeveralTables { sql: "SELECT 1".into() };
+    let across: [Case<AcrossError>; 5] = [
+        (LoadError::Cancelled { store: store() }.into(), &["cancelled"], "get it again"),
+        (QueryError::new(store(), several()).into(), &["several tables"], "`each`"),
+        (AcrossError::Union { definition: "note", source: several() }, &["`note`", "several tables"], "`each`"),
+        (AcrossError::ShutDown { definition: "note" }, &["`note`", "shut down"], "build another one"),
+        (AcrossError::Panicked { definition: "note", message: text() }, &["`note`", "the cause"], "mend that"),
+    ];
+    check(across, identity);
+}
+
+#[test]
 fn doctor_errors() {
     let file = || "/data/note.db".into();
     let io = || std::io::Error::other("the cause");
@@ -289,7 +302,9 @@ fn in_commit(source: MaterializeError) -> CommitError<()> {
 #[test]
 fn query_errors() {
     let sql = || "SELECT 1".to_owned();
-    let queries: [Case<QueryErrorKind>; 11] = [
+    let queries: [Case<QueryErrorKind>; 13] = [
+        (QueryErrorKind::OtherSource { source_id: "n:2".into() }, &["`n:2`", "another"], "`SourceId::this()`"),
+        (QueryErrorKind::SeveralTables { sql: "SELECT 1".into() }, &["`SELECT 1`", "several tables"], "`each`"),
         (StoreError::Evicted { store: store() }.into(), &["evicted"], "again"),
         (QueryErrorKind::Sql { sql: sql(), message: text() }, &["`SELECT 1`", "the cause"], "change the statement"),
         (

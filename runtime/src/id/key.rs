@@ -1,7 +1,7 @@
 //! Typed ids: what `#[derive(StoreKey)]` implements, and what `get` takes.
 
 use super::{StoreId, StoreIdError};
-use crate::definition::{Singleton, SingletonDefinition};
+use crate::definition::{Projected, Singleton, SingletonDefinition};
 
 /// A typed id of a store.
 ///
@@ -44,11 +44,21 @@ impl StoreKey for Singleton {
     }
 }
 
+impl StoreKey for Projected {
+    fn store_id(&self) -> Result<StoreId, StoreIdError> {
+        match *self {}
+    }
+
+    fn from_store_id(id: &StoreId) -> Result<Self, StoreIdError> {
+        Err(StoreIdError::Singleton { id: id.to_string() })
+    }
+}
+
 /// What opens a store of definition `D` with ids of type `K`: `&K`; for plain `StoreId`s also `&str`, `String`, `&String` and `StoreId`.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not an id of `{D}`",
     label = "`{D}` is opened with a `{K}`, or a reference to one",
-    note = "a definition marked `singleton` has no ids to say: `get_singleton::<{D}>()`"
+    note = "a definition marked `singleton` has no ids to say: `get_singleton::<{D}>()`; nor has a projection: `projection::<{D}>()`"
 )]
 pub trait IntoStoreId<D, K> {
     /// The id.

@@ -95,11 +95,28 @@ impl LiveQueries {
         live
     }
 
-    /// A live query is gone.
-    pub(super) fn remove(&self, id: u64, identity: &Identity, footprints: &[(&'static TableSchema, Footprint)]) {
+    /// Something else than a live query that hears of changed rows, and its number.
+    pub(super) fn insert(&self, registration: Registration) -> u64 {
+        let mut index = self.lock();
+        index.next += 1;
+        let id = index.next;
+        index.insert(id, registration);
+        self.count.store(index.inboxes.len(), Ordering::SeqCst);
+        id
+    }
+
+    /// A live query, or what else heard of changed rows, is gone.
+    pub(super) fn remove(
+        &self,
+        id: u64,
+        identity: Option<&Identity>,
+        footprints: &[(&'static TableSchema, Footprint)],
+    ) {
         let mut index = self.lock();
         // A query of the same identity may have come since.
-        if index.shared.get(identity).is_some_and(|other| other.strong_count() == 0) {
+        if let Some(identity) = identity
+            && index.shared.get(identity).is_some_and(|other| other.strong_count() == 0)
+        {
             index.shared.remove(identity);
         }
         index.inboxes.remove(&id);

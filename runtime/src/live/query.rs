@@ -214,7 +214,7 @@ impl<Q: Query + Send + Sync + 'static> Node<Live<Arc<Q::Output>>> for LiveQuery<
 
 impl<Q: Query> Drop for LiveQuery<Q> {
     fn drop(&mut self) {
-        self.engine.live().remove(self.id, &self.identity, &self.footprints);
+        self.engine.live().remove(self.id, Some(&self.identity), &self.footprints);
     }
 }
 

@@ -7,22 +7,22 @@ use crate::{
 };
 
 /// A hash of every value that a query reads, so that results are compared without asking their types for equality.
-pub(super) struct Hashed {
+pub(crate) struct Hashed {
     hasher: blake3::Hasher,
     row: Vec<u8>,
 }
 
 impl Hashed {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self { hasher: blake3::Hasher::new(), row: Vec::new() }
     }
 
     /// Reads that are hashed on their way.
-    pub(super) fn reads<'a>(&'a mut self, on: &'a mut dyn Reads) -> impl Reads + 'a {
+    pub(crate) fn reads<'a>(&'a mut self, on: &'a mut dyn Reads) -> impl Reads + 'a {
         HashedReads { hashed: self, on }
     }
 
-    pub(super) fn digest(&self) -> blake3::Hash {
+    pub(crate) fn digest(&self) -> blake3::Hash {
         self.hasher.finalize()
     }
 }

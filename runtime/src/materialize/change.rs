@@ -119,18 +119,22 @@ impl<'t, 'a, T: Table> Delete<'t, 'a, T> {
     }
 }
 
-fn update(change: Change<'_, '_>, assignments: &[Assignment], one: bool) -> Result<u64, MaterializeError> {
+fn update(mut change: Change<'_, '_>, assignments: &[Assignment], one: bool) -> Result<u64, MaterializeError> {
+    change.keep_to_source()?;
+    // A row stays its source's.
+    let is_kept = change.raw.source().is_some();
+    let assignments = || assignments.iter().filter(move |set| !is_kept || set.column != 0);
     let table = change.table;
     let statements = table.statements();
     let mut text = Text::default();
     text.push("UPDATE ");
     text.push(&statements.name);
     text.push(" SET ");
-    if assignments.is_empty() {
+    if assignments().next().is_none() {
         // Nothing is set, and yet the rows are counted.
         text.push(&format!("{0} = {0}", table.names(&table.primary_key[..1])));
     }
-    for (index, Assignment { column, value }) in assignments.iter().enumerate() {
+    for (index, Assignment { column, value }) in assignments().enumerate() {
         let value = value.as_ref().map_err(|source| MaterializeError::Value {
             table: table.name,
             column: table.columns[*column].name,
@@ -144,7 +148,7 @@ fn update(change: Change<'_, '_>, assignments: &[Assignment], one: bool) -> Resu
             NewValue::Computed(formula) => push_computed(&mut text, table, formula),
         }
     }
-    change.run(text, one).map_err(|error| misfit(table, assignments, error))
+    change.run(text, one).map_err(|error| misfit(table, assignments(), error))
 }
 
 /// A number out of the type's range becomes a text, which a `STRICT` table refuses.
@@ -168,9 +172,13 @@ fn push_formula(text: &mut Text, table: &TableSchema, Formula { left, operator, 
 }
 
 /// The error as that of a computed number, if it is: all else that is set has the column's type.
-fn misfit(table: &'static TableSchema, assignments: &[Assignment], error: MaterializeError) -> MaterializeError {
+fn misfit<'s>(
+    table: &'static TableSchema,
+    mut assignments: impl Iterator<Item = &'s Assignment>,
+    error: MaterializeError,
+) -> MaterializeError {
     let MaterializeError::Sql { message } = &error else { return error };
-    let computed = assignments.iter().find(|Assignment { column, value }| {
+    let computed = assignments.find(|Assignment { column, value }| {
         let place = format!("{}.{}", table.name, table.columns[*column].name);
         matches!(value, Ok(NewValue::Computed(_))) && message.ends_with(&place)
     });
@@ -183,7 +191,8 @@ fn misfit(table: &'static TableSchema, assignments: &[Assignment], error: Materi
     MaterializeError::Value { table: table.name, column, source }
 }
 
-fn delete(change: Change<'_, '_>, one: bool) -> Result<u64, MaterializeError> {
+fn delete(mut change: Change<'_, '_>, one: bool) -> Result<u64, MaterializeError> {
+    change.keep_to_source()?;
     if let Rows::Key(Ok(key)) = &change.rows {
         let mut params = [ValueRef::Null; MAX_KEY];
         let sql = &change.table.statements().delete_by_key;
@@ -199,6 +208,14 @@ fn delete(change: Change<'_, '_>, one: bool) -> Result<u64, MaterializeError> {
 impl<'t, 'a> Change<'t, 'a> {
     fn new<T: Table>(raw: &'t mut RawTables<'a>, which: Which) -> Self {
         Self { raw, table: T::schema(), rows: which.0 }
+    }
+
+    /// In a projection: rows of the source whose event it is.
+    fn keep_to_source(&mut self) -> Result<(), MaterializeError> {
+        if let Some(source) = self.raw.source().map(str::to_owned) {
+            self.rows.keep_to(&source)?;
+        }
+        Ok(())
     }
 
     fn run(self, mut text: Text, one: bool) -> Result<u64, MaterializeError> {

@@ -3,7 +3,7 @@
 use super::conflict;
 use crate::{
     error::{MaterializeError, QueryErrorKind},
-    query::{EachRow, Reads, Statement, Text},
+    query::{EachRow, Origin, Reads, Statement, Text},
     storage::sqlite::{Connection, Guard, SqliteError, SqliteErrorKind},
     table::TableSchema,
     value::{Encoded, Value, ValueError, ValueRef},
@@ -14,12 +14,23 @@ pub(crate) struct RawTables<'a> {
     connection: &'a mut Connection,
     // Once storage fails SQLite may have rolled back: what a materializer wrote after that would stand alone.
     failure: Option<SqliteError>,
+    /// Of a projection: whose rows it sees and writes.
+    source: Option<String>,
 }
 
 impl<'a> RawTables<'a> {
     /// The tables of a connection that has begun a transaction.
     pub(crate) fn new(connection: &'a mut Connection) -> Self {
-        Self { connection, failure: None }
+        Self { connection, failure: None, source: None }
+    }
+
+    /// The rows of one source in the tables of a projection.
+    pub(crate) fn of_source(connection: &'a mut Connection, source: &str) -> Self {
+        Self { source: Some(source.to_owned()), ..Self::new(connection) }
+    }
+
+    pub(super) fn source(&self) -> Option<&str> {
+        self.source.as_deref()
     }
 
     /// What failed below the materializer, whether or not it returned that: the commit has failed, too.
@@ -30,7 +41,7 @@ impl<'a> RawTables<'a> {
     pub(super) fn insert(
         &mut self,
         table: &'static TableSchema,
-        values: Vec<Encoded<'_>>,
+        mut values: Vec<Encoded<'_>>,
         encoded: Result<(), ValueError>,
         upsert: bool,
     ) -> Result<(), MaterializeError> {
@@ -39,6 +50,9 @@ impl<'a> RawTables<'a> {
             return Err(MaterializeError::Value { table: table.name, column, source });
         }
         self.alive()?;
+        if let (Some(source), Some(first)) = (&self.source, values.first_mut()) {
+            *first = Encoded::Text(source.clone().into());
+        }
         let statements = table.statements();
         let sql = if upsert { &statements.upsert } else { &statements.insert };
         let result = self.connection.execute_encoded(sql, &values);
@@ -68,6 +82,10 @@ impl<'a> RawTables<'a> {
         params: Result<Vec<Value>, ValueError>,
     ) -> Result<u64, MaterializeError> {
         let values = params.map_err(QueryErrorKind::Value)?;
+        if self.source.is_some() {
+            let message = "SQL cannot be kept to the rows of one source; use `insert`, `upsert`, `update` and `delete` in a projection";
+            return Err(MaterializeError::Sql { message: message.to_owned() });
+        }
         self.alive()?;
         if conflict::rolls_back(sql) {
             let message = "`OR ROLLBACK` is not allowed, it undoes other events too; write `OR ABORT`".to_owned();
@@ -116,7 +134,18 @@ impl<'a> RawTables<'a> {
 }
 
 impl Reads for RawTables<'_> {
+    fn source(&self) -> Option<&str> {
+        self.source.as_deref()
+    }
+
     fn rows(&mut self, statement: &Statement<'_>, each: &mut EachRow<'_>) -> Result<(), QueryErrorKind> {
+        if self.source.is_some() && statement.origin == Origin::App {
+            let (sql, message) = (
+                statement.sql.to_owned(),
+                "SQL cannot be kept to the rows of one source; ask with the query builder".to_owned(),
+            );
+            return Err(QueryErrorKind::Sql { sql, message });
+        }
         if let Some(failure) = &self.failure {
             return Err(QueryErrorKind::Storage { message: failure.message.clone() });
         }

@@ -2,7 +2,7 @@
 
 use crate::{
     error::QueryErrorKind,
-    query::{ByKey, Select, SelectSpec, Text},
+    query::{ByKey, Select, SelectSpec, Text, own},
     schema::HasTable,
     table::{Table, TableSchema},
     value::{Value, ValueError},
@@ -60,6 +60,20 @@ impl<T: Table> Target for Select<T> {
 }
 
 impl Rows {
+    /// Only rows of this source.
+    pub(super) fn keep_to(&mut self, source: &str) -> Result<(), QueryErrorKind> {
+        match self {
+            Self::Key(Ok(key)) => {
+                if let Some(first) = key.first_mut() {
+                    *first = own(first.as_ref(), source)?.to_owned();
+                }
+            }
+            Self::Key(Err(_)) => {}
+            Self::Select(spec) => spec.keep_to(source),
+        }
+        Ok(())
+    }
+
     /// ` WHERE ..`
     pub(super) fn push_where(&self, text: &mut Text, table: &TableSchema) -> Result<(), QueryErrorKind> {
         match self {

@@ -3,8 +3,8 @@
 use std::{fmt, marker::PhantomData};
 
 use super::{
-    Chosen, Exprs, FromTables, GroupTerm, Includes, Made, MadeOf, Nullable, One, Picked, Position, RowRef, Select,
-    Yields,
+    Chosen, Description, Exprs, FromTables, GroupTerm, Includes, Made, MadeOf, Nullable, One, Picked, Position, Query,
+    Reads, RowRef, Select, Yield, Yields,
     spec::{ColumnAt, Expr, Function, GroupSpec},
 };
 use crate::{
@@ -247,10 +247,59 @@ impl<Src: FromTables> Select<Src> {
     /// One value of all rows, or a tuple of several: `Issue::all().aggregate((count(), Issue::POINTS.sum()))`.
     ///
     /// It is of the rows within limit and offset. For one of each group, see [`group_by`](Self::group_by).
-    pub fn aggregate<A: Aggregates<Src, At>, At>(mut self, aggregates: A) -> One<Src, Chosen<A, At>> {
+    pub fn aggregate<A: Aggregates<Src, At>, At>(mut self, aggregates: A) -> Totals<Src, Chosen<A, At>> {
         let wanted = Exprs::of(&aggregates);
         self.spec.groups = Some(Box::new(GroupSpec { wanted, ..GroupSpec::default() }));
-        self.yielding::<Chosen<A, At>>().one()
+        Totals(self.yielding::<Chosen<A, At>>().one())
+    }
+}
+
+/// Aggregates of all rows: exactly one row, even where there are none to aggregate.
+#[must_use = "a query does nothing until it is asked of a store"]
+pub struct Totals<Src, Out>(One<Src, Out>);
+
+impl<Src, Out> Totals<Src, Out> {
+    pub(super) fn into_select(self) -> Select<Src, Out> {
+        self.0.into_select()
+    }
+
+    pub(super) fn select(&self) -> &Select<Src, Out> {
+        self.0.select()
+    }
+}
+
+impl<Src: FromTables, Out: Yield<Src>> Query for Totals<Src, Out> {
+    type Output = Out::Row;
+
+    fn __describe(&self, into: &mut Description) {
+        self.0.__describe(into);
+    }
+
+    fn __run(&self, on: &mut dyn Reads) -> Result<Self::Output, QueryErrorKind> {
+        self.0.__run(on)
+    }
+}
+
+impl<Src, C, At> Totals<Src, Chosen<C, At>>
+where
+    Src: FromTables,
+    C: Picked<Src, At>,
+{
+    /// Makes a struct with `#[derive(Row)]` of the aggregates, as of [`Select::into_row`].
+    pub fn into_row<R: MadeOf<C::__Before<()>>>(self) -> Totals<Src, Made<R>> {
+        Totals(self.into_select().yielding::<Made<R>>().one())
+    }
+}
+
+impl<Src, Out> Clone for Totals<Src, Out> {
+    fn clone(&self) -> Self {
+        Self(self.0.clone())
+    }
+}
+
+impl<Src: FromTables, Out> fmt::Debug for Totals<Src, Out> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_tuple("Totals").field(self.select()).finish()
     }
 }
 
@@ -259,7 +308,7 @@ where
     Src: FromTables,
     C: Picked<Src, At>,
 {
-    /// Makes a struct with `#[derive(Row)]` of the aggregates, or the columns, as of [`Select::into_row`].
+    /// Makes a struct with `#[derive(Row)]` of the columns, as of [`Select::into_row`].
     pub fn into_row<R: MadeOf<C::__Before<()>>>(self) -> One<Src, Made<R>> {
         self.into_select().yielding::<Made<R>>().one()
     }

@@ -37,7 +37,7 @@ impl SelectSpec {
     }
 
     /// All columns of all tables.
-    fn all_columns<'a>(&'a self, first: &'a TableSchema) -> impl Iterator<Item = Expr> + 'a {
+    pub(super) fn all_columns<'a>(&'a self, first: &'a TableSchema) -> impl Iterator<Item = Expr> + 'a {
         let names = Names::of(first, &self.joins);
         (0..=self.joins.len()).flat_map(move |place| {
             (0..names.table(place).columns.len()).map(move |column| Expr::Column(ColumnAt { place, column }))
@@ -104,26 +104,20 @@ impl SelectSpec {
         // What is cut away of the rows is no part of any group.
         let is_cut = self.is_cut() && !seeded::bug("limit-ignored-in-groups");
         let names = if is_cut { names.around(&inner) } else { names };
-        text.push("SELECT ");
-        push_list(text, names, groups.keys.iter().chain(&groups.wanted).copied());
-        if is_cut {
-            text.push(" FROM (SELECT ");
-            self.push_inner(text, first, &inner);
-            text.push(")");
-        } else {
-            self.push_from(text, first);
-        }
-        if groups.keys.is_empty() {
-            return;
-        }
-        text.push(" GROUP BY ");
-        push_list(text, names, groups.keys.iter().copied());
-        push_terms(text, names, groups.whole_order());
-        push_limit(text, groups.limit.into_iter().chain(most).min(), groups.offset);
+        text.push_grouped(names, groups, most, |text| {
+            if is_cut {
+                text.push(" FROM (SELECT ");
+                self.push_inner(text, first, &inner);
+                self.push_limit(text, None);
+                text.push(")");
+            } else {
+                self.push_from(text, first);
+            }
+        });
     }
 
     /// The rows that groups are made of, under names of their own.
-    fn push_inner(&self, text: &mut Text, first: &TableSchema, columns: &[ColumnAt]) {
+    pub(super) fn push_inner(&self, text: &mut Text, first: &TableSchema, columns: &[ColumnAt]) {
         let names = Names::of(first, &self.joins);
         if columns.is_empty() {
             text.push("1");
@@ -135,7 +129,33 @@ impl SelectSpec {
         }
         self.push_from(text, first);
         self.push_order(text, first);
-        self.push_limit(text, None);
+    }
+}
+
+impl Text {
+    /// Groups of the rows that `from` names.
+    pub(super) fn push_grouped(
+        &mut self,
+        names: Names<'_>,
+        groups: &GroupSpec,
+        most: Option<u64>,
+        from: impl FnOnce(&mut Self),
+    ) {
+        self.push("SELECT ");
+        push_list(self, names, groups.keys.iter().chain(&groups.wanted).copied());
+        from(self);
+        if groups.keys.is_empty() {
+            return;
+        }
+        self.push(" GROUP BY ");
+        push_list(self, names, groups.keys.iter().copied());
+        push_terms(self, names, groups.whole_order());
+        push_limit(self, groups.limit.into_iter().chain(most).min(), groups.offset);
+    }
+
+    /// ` LIMIT ?`
+    pub(super) fn push_rows(&mut self, limit: u64) {
+        push_limit(self, Some(limit), 0);
     }
 }
 

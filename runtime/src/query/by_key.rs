@@ -2,7 +2,7 @@
 
 use std::{fmt, marker::PhantomData};
 
-use super::{ColumnsRead, Description, Query, Reads, RowsRead, run};
+use super::{ColumnsRead, Comparison, Description, Predicate, Query, Reads, RowsRead, SelectSpec, run, source::THIS};
 use crate::{
     error::QueryErrorKind,
     table::{IntoKey, Table},
@@ -29,6 +29,23 @@ impl<T: Table> ByKey<T> {
     pub fn one(self) -> OneByKey<T> {
         OneByKey(self)
     }
+
+    /// The same as rows that meet a condition.
+    pub(super) fn spec(&self) -> Result<SelectSpec, QueryErrorKind> {
+        let key = self.key.as_ref().map_err(Clone::clone)?;
+        let mut spec = SelectSpec::default();
+        for (column, value) in T::schema().primary_key.iter().zip(key) {
+            let predicate = Predicate::<T>::compare(*column, Comparison::Eq, Ok(value.clone()));
+            spec.restrict(0, predicate.condition);
+        }
+        Ok(spec)
+    }
+}
+
+impl<T> OneByKey<T> {
+    pub(super) fn by_key(&self) -> &ByKey<T> {
+        &self.0
+    }
 }
 
 impl<T: Table> Query for ByKey<T> {
@@ -46,10 +63,40 @@ impl<T: Table> Query for ByKey<T> {
 
     fn __run(&self, on: &mut dyn Reads) -> Result<Self::Output, QueryErrorKind> {
         let key = self.key.as_ref().map_err(Clone::clone)?;
-        let mut params = [ValueRef::Null; MAX_KEY];
-        let params = key_params(key, &mut params);
-        let statement = run::built(&T::schema().statements().select_by_key, params, T::NAME);
-        run::collect_first(|each| on.rows(&statement, each), T::decode)
+        match on.source().map(str::to_owned) {
+            None => row(on, key),
+            Some(source) => row_of_source(on, key, &source),
+        }
+    }
+}
+
+fn row<T: Table>(on: &mut dyn Reads, key: &[Value]) -> Result<Option<T>, QueryErrorKind> {
+    let mut params = [ValueRef::Null; MAX_KEY];
+    let params = key_params(key, &mut params);
+    let statement = run::built(&T::schema().statements().select_by_key, params, T::NAME);
+    run::collect_first(|each| on.rows(&statement, each), T::decode)
+}
+
+/// The same among the rows of one source.
+#[cold]
+fn row_of_source<T: Table>(on: &mut dyn Reads, key: &[Value], source: &str) -> Result<Option<T>, QueryErrorKind> {
+    let mut key = key.to_vec();
+    if let Some(first) = key.first_mut() {
+        *first = own(first.as_ref(), source)?.to_owned();
+    }
+    row(on, &key)
+}
+
+/// The first column of a key among the rows of one source.
+///
+/// # Errors
+/// When it is the key of another source's row.
+pub(crate) fn own<'a>(first: ValueRef<'a>, source: &'a str) -> Result<ValueRef<'a>, QueryErrorKind> {
+    match first {
+        ValueRef::Text(other) if other != THIS && other != source => {
+            Err(QueryErrorKind::OtherSource { source_id: other.to_owned() })
+        }
+        _ => Ok(ValueRef::Text(source)),
     }
 }
 

@@ -1,6 +1,9 @@
 //! Which queries may be asked of which stores.
 
-use super::{ByKey, Count, Exists, First, FromTables, Groups, One, OneByKey, Query, Select, SqlQuery, SqlShape, Yield};
+use super::{
+    ByKey, Count, Exists, First, FirstGroup, FromTables, Groups, One, OneByKey, Query, Select, SqlQuery, SqlShape,
+    Totals, Yield,
+};
 use crate::{
     definition::{DefinedOn, StoreDefinition},
     schema::HasTable,
@@ -43,7 +46,16 @@ macro_rules! of_tables {
     )+};
 }
 
-of_tables!(Select<Src, Out>, First<Src, Out>, One<Src, Out>, Groups<Src, Out>, Count<Src>, Exists<Src>);
+of_tables!(
+    Select<Src, Out>,
+    First<Src, Out>,
+    One<Src, Out>,
+    Groups<Src, Out>,
+    FirstGroup<Src, Out>,
+    Totals<Src, Out>,
+    Count<Src>,
+    Exists<Src>
+);
 
 impl<S: HasTable<T>, T: Table> FitsSchema<S> for ByKey<T> {}
 impl<S: HasTable<T>, T: Table> FitsSchema<S> for OneByKey<T> {}

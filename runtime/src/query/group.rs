@@ -16,7 +16,7 @@ use crate::{
 /// One row for each group: its keys, and with [`aggregate`](Self::aggregate) what is made of its rows. In the order asked for, then in
 /// ascending order of the keys.
 #[must_use = "a query does nothing until it is asked of a store"]
-pub struct Groups<Src, Out>(Select<Src, Out>);
+pub struct Groups<Src, Out>(pub(super) Select<Src, Out>);
 
 impl<Src: FromTables> Select<Src> {
     /// Rows in groups: those that agree in a column, `Issue::STATUS`, or in each of a tuple of columns. `NULL` agrees with `NULL`.
@@ -133,8 +133,42 @@ impl<Src: FromTables, Out> Groups<Src, Out> {
     }
 
     /// The first group, if there is one.
-    pub fn first(self) -> First<Src, Out> {
-        self.0.first()
+    pub fn first(self) -> FirstGroup<Src, Out> {
+        FirstGroup(self.0.first())
+    }
+}
+
+/// The first group, if there is one.
+#[must_use = "a query does nothing until it is asked of a store"]
+pub struct FirstGroup<Src, Out>(First<Src, Out>);
+
+impl<Src, Out> FirstGroup<Src, Out> {
+    pub(super) fn select(&self) -> &Select<Src, Out> {
+        &self.0.0
+    }
+}
+
+impl<Src: FromTables, Out: Yield<Src>> Query for FirstGroup<Src, Out> {
+    type Output = Option<Out::Row>;
+
+    fn __describe(&self, into: &mut Description) {
+        self.0.__describe(into);
+    }
+
+    fn __run(&self, on: &mut dyn Reads) -> Result<Self::Output, QueryErrorKind> {
+        self.0.__run(on)
+    }
+}
+
+impl<Src, Out> Clone for FirstGroup<Src, Out> {
+    fn clone(&self) -> Self {
+        Self(self.0.clone())
+    }
+}
+
+impl<Src: FromTables, Out> fmt::Debug for FirstGroup<Src, Out> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(formatter)
     }
 }
 

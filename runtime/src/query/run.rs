@@ -56,7 +56,12 @@ impl Text {
         self.0.params.iter().map(Value::as_ref).collect()
     }
 
-    fn run(&self, on: &mut dyn Reads, row: &'static str, each: &mut EachRow<'_>) -> Result<(), QueryErrorKind> {
+    pub(super) fn run(
+        &self,
+        on: &mut dyn Reads,
+        row: &'static str,
+        each: &mut EachRow<'_>,
+    ) -> Result<(), QueryErrorKind> {
         let params = self.params();
         on.rows(&built(&self.0.sql, &params, row), each)
     }

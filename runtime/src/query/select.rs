@@ -41,13 +41,13 @@ pub struct Select<Src, Out = Whole> {
 
 /// How many rows.
 #[must_use = "a query does nothing until it is asked of a store"]
-pub struct Count<Src>(Select<Src>);
+pub struct Count<Src>(pub(super) Select<Src>);
 /// Whether there is a row.
 #[must_use = "a query does nothing until it is asked of a store"]
-pub struct Exists<Src>(Select<Src>);
+pub struct Exists<Src>(pub(super) Select<Src>);
 /// The first row, if there is one.
 #[must_use = "a query does nothing until it is asked of a store"]
-pub struct First<Src, Out = Whole>(Select<Src, Out>);
+pub struct First<Src, Out = Whole>(pub(super) Select<Src, Out>);
 /// Exactly one row.
 #[must_use = "a query does nothing until it is asked of a store"]
 pub struct One<Src, Out = Whole>(Select<Src, Out>);
@@ -192,6 +192,10 @@ impl<Src, Out> One<Src, Out> {
     pub(super) fn into_select(self) -> Select<Src, Out> {
         self.0
     }
+
+    pub(super) fn select(&self) -> &Select<Src, Out> {
+        &self.0
+    }
 }
 
 /// The schema of a query's first table.
@@ -207,7 +211,8 @@ impl<Src: FromTables, Out: Yield<Src>> Query for Select<Src, Out> {
     }
 
     fn __run(&self, on: &mut dyn Reads) -> Result<Self::Output, QueryErrorKind> {
-        run::all(on, &self.spec.rows(schema::<Src>(), None)?, rows::<Src, Out>())
+        let text = self.spec.within(on).rows(schema::<Src>(), None)?;
+        run::all(on, &text, rows::<Src, Out>())
     }
 }
 
@@ -219,7 +224,8 @@ impl<Src: FromTables, Out: Yield<Src>> Query for First<Src, Out> {
     }
 
     fn __run(&self, on: &mut dyn Reads) -> Result<Self::Output, QueryErrorKind> {
-        run::first(on, &self.0.spec.rows(schema::<Src>(), Some(1))?, rows::<Src, Out>())
+        let text = self.0.spec.within(on).rows(schema::<Src>(), Some(1))?;
+        run::first(on, &text, rows::<Src, Out>())
     }
 }
 
@@ -231,7 +237,8 @@ impl<Src: FromTables, Out: Yield<Src>> Query for One<Src, Out> {
     }
 
     fn __run(&self, on: &mut dyn Reads) -> Result<Self::Output, QueryErrorKind> {
-        run::one(on, &self.0.spec.rows(schema::<Src>(), Some(2))?, rows::<Src, Out>())
+        let text = self.0.spec.within(on).rows(schema::<Src>(), Some(2))?;
+        run::one(on, &text, rows::<Src, Out>())
     }
 }
 
@@ -248,7 +255,8 @@ impl<Src: FromTables> Query for Count<Src> {
     }
 
     fn __run(&self, on: &mut dyn Reads) -> Result<Self::Output, QueryErrorKind> {
-        let rows: i64 = run::one(on, &self.0.spec.count(schema::<Src>())?, Rows::OF)?;
+        let text = self.0.spec.within(on).count(schema::<Src>())?;
+        let rows: i64 = run::one(on, &text, Rows::OF)?;
         Ok(rows.unsigned_abs())
     }
 }
@@ -261,7 +269,8 @@ impl<Src: FromTables> Query for Exists<Src> {
     }
 
     fn __run(&self, on: &mut dyn Reads) -> Result<Self::Output, QueryErrorKind> {
-        run::one(on, &self.0.spec.exists(schema::<Src>())?, Rows::OF)
+        let text = self.0.spec.within(on).exists(schema::<Src>())?;
+        run::one(on, &text, Rows::OF)
     }
 }
 

@@ -81,6 +81,10 @@ impl<D, S> SqlQuery<D, S> {
         Self { sql, reads, params, types: PhantomData }
     }
 
+    pub(super) fn sql(&self) -> &'static str {
+        self.sql
+    }
+
     /// The tables and columns that SQLite reads for it, known since the app was compiled.
     pub fn reads(&self) -> &'static [TableReads] {
         self.reads

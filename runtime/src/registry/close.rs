@@ -66,12 +66,20 @@ impl Drop for Closing {
         let unsent = loaded.core().backend().filter(|_| self.sends_rest && loaded.core().engine.unsent_events() > 0);
         let unsent = unsent.cloned();
         drop(loaded);
+        let in_memory = is_in_memory(&self.shared, self.load);
+        let gone = in_memory.then(|| name.clone());
         self.shared.happened(|| Happened::Closed(name));
         // Before the closing has ended, so that who waits for that finds it said.
         unsent.inspect(|backend| self.shared.closed_unsent(backend));
         drop(ended);
+        // A file says the same when it is closed; memory is gone.
+        gone.inspect(|name| self.shared.followers.changed(name));
         drop(children);
     }
+}
+
+fn is_in_memory(shared: &Shared, load: LoadRef) -> bool {
+    shared.lock().slots.of(load).is_some_and(|slot| slot.plan.in_memory)
 }
 
 /// Closes the file and notes what stays unsent.

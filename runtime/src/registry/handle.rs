@@ -5,7 +5,7 @@ use std::{
     fmt,
     ops::Deref,
     panic::{AssertUnwindSafe, catch_unwind},
-    sync::{Arc, Weak, atomic::Ordering},
+    sync::{Arc, PoisonError, Weak, atomic::Ordering},
 };
 
 use super::{
@@ -51,6 +51,11 @@ impl<D> StoreHandle<D> {
 }
 
 impl<D> StoreHandle<D> {
+    /// What its load keeps, if there is such a thing.
+    pub(crate) fn kept<T: Clone + 'static>(&self) -> Option<T> {
+        self.loaded.core.kept()
+    }
+
     /// Closes the store now, for all its handles, as [`StoreRegistry::evict`](super::StoreRegistry::evict) does. The future waits until
     /// the file is closed.
     ///
@@ -215,6 +220,12 @@ impl Core {
     /// One less, under the registry's lock; whether it was the last.
     pub(super) fn subtract_observer(&self) -> bool {
         self.observers.fetch_sub(1, Ordering::AcqRel) == 1
+    }
+
+    /// What the load keeps, if there is such a thing.
+    pub(super) fn kept<T: Clone + 'static>(&self) -> Option<T> {
+        let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.iter().find_map(|kept| kept.downcast_ref::<T>().cloned())
     }
 
     /// The children, to be dropped without any lock.

@@ -32,6 +32,8 @@ pub(crate) struct Kind {
     pub(crate) adapter: fn() -> SqliteAdapter,
     pub(crate) wrap: fn(Core) -> Arc<dyn AnyLoaded>,
     pub(crate) on_load: fn(Arc<dyn AnyLoaded>, LoadContext) -> OnLoad,
+    /// Its events are other stores', so that it has none to send.
+    pub(crate) is_projection: bool,
 }
 
 /// The kind of definition `D`.
@@ -49,6 +51,7 @@ impl<D: StoreDefinition> Of<D> {
         model: SchemaModel::of::<D>,
         options: D::__options,
         adapter: || D::__adapter().__sqlite(),
+        is_projection: D::__PROJECTION,
         wrap: |core| Arc::new(LoadedStore::<D>::new(core)),
         on_load: |loaded, context| {
             Box::pin(async move {

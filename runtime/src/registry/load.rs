@@ -112,6 +112,8 @@ async fn run(load: Load, mut end: End) {
     let kept: Kept = Arc::default();
     let core = Core::new(load.load, engine, &shared, Arc::clone(&kept), &load.plan.resolved);
     let loaded = (load.kind.wrap)(core);
+    // Before anybody can commit.
+    shared.followers.loaded(&load.name, &loaded.core().engine);
     if let Some(slot) = shared.lock().slots.of(load.load) {
         slot.opened = Some(Arc::downgrade(&loaded));
     }

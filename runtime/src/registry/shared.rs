@@ -33,7 +33,7 @@ use crate::{
 
 /// What all clones of a registry share.
 pub(crate) struct Shared {
-    pub(super) runtime: Runtime,
+    pub(crate) runtime: Runtime,
     state: Mutex<State>,
     /// Wakes the timer task.
     pub(super) timer: Arc<Notify>,
@@ -48,6 +48,7 @@ pub(crate) struct Shared {
     /// How many files are opened at the same time.
     pub(super) opening: Arc<Semaphore>,
     pub(super) unsent: super::unsent::Unsent,
+    pub(crate) followers: super::followers::Followers,
     /// Who owns the registry of a store that was opened without one: all observers of the store do, streams too.
     private: OnceLock<Weak<Owner>>,
     recorder: Option<Recorder>,
@@ -119,6 +120,7 @@ impl Shared {
             signals: Arc::default(),
             opening: Arc::new(Semaphore::new(OPENING)),
             unsent: super::unsent::Unsent::default(),
+            followers: super::followers::Followers::default(),
             private: OnceLock::new(),
             recorder,
             runtime,
@@ -269,6 +271,7 @@ impl Shared {
             wire: call.wire.clone(),
             runs_on_load: !call.without_on_load,
             existing: call.existing,
+            is_projection: kind.is_projection,
         };
         let _ = plan.resolve(defaults);
         plan
@@ -322,6 +325,7 @@ impl Shared {
                 state.evict(at, &Reason::Shutdown, actions);
             }
         });
+        self.followers.over();
     }
 
     /// Looks at a busy store for idleness a second from now.

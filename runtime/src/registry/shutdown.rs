@@ -121,6 +121,7 @@ impl Shared {
             }
             found
         });
+        self.followers.over();
         let span = telemetry::shutdown(found.open.len() + found.ending.len());
         let shared = Arc::clone(self);
         async move {

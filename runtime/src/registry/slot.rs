@@ -41,6 +41,8 @@ pub(super) struct Plan {
     pub(super) runs_on_load: bool,
     /// The load makes no new store.
     pub(super) existing: bool,
+    /// It has no events to send, whatever the options say.
+    pub(super) is_projection: bool,
 }
 
 impl Plan {
@@ -51,6 +53,9 @@ impl Plan {
         if let Some(Wire { backend, sync_id }) = &self.wire {
             resolved.sync = Some(Arc::clone(backend));
             resolved.wire_id = Some(sync_id.clone());
+        }
+        if self.is_projection {
+            resolved.sync = None;
         }
         std::mem::replace(&mut self.resolved, resolved)
     }

@@ -56,7 +56,7 @@ impl StoredStore {
 }
 
 /// The stores of a definition that are in the data dir, by id.
-pub(super) async fn stored(shared: Arc<Shared>, kind: &'static Kind) -> Result<Vec<StoredStore>, LoadError> {
+pub(crate) async fn stored(shared: Arc<Shared>, kind: &'static Kind) -> Result<Vec<StoredStore>, LoadError> {
     shared.lock().claim_name(kind)?;
     let Some(layout) = shared.layout.clone() else { return Ok(Vec::new()) };
     let reading = Arc::clone(&shared);
@@ -74,6 +74,19 @@ pub(super) async fn stored(shared: Arc<Shared>, kind: &'static Kind) -> Result<V
     let failed = |message: String| LoadError::Catalog { definition: kind.name, file: shared.catalog_path(), message };
     let read = read.await.map_err(|panicked| failed(panicked.into_message()))?;
     read.map_err(|error: crate::storage::sqlite::SqliteError| failed(error.to_string()))
+}
+
+/// The ids of all stores of a definition: in the data dir, and loaded in memory.
+pub(crate) async fn all_ids(shared: &Arc<Shared>, kind: &'static Kind) -> Result<Vec<StoreId>, LoadError> {
+    let mut ids: Vec<_> = stored(Arc::clone(shared), kind).await?.into_iter().map(|stored| stored.id).collect();
+    let state = shared.lock();
+    let of_kind = state.slots.iter().filter(|(_, slot)| slot.kind.type_id == kind.type_id);
+    let in_memory = of_kind.filter(|(_, slot)| slot.plan.in_memory && slot.loaded.is_some());
+    ids.extend(in_memory.map(|(_, slot)| slot.name.id().clone()));
+    drop(state);
+    ids.sort();
+    ids.dedup();
+    Ok(ids)
 }
 
 /// A store that is to be deleted: await it. `false` when there was none.
@@ -134,11 +147,12 @@ async fn delete(shared: Arc<Shared>, kind: &'static Kind, id: StoreId, forced: b
             }
         }
     };
-    let reserved = Reservation { shared: Arc::clone(&shared), at };
+    let reserved = Reservation::new(&shared, at);
     let (work, store) = (Arc::clone(&shared), name.clone());
     let deleted = shared.runtime.spawn_blocking(move || {
         let deleted = delete_files(&work, kind, &store, forced).map(|deleted| deleted || was_in_memory);
         if let Ok(true) = deleted {
+            work.followers.changed(&store);
             work.happened(|| Happened::Deleted(store));
         }
         drop(reserved);
@@ -194,9 +208,16 @@ fn reserve(
 }
 
 /// A (definition, id) out of use, until it is dropped.
-struct Reservation {
+pub(super) struct Reservation {
     shared: Arc<Shared>,
     at: u32,
+}
+
+impl Reservation {
+    /// Of a (definition, id) that is not in the registry.
+    pub(super) fn new(shared: &Arc<Shared>, at: u32) -> Self {
+        Self { shared: Arc::clone(shared), at }
+    }
 }
 
 impl Drop for Reservation {

@@ -4,11 +4,11 @@ use std::{collections::HashSet, fmt, sync::Arc};
 
 use super::{Fingerprint, Materializer, StoreSchema, fingerprint, order};
 use crate::{
-    definition::StoreDefinition,
+    definition::{SOURCE, StoreDefinition},
     error::LoadError,
     event::{Event, EventContext, EventInfo},
     storage::sqlite::Connection,
-    store::{Applied, ApplyStored, Unapplied, apply_stored},
+    store::{Applied, ApplyStored, ProjectStored, SOURCES_DDL, Unapplied, apply_stored, project_stored},
     table::TableSchema,
 };
 
@@ -19,6 +19,8 @@ pub(crate) struct SchemaModel {
     tables: Vec<&'static TableSchema>,
     fingerprint: Fingerprint,
     apply: ApplyStored,
+    /// Of a projection: applies a source's event.
+    project: Option<ProjectStored>,
 }
 
 impl SchemaModel {
@@ -31,6 +33,7 @@ impl SchemaModel {
         let events = <<D::Schema as StoreSchema>::Event as Event>::EVENTS;
         let tables = order::parents_first(D::Schema::tables()).map_err(invalid)?;
         check_events(events).map_err(invalid)?;
+        check_sources(&tables, D::__PROJECTION).map_err(invalid)?;
         let source = <D::Schema as Materializer>::__SOURCE;
         let canonical = fingerprint::canonical(&tables, events, D::Schema::VERSION, source);
         Ok(Arc::new(Self {
@@ -38,7 +41,9 @@ impl SchemaModel {
             type_name: std::any::type_name::<D>(),
             tables,
             fingerprint: Fingerprint::of(&canonical),
-            apply: apply_stored::<D::Schema>,
+            // What a projection has read is not in its own log.
+            apply: if D::__PROJECTION { |_, _, _, _| Ok(Applied::Yes) } else { apply_stored::<D::Schema> },
+            project: D::__PROJECTION.then_some(project_stored::<D::Schema>),
         }))
     }
 
@@ -68,6 +73,22 @@ impl SchemaModel {
         (self.apply)(name, args, about, connection)
     }
 
+    /// Applies one stored event of a projection's source to the rows of that source.
+    pub(crate) fn project(
+        &self,
+        source: &str,
+        event: (&str, Option<&str>),
+        about: &EventContext,
+        connection: &mut Connection,
+    ) -> Result<Applied, Unapplied> {
+        self.project.map_or(Ok(Applied::Unknown), |project| project(source, event, about, connection))
+    }
+
+    /// What a file of this schema has beside its tables, made anew with them.
+    pub(crate) fn more_ddl(&self) -> &'static str {
+        if self.project.is_some() { SOURCES_DDL } else { "" }
+    }
+
     /// What the tables of this schema are known by.
     pub(crate) fn fingerprint(&self) -> Fingerprint {
         self.fingerprint
@@ -78,6 +99,31 @@ impl fmt::Debug for SchemaModel {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.debug_struct("SchemaModel").field("definition", &self.definition).finish_non_exhaustive()
     }
+}
+
+fn check_sources(tables: &[&TableSchema], is_projection: bool) -> Result<(), String> {
+    for table in tables {
+        if is_projection && table.columns[0].ty.encoding != SOURCE {
+            return Err(format!("`{}` has no source, and a projection's tables have; leave it out", table.name));
+        }
+        let (name, has_source) = (table.name, table.columns.iter().any(|column| column.ty.encoding == SOURCE));
+        if !is_projection && has_source {
+            return Err(format!(
+                "table `{name}` has a column `SourceId`, which belongs to projections; take a `String` or a typed id"
+            ));
+        }
+        if is_projection && table.primary_key.first() != Some(&0) {
+            return Err(format!(
+                "the primary key of table `{name}` of a projection begins with its source; make `source` a `primary_key`"
+            ));
+        }
+        if is_projection && !table.unique.is_empty() {
+            return Err(format!(
+                "table `{name}` of a projection has a unique constraint, by which sources could refuse each other's rows; leave it out"
+            ));
+        }
+    }
+    Ok(())
 }
 
 fn check_events(events: &[EventInfo]) -> Result<(), String> {

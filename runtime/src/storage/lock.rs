@@ -72,6 +72,12 @@ pub(crate) fn lock_path(store: &Path) -> PathBuf {
     beside(store, ".lock")
 }
 
+/// What the last opener left, read without the lock: of a store that somebody has open it may be anything.
+pub(crate) fn peek(store: &Path) -> Option<Marker> {
+    let mut file = File::open(lock_path(store)).ok()?;
+    Some(parse_marker(&read_text(&mut file).ok()?))
+}
+
 /// The file with `ending` after the name of a store's file.
 pub(crate) fn beside(store: &Path, ending: &str) -> PathBuf {
     let mut name = OsString::from(store);

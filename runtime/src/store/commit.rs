@@ -28,6 +28,7 @@ mod typed;
 
 pub(crate) use queue::CommitQueue;
 pub use typed::CommitAsync;
+pub(in crate::store) use typed::run_work;
 pub(crate) use typed::{commit, commit_async};
 
 /// The encoded events of one commit, and how they change tables.

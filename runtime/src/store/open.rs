@@ -333,7 +333,8 @@ pub(super) fn create_with(request: &OpenRequest, connection: &mut Connection, me
 /// Makes the schema's tables.
 pub(super) fn create_tables(connection: &mut Connection, model: &SchemaModel) -> Result<(), SqliteError> {
     let ddl: String = model.tables().iter().map(|table| table.ddl()).collect();
-    connection.batch(&ddl)
+    connection.batch(&ddl)?;
+    connection.batch(model.more_ddl())
 }
 
 /// A failure to make the schema's tables: of the schema, unless storage failed.

@@ -8,6 +8,7 @@ use std::{
 
 use crate::{
     clock::{self, Panicked},
+    document::{self, CHANGED},
     error::MaterializeError,
     event::{Event, EventContext, EventDecodeError},
     materialize::{MaterializeResult, RawTables, Tables},
@@ -49,6 +50,20 @@ pub(crate) enum Applied {
 /// Applies one stored event: name, arguments, context.
 pub(crate) type ApplyStored = fn(&str, Option<&str>, &EventContext, &mut Connection) -> Result<Applied, Unapplied>;
 
+/// Applies one stored event of a source: its id, name and arguments, context.
+pub(crate) type ProjectStored =
+    fn(&str, (&str, Option<&str>), &EventContext, &mut Connection) -> Result<Applied, Unapplied>;
+
+/// [`ProjectStored`] of a schema.
+pub(crate) fn project_stored<S: Materializer>(
+    source: &str,
+    (name, args): (&str, Option<&str>),
+    about: &EventContext,
+    connection: &mut Connection,
+) -> Result<Applied, Unapplied> {
+    apply::<S>(name, args, about, RawTables::of_source(connection, source))
+}
+
 /// [`ApplyStored`] of a schema.
 pub(crate) fn apply_stored<S: Materializer>(
     name: &str,
@@ -60,11 +75,21 @@ pub(crate) fn apply_stored<S: Materializer>(
     if seeded::bug("upcaster-skipped") && old() {
         return Ok(Applied::Unknown);
     }
+    if name == CHANGED.name {
+        return document::apply(&S::__documents(), args, connection);
+    }
+    apply::<S>(name, args, about, RawTables::new(connection))
+}
+
+fn apply<S: Materializer>(
+    name: &str,
+    args: Option<&str>,
+    about: &EventContext,
+    tables: RawTables<'_>,
+) -> Result<Applied, Unapplied> {
     // An upcaster, or a `Deserialize` of the app, may panic as a materializer may.
     match catch_unwind(AssertUnwindSafe(|| <S as StoreSchema>::Event::decode(name, args))) {
-        Ok(Ok(Some(event))) => {
-            materialize::<S>(connection, |tables| S::materialize(&event, about, tables)).map(|()| Applied::Yes)
-        }
+        Ok(Ok(Some(event))) => run::<S>(tables, |tables| S::materialize(&event, about, tables)).map(|()| Applied::Yes),
         Ok(Ok(None)) => Ok(Applied::Unknown),
         Ok(Err(error)) => Err(Unapplied::Decode(error)),
         Err(panic) => Err(Unapplied::Panicked(Panicked::new(panic.as_ref()).into_message())),
@@ -76,7 +101,11 @@ pub(crate) fn materialize<S>(
     connection: &mut Connection,
     run: impl FnOnce(&mut Tables<'_, S>) -> MaterializeResult,
 ) -> Result<(), Unapplied> {
-    let mut tables = Tables::new(RawTables::new(connection));
+    self::run::<S>(RawTables::new(connection), run)
+}
+
+fn run<S>(raw: RawTables<'_>, run: impl FnOnce(&mut Tables<'_, S>) -> MaterializeResult) -> Result<(), Unapplied> {
+    let mut tables = Tables::new(raw);
     // What a panicking materializer wrote is rolled back, so nothing half-done is seen afterwards.
     let result = catch_unwind(AssertUnwindSafe(|| run(&mut tables)));
     match (tables.into_raw().into_failure(), result) {

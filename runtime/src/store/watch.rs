@@ -1,10 +1,11 @@
 //! Who waits for the next commit: tasks that are woken, nothing else.
 
 use std::{
-    sync::{Arc, PoisonError, atomic::Ordering},
+    sync::{Arc, PoisonError, Weak, atomic::Ordering},
     task::Waker,
 };
 
+use super::Engine;
 use crate::primitives::{Mutex, MutexGuard, atomic::AtomicUsize};
 
 /// Tasks that wait for the next commit. A commit without any costs one atomic load.
@@ -62,5 +63,32 @@ impl Watchers {
 
     fn lock(&self) -> MutexGuard<'_, Vec<Option<Arc<Waker>>>> {
         self.slots.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A waker that every commit of one store wakes, until this is dropped. It does not keep the store.
+pub(crate) struct CommitWatch {
+    engine: Weak<Engine>,
+    slot: WatchSlot,
+}
+
+impl CommitWatch {
+    pub(crate) fn new(engine: &Arc<Engine>, waker: &Waker) -> Self {
+        let mut slot = WatchSlot::default();
+        engine.watchers.watch(&mut slot, waker);
+        Self { engine: Arc::downgrade(engine), slot }
+    }
+
+    /// Whether the store is gone.
+    pub(crate) fn is_over(&self) -> bool {
+        self.engine.strong_count() == 0
+    }
+}
+
+impl Drop for CommitWatch {
+    fn drop(&mut self) {
+        if let Some(engine) = self.engine.upgrade() {
+            engine.watchers.leave(&mut self.slot);
+        }
     }
 }

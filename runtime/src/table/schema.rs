@@ -1,6 +1,6 @@
 //! The description of a table: constant data that the derive writes and everything else reads.
 
-use crate::value::ColumnType;
+use crate::value::{ColumnType, Storage};
 
 /// One table: all that its DDL, the schema fingerprint and the statements on it are made of.
 #[derive(Debug, PartialEq, Eq)]
@@ -25,6 +25,25 @@ pub struct TableSchema {
 }
 
 impl TableSchema {
+    /// The table of documents of one type; for generated code.
+    #[doc(hidden)]
+    pub const fn __of_documents(name: &'static str, type_name: &'static str) -> Self {
+        const COLUMNS: &[ColumnSchema] = &[
+            ColumnSchema { name: "id", ty: ColumnType::new(Storage::Text, "text"), default: None },
+            ColumnSchema { name: "changed", ty: ColumnType::new(Storage::Text, "json"), default: None },
+        ];
+        Self {
+            name,
+            type_name,
+            columns: COLUMNS,
+            primary_key: &[0],
+            unique: &[],
+            indexes: &[],
+            references: &[],
+            statements: super::TableStatements::new(),
+        }
+    }
+
     /// Whether the primary key is SQLite's rowid: one `INTEGER` column. All other tables are `WITHOUT ROWID`.
     pub fn key_is_rowid(&self) -> bool {
         matches!(self.primary_key, [only] if self.columns[*only].ty.storage == crate::value::Storage::Integer)

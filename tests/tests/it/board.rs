@@ -108,6 +108,8 @@ define_store! {
             pub(crate) fn heaviest() -> Option<f64> = "SELECT max(weight) FROM cards HAVING max(weight) IS NOT NULL";
             /// How many cards.
             pub(crate) fn total() -> i64 = "SELECT count(*) FROM cards";
+            /// How many remarks there are on cards.
+            pub(crate) fn remarked() -> i64 = "SELECT count(*) FROM remarks JOIN cards ON cards.number = remarks.card";
             /// One row too many or too few.
             pub(crate) fn only() -> Card = "SELECT * FROM cards";
             /// Number and lane.

@@ -5,6 +5,7 @@ mod ask;
 mod chain;
 mod model;
 mod team;
+mod union;
 mod values;
 
 use larder::{Fits, Query, prelude::*};

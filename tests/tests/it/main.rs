@@ -1,5 +1,6 @@
 //! Behaviour of larder through its public API, one module per topic.
 
+mod across;
 mod added_field;
 mod backup;
 mod board;
@@ -13,6 +14,7 @@ mod crash;
 mod damage;
 mod deps;
 mod doctor;
+mod documents;
 mod durability;
 mod encoding;
 mod event_context;
@@ -36,6 +38,7 @@ mod materialize;
 mod moved_wal;
 mod notation;
 mod power_loss;
+mod projection;
 mod promises;
 mod query;
 mod read_back;

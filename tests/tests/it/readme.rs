@@ -7,13 +7,14 @@ fn read(path: &str) -> String {
     fs::read_to_string(root.join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
 }
 
-const PAGES: [&str; 7] = [
+const PAGES: [&str; 8] = [
     "README.md",
     "ARCHITECTURE.md",
     "DESIGN.md",
     "GLOSSARY.md",
     "CHANGELOG.md",
     "docs/promises.md",
+    "docs/reading.md",
     "docs/compile-errors.md",
 ];
 

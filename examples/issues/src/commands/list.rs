@@ -1,13 +1,13 @@
-//! `issues workspaces` and `issues list`: from the headlines alone, no issue's store is opened.
+//! `issues workspaces` and `issues list`: from the headlines of a workspace, or from the list of all issues; no issue's store is loaded.
 
-use larder::prelude::*;
+use larder::{FailedStore, prelude::*};
 use serde::Serialize;
 
 use crate::{
     failure::Failure,
     helpers::Workspace,
     output::{Grid, Output, count, minute, things},
-    stores::{Counts, Headline, State, WorkspaceId, WorkspaceStore},
+    stores::{Counts, Headline, IssueId, IssueList, ListedIssue, State, WorkspaceId, WorkspaceStore},
 };
 
 #[derive(Serialize)]
@@ -42,11 +42,12 @@ pub(super) async fn workspaces(registry: &StoreRegistry, output: &mut Output) ->
 
 const NOTHING: &str = "no workspaces yet; `issues import` brings some, `issues open WORKSPACE TITLE` begins one";
 
+/// An issue in a list.
 #[derive(Serialize)]
-struct IssueLine {
-    workspace: String,
+pub(super) struct IssueLine {
+    pub(super) workspace: String,
     #[serde(flatten)]
-    headline: Headline,
+    pub(super) headline: Headline,
 }
 
 /// The issues of one workspace or of all, the latest activity first.
@@ -58,43 +59,76 @@ pub(super) async fn issues(
     output: &mut Output,
 ) -> Result<(), Failure> {
     let limit = if limit == 0 { u64::MAX } else { limit };
-    let workspaces = match workspace {
-        Some(name) => vec![name.to_owned()],
-        None => all(registry).await?,
+    let (lines, total) = match workspace {
+        Some(name) => of_workspace(registry, name, state, limit).await?,
+        None => of_all(registry, state, limit).await?,
     };
-    let (mut lines, mut total) = (Vec::new(), 0);
-    for name in &workspaces {
-        let workspace = Workspace::enter(registry, name).await?;
-        let wanted = match state {
-            Some(state) => Headline::filter(Headline::STATE.eq(state)),
-            None => Headline::all(),
-        };
-        let newest = wanted.clone().order_by((Headline::LAST_ACTIVITY.desc(), Headline::NUMBER.desc()));
-        let (found, headlines) = workspace.store().query((wanted.count(), newest.limit(limit)))?;
-        total += found;
-        lines.extend(headlines.into_iter().map(|headline| IssueLine { workspace: name.to_owned(), headline }));
-    }
-    // Each workspace is in this order already, so that the first of them all are among the first of each.
-    lines.sort_by_key(|line| std::cmp::Reverse(line.headline.last_activity));
-    lines.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
+    print(&lines, total, output)
+}
+
+/// Prints issues, and how many there are when not all are shown.
+pub(super) fn print(lines: &[IssueLine], total: u64, output: &mut Output) -> Result<(), Failure> {
     if output.is_json() {
         return Ok(output.json(&lines)?);
     }
-    if workspaces.is_empty() {
-        return Ok(output.line(NOTHING)?);
+    if total == 0 {
+        return Ok(output.line("no issues; `issues workspaces` says where there are some")?);
     }
-    let shown = lines.len() as u64;
     let mut table = Grid::new(&["issue", "state", ">comments", "last activity", "title"]);
     for IssueLine { workspace, headline } in lines {
         let Headline { number, title, state, comments, last_activity } = headline;
         let (issue, comments) = (format!("{workspace}#{number}"), count(comments.unsigned_abs()));
-        table.row([issue, state.to_string(), comments, minute(last_activity), title]);
+        table.row([issue, state.to_string(), comments, minute(*last_activity), title.clone()]);
     }
     output.table(&table)?;
+    let shown = lines.len() as u64;
     if shown < total {
         output.line(format!("{} of {}; `--limit 0` shows all", count(shown), things(total, "issue")))?;
     }
     Ok(())
+}
+
+/// From the headlines of a workspace.
+async fn of_workspace(
+    registry: &StoreRegistry,
+    name: &str,
+    state: Option<State>,
+    limit: u64,
+) -> Result<(Vec<IssueLine>, u64), Failure> {
+    let workspace = Workspace::enter(registry, name).await?;
+    let wanted = match state {
+        Some(state) => Headline::filter(Headline::STATE.eq(state)),
+        None => Headline::all(),
+    };
+    let newest = wanted.clone().order_by((Headline::LAST_ACTIVITY.desc(), Headline::NUMBER.desc())).limit(limit);
+    let (total, headlines) = workspace.store().query((wanted.count(), newest))?;
+    let line = |headline| IssueLine { workspace: name.to_owned(), headline };
+    Ok((headlines.into_iter().map(line).collect(), total))
+}
+
+/// From the list of all issues, which is kept up to date with their stores.
+async fn of_all(registry: &StoreRegistry, state: Option<State>, limit: u64) -> Result<(Vec<IssueLine>, u64), Failure> {
+    let list = registry.projection::<IssueList>().await?;
+    report_failed(&list.failed());
+    let wanted = match state {
+        Some(state) => ListedIssue::filter(ListedIssue::STATE.eq(state)),
+        None => ListedIssue::all(),
+    };
+    let newest = wanted.clone().order_by(ListedIssue::LAST_ACTIVITY.desc()).limit(limit);
+    let (total, listed) = list.query((wanted.count(), newest))?;
+    let line = |listed: ListedIssue| {
+        let IssueId { workspace, number } = listed.source.key()?;
+        let ListedIssue { title, state, comments, last_activity, .. } = listed;
+        Ok(IssueLine { workspace, headline: Headline { number, title, state, comments, last_activity } })
+    };
+    Ok((listed.into_iter().map(line).collect::<Result<_, Failure>>()?, total))
+}
+
+/// Says which stores could not be read; what the others have stands.
+pub(super) fn report_failed(failed: &[FailedStore]) {
+    for FailedStore { error, .. } in failed {
+        eprintln!("issues: {error}; left out");
+    }
 }
 
 /// Every workspace of the data dir, by name. They are entered one after the other: there may be more than can be loaded at once.

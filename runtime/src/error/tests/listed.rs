@@ -1,12 +1,17 @@
 //! Every variant by name: one that is added does not compile here until its message is checked, too.
 
 use super::{
-    CommitErrorKind, DeleteError, LoadError, MaterializeError, QueryErrorKind, StoreError, StoreIdError, SyncError,
+    AcrossError, CommitErrorKind, DeleteError, LoadError, MaterializeError, QueryErrorKind, StoreError, StoreIdError,
+    SyncError,
 };
 
 /// Of loading, deleting and syncing.
 #[expect(dead_code, reason = "it is there to be compiled")]
-fn every_variant(load: &LoadError, store: &StoreError, sync: &SyncError, delete: &DeleteError) {
+fn every_variant(load: &LoadError, store: &StoreError, sync: &SyncError, delete: &DeleteError, across: &AcrossError) {
+    match across {
+        AcrossError::Load(_) | AcrossError::Query(_) | AcrossError::Union { .. } => {}
+        AcrossError::ShutDown { .. } | AcrossError::Panicked { .. } => {}
+    }
     match load {
         LoadError::Id { .. } | LoadError::DefinitionConflict { .. } | LoadError::OptionsConflict { .. } => {}
         LoadError::Locked { .. } | LoadError::Corrupt { .. } | LoadError::WrongFile { .. } => {}
@@ -54,7 +59,8 @@ fn every_variant_of_calls(
         QueryErrorKind::Store(_) | QueryErrorKind::Sql { .. } | QueryErrorKind::MissingColumn { .. } => {}
         QueryErrorKind::Decode { .. } | QueryErrorKind::Value(_) | QueryErrorKind::NotOne { .. } => {}
         QueryErrorKind::Reentrant | QueryErrorKind::Interrupted | QueryErrorKind::Overflow { .. } => {}
-        QueryErrorKind::Backup { .. } | QueryErrorKind::Storage { .. } => {}
+        QueryErrorKind::Backup { .. } | QueryErrorKind::Storage { .. } | QueryErrorKind::SeveralTables { .. } => {}
+        QueryErrorKind::OtherSource { .. } => {}
     }
     match id {
         StoreIdError::Empty | StoreIdError::TooLong { .. } | StoreIdError::Character { .. } => {}

@@ -50,13 +50,13 @@ impl<S: Materializer> CommitWork for TypedWork<S> {
 }
 
 /// A commit that queues.
-struct TypedJob<S: StoreSchema> {
-    work: Mutex<Option<TypedWork<S>>>,
+struct TypedJob<W> {
+    work: Mutex<Option<W>>,
     size: usize,
     ticket: Ticket,
 }
 
-impl<S: Materializer> Job for TypedJob<S> {
+impl<W: CommitWork + Send + 'static> Job for TypedJob<W> {
     fn ticket(&self) -> &Ticket {
         &self.ticket
     }
@@ -153,18 +153,38 @@ fn unless_it_panics<R>(work: impl FnOnce() -> Result<R, EventEncodeError>) -> Re
 }
 
 fn run<S: Materializer>(engine: &Arc<Engine>, work: TypedWork<S>) -> (Outcome, Vec<S::Event>) {
+    let (outcome, work) = queue(engine, work);
+    (outcome, work.map(|work| work.events).unwrap_or_default())
+}
+
+/// Commits what is encoded already.
+///
+/// # Errors
+/// When it may not be committed from here.
+pub(in crate::store) fn run_work<W: CommitWork + Send + 'static>(
+    engine: &Arc<Engine>,
+    work: W,
+) -> Result<(Outcome, Option<W>), Box<CommitErrorKind>> {
+    engine.check_write()?;
+    not_inside(engine)?;
+    engine.note_call();
+    Ok(queue(engine, work))
+}
+
+/// Leads, or waits for who does. The work comes back.
+fn queue<W: CommitWork + Send + 'static>(engine: &Arc<Engine>, work: W) -> (Outcome, Option<W>) {
     let waiting = match inside::wait_for(engine.address()) {
         Ok(waiting) => waiting,
         Err(inside::Circle) => {
             let inside = "another store, while somebody inside of this one waits for that";
-            return (Err(Box::new(CommitErrorKind::Reentrant { store: engine.store(), inside })), work.events);
+            return (Err(Box::new(CommitErrorKind::Reentrant { store: engine.store(), inside })), Some(work));
         }
     };
     if engine.queue.try_lead() {
         let outcome = engine.lead(Some(&work), waiting).unwrap_or_else(|| Err(engine.closed()));
-        return (outcome, work.events);
+        return (outcome, Some(work));
     }
-    let (size, ticket) = (work.encoded.len(), Ticket::waiting(waiting));
+    let (size, ticket) = (work.events().len(), Ticket::waiting(waiting));
     let job = Arc::new(TypedJob { size, work: Mutex::new(Some(work)), ticket });
     engine.queue.push(Arc::clone(&job) as Arc<dyn Job>);
     let outcome = loop {
@@ -176,7 +196,7 @@ fn run<S: Materializer>(engine: &Arc<Engine>, work: TypedWork<S>) -> (Outcome, V
         }
     };
     let work = job.work.lock().unwrap_or_else(PoisonError::into_inner).take();
-    (outcome, work.map(|work| work.events).unwrap_or_default())
+    (outcome, work)
 }
 
 /// The future of [`Store::commit_async`](crate::Store::commit_async): the commit runs on the blocking pool from the first poll on,

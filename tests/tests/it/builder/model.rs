@@ -125,6 +125,8 @@ pub(super) struct Joined {
     pub(super) person: Option<Person>,
     pub(super) task: Option<Task>,
     pub(super) step: Option<Step>,
+    /// Whose row it is, where there are many stores.
+    pub(super) store: usize,
 }
 
 impl Joined {

@@ -1,0 +1,60 @@
+//! A document is in the schema of the store that is asked.
+
+use larder::prelude::*;
+
+fn misuse(store: &Store<IssueStore>) {
+    let _ = store.query(View::get("main"));
+}
+
+#[derive(Document, Default)]
+struct View {
+    filter: String,
+}
+
+#[derive(Table)]
+struct Issue {
+    #[table(primary_key)]
+    number: i64,
+    title: String,
+}
+
+#[derive(Table)]
+struct Setting {
+    #[table(primary_key)]
+    name: String,
+}
+
+#[derive(Event)]
+enum IssueEvent {
+    #[event(name = "v1.IssueOpened")]
+    Opened { number: i64 },
+}
+
+#[derive(Event)]
+enum SettingEvent {
+    #[event(name = "v1.SettingSet")]
+    Set { name: String },
+}
+
+#[derive(StoreSchema)]
+#[schema(events = IssueEvent, tables(Issue))]
+struct IssueSchema;
+
+#[larder::materializer]
+impl Materializer for IssueSchema {
+    fn materialize(_: &IssueEvent, _: &EventContext, _: &mut Tables<'_, Self>) -> MaterializeResult {
+        Ok(())
+    }
+}
+
+#[derive(StoreKey)]
+#[store_key("issue:{number}")]
+struct IssueId {
+    number: i64,
+}
+
+define_store! {
+    IssueStore { name: "issue", id: IssueId, schema: IssueSchema, adapter: SqliteAdapter::persisted() }
+}
+
+fn main() {}

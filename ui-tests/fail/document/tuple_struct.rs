@@ -1,0 +1,8 @@
+//! A document has named fields.
+
+use larder::prelude::*;
+
+#[derive(Document, Default)]
+struct View(String);
+
+fn main() {}
