@@ -9,7 +9,7 @@ use std::{
 };
 
 use issues::failure::Failure as Import;
-use larder::{LoadError, OpenFilesLimit, QueryErrorKind};
+use larder::{LoadError, OpenFilesLimit, QueryErrorKind, StoreError};
 
 use crate::{
     fault::{Fault, FaultKind},
@@ -121,8 +121,10 @@ impl Faults {
                 // The stores are opened again where the next one leaves them open, and the other way round.
                 Lasting::AllSteps => trial.endure(kind, (at / self.every).is_multiple_of(2)),
             };
+            // A run that ended early with a finding has not heard of its fault.
+            let fired = trial.watch.heal() || trial.fired || outcome.is_err();
             trial.watch.end();
-            if !trial.fired {
+            if !fired {
                 break;
             }
             found.add(FaultsFound {
@@ -154,21 +156,26 @@ impl FaultsFound {
     }
 }
 
-/// The error says what happened: that storage failed, never that the store is damaged.
+/// The error says what happened: that storage failed, never that the store is damaged. An error of reading is the exception: SQLite takes
+/// `EIO` for damage of the file system (`SQLITE_IOERR_CORRUPTFS`), and tells its caller of a damaged file.
 pub(crate) fn is_typed(kind: FaultKind, failure: &Failure) -> Result<(), String> {
+    let reads = kind == FaultKind::Read;
     let fits = match failure {
         Failure::Load(error) | Failure::Import(Import::Load(error)) => is_typed_load(kind, error),
         Failure::Commit(Refused { kind: found, .. }) => match kind {
             FaultKind::DiskFull => *found == "DiskFull",
             // What was acknowledged later could rest on what is not on disk: only a load may fail with less.
             FaultKind::Sync => *found == "Poisoned",
+            FaultKind::Read => ["Storage", "Stopped"].contains(found),
             _ => *found == "Storage",
         },
-        Failure::Query(error) | Failure::Import(Import::Query(error)) => {
-            matches!(error.kind(), QueryErrorKind::Storage { .. })
-        }
+        Failure::Query(error) | Failure::Import(Import::Query(error)) => match error.kind() {
+            QueryErrorKind::Storage { .. } | QueryErrorKind::Backup { .. } => true,
+            QueryErrorKind::Store(error) => reads && matches!(error, StoreError::Stopped { .. }),
+            _ => false,
+        },
         // The example keeps the text of a commit's error alone.
-        Failure::Import(Import::Commit(text)) => !text.contains("damaged"),
+        Failure::Import(Import::Commit(text)) => reads || !text.contains("damaged"),
         Failure::Import(_) => false,
         Failure::Close(_) => true,
     };
@@ -178,6 +185,7 @@ pub(crate) fn is_typed(kind: FaultKind, failure: &Failure) -> Result<(), String>
 fn is_typed_load(kind: FaultKind, error: &LoadError) -> bool {
     match error {
         LoadError::TooManyOpenFiles { limit: OpenFilesLimit::Process, .. } => kind == FaultKind::NoDescriptors,
+        LoadError::Corrupt { .. } => kind == FaultKind::Read,
         error => matches!(error, LoadError::Storage { .. } | LoadError::DataDir { .. }),
     }
 }

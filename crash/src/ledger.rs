@@ -129,6 +129,7 @@ fn kind_of(kind: &CommitErrorKind) -> &'static str {
         CommitErrorKind::DiskFull { .. } => "DiskFull",
         CommitErrorKind::Storage { .. } => "Storage",
         CommitErrorKind::Store(larder::StoreError::Poisoned { .. }) => "Poisoned",
+        CommitErrorKind::Store(larder::StoreError::Stopped { .. }) => "Stopped",
         CommitErrorKind::Store(_) => "Store",
         CommitErrorKind::Materialize { .. } => "Materialize",
         _ => "Other",

@@ -17,7 +17,7 @@
 //!
 //! **Faults** use the same scripts: a call about the watched folder gets the operating system's own error (disk full, an error of reading, writing
 //! or syncing, no descriptors, a read-only file system or folder), once or from then on. The step must fail with an error that says that
-//! storage failed, never that a store is damaged; loaded stores are read; without the fault the same step works, after a failed sync
+//! storage failed, never that a store is damaged (but for errors of reading, which SQLite itself calls damage); loaded stores are read; without the fault the same step works, after a failed sync
 //! when the store is opened again; and at the end everything is checked as after a stop.
 //!
 //! **It proves itself** in `tests/it/proof.rs`: without syncs, with an acknowledgement before the commit, and with two transactions for

@@ -32,8 +32,8 @@ impl Trial<'_> {
             self.check_killed_now()?;
         }
         self.fired |= self.watch.heal();
-        if kind == FaultKind::Sync {
-            // Only opening the stores again ends the poison.
+        if matches!(kind, FaultKind::Sync | FaultKind::Read) {
+            // Only opening the stores again ends the poison, or finds that a file is not damaged.
             let _ = self.player.shutdown();
         }
         for step in pending {
@@ -131,6 +131,7 @@ impl Trial<'_> {
 
     /// What the next process finds, on a disk that works, when this one is killed now.
     fn check_killed_now(&self) -> Result<(), String> {
+        self.player.settle();
         self.watch.without_fault(|| {
             let tree = self.watch.tree().map_err(|error| error.to_string())?;
             self.check_image(&tree, &Finals::new())

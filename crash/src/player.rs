@@ -159,6 +159,11 @@ impl Player {
         Ok(())
     }
 
+    /// Waits for what goes on in the background: a store that stopped is being closed.
+    pub(crate) fn settle(&self) {
+        self.runtime.block_on(self.clock.settle());
+    }
+
     pub(crate) fn runtime(&self) -> &Arc<Runtime> {
         &self.runtime
     }

@@ -71,13 +71,17 @@ impl<'a> Trial<'a> {
             self.read_all()?;
         }
         self.fired |= self.watch.heal();
+        if kind == FaultKind::Read && self.player.open_stores().any(|(_, ledger)| ledger.state().is_err()) {
+            // SQLite said that the file is damaged, which stopped the store: the next load finds that it is not.
+            self.reopen()?;
+        }
         self.read_all()?;
         if matches!(failure, Failure::Commit(_)) {
             self.check_killed().map_err(|what| format!("a process that was killed then left {what}"))?;
         }
         let step = self.rest_of(step);
-        if kind == FaultKind::Sync && matches!(failure, Failure::Import(_)) {
-            // Any of its stores may be poisoned, and its error does not tell which.
+        if matches!(kind, FaultKind::Sync | FaultKind::Read) && matches!(failure, Failure::Import(_)) {
+            // Any of its stores may be poisoned or stopped, and its error does not tell which.
             let _ = self.player.shutdown();
         }
         let Err(again) = self.player.play(&step, &self.watch) else {
@@ -116,6 +120,7 @@ impl<'a> Trial<'a> {
 
     /// What the next process finds when this one is killed now: what was acknowledged, and nothing of what was refused.
     pub(crate) fn check_killed(&self) -> Result<(), String> {
+        self.player.settle();
         let tree = self.watch.tree().map_err(|error| error.to_string())?;
         let states = self.player.open_stores().map(|(store, ledger)| {
             ledger

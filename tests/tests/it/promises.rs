@@ -26,6 +26,7 @@ fn source_folder(test: &str) -> Option<&'static str> {
         "it" => Some("tests/tests/it"),
         "larder" => Some("runtime/src"),
         "crash" => Some("crash/tests/it"),
+        "bytes" => Some("benches/tests/bytes"),
         _ => None,
     }
 }
