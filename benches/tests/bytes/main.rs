@@ -1,6 +1,6 @@
 //! Bytes come back: what stores and registries allocate is freed when they end. One test, so that nobody else allocates meanwhile.
 
 #[path = "../../benches/speed/app.rs"]
-#[allow(dead_code, reason = "the benchmarks use more of it")]
+#[expect(dead_code, reason = "the benchmarks use more of it")]
 mod app;
 mod rounds;

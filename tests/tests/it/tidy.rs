@@ -265,7 +265,7 @@ fn invariant_7_no_crate_may_loosen_the_lints() {
 /// Crates with unsafe code, for tests and measurements alone: the manifest, and the one file with it. One stands between larder and the
 /// operating system, one counts bytes in a global allocator.
 const WITH_UNSAFE_CODE: &[(&str, &str)] =
-    &[("crash/Cargo.toml", "crash/src/system.rs"), ("benches/Cargo.toml", "benches/benches/speed/heap.rs")];
+    &[("crash/Cargo.toml", "crash/src/system.rs"), ("benches/Cargo.toml", "benches/src/heap.rs")];
 
 #[test]
 fn the_registry_and_the_store_take_locks_where_the_tests_of_races_see_them() {

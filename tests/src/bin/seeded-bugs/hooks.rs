@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, error::Error, fs, path::Path};
 use super::{bugs::Bug, build::workspace};
 
 /// Compares the list with the sources.
-pub(crate) fn check(bugs: &[Bug]) -> Result<(), Box<dyn Error>> {
+pub(crate) fn check(bugs: &[&Bug]) -> Result<(), Box<dyn Error>> {
     let mut seeded = BTreeSet::new();
     collect(&workspace().join("runtime/src"), &mut seeded)?;
     let listed: BTreeSet<String> = bugs.iter().map(|bug| bug.name.to_owned()).collect();

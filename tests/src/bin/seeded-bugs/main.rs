@@ -10,11 +10,7 @@ mod run;
 
 use std::{error::Error, process::ExitCode, time::Instant};
 
-use self::{
-    bugs::{BUGS, Bug},
-    build::Binaries,
-    run::Outcome,
-};
+use self::{bugs::Bug, build::Binaries, run::Outcome};
 
 fn main() -> ExitCode {
     if let Some(code) = build::as_compiler() {
@@ -32,12 +28,13 @@ fn main() -> ExitCode {
 
 /// Whether all bugs were found, and nothing else was.
 fn seeded_bugs(names: &[String]) -> Result<bool, Box<dyn Error>> {
-    hooks::check(BUGS)?;
-    if let Some(unknown) = names.iter().find(|name| BUGS.iter().all(|bug| bug.name != name.as_str())) {
+    let bugs = bugs::all();
+    hooks::check(&bugs)?;
+    if let Some(unknown) = names.iter().find(|name| bugs.iter().all(|bug| bug.name != name.as_str())) {
         return Err(format!("no bug is called `{unknown}`").into());
     }
     let chosen: Vec<&Bug> =
-        BUGS.iter().filter(|bug| names.is_empty() || names.iter().any(|name| name == bug.name)).collect();
+        bugs.iter().copied().filter(|bug| names.is_empty() || names.iter().any(|name| name == bug.name)).collect();
     let binaries = build::build()?;
     let started = Instant::now();
     let control = run::control(&binaries, &chosen)?;
