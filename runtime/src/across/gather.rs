@@ -178,23 +178,15 @@ fn table(part: &Part) -> Result<Connection, SqliteError> {
 }
 
 fn put_rows(table: &mut Connection, part: &Part, store: ValueRef<'_>, rows: &[Vec<Value>]) -> Result<(), SqliteError> {
-    table.execute("BEGIN", &[])?;
-    let put = table.execute(&part.delete, &[store]).and_then(|_| {
+    table.transaction(|table| {
+        table.execute(&part.delete, &[store])?;
         rows.iter().try_for_each(|row| {
             let own = row.iter().map(Value::as_ref);
             // The number stands where the table has it.
             let values: Vec<ValueRef<'_>> = std::iter::once(store).chain(own).collect();
             table.execute(&part.insert, &values).map(drop)
         })
-    });
-    match put {
-        Ok(()) => table.execute("COMMIT", &[]).map(drop),
-        Err(error) => {
-            // The first error is the one to tell.
-            let _ = table.execute("ROLLBACK", &[]);
-            Err(error)
-        }
-    }
+    })
 }
 
 impl<Q: Query + Send + Sync + 'static> InStore for Gather<Q> {

@@ -112,7 +112,7 @@ impl Catalog {
     /// The catalog, and whether all stores were entered that were there when it was made.
     fn open_file(path: &Path) -> Result<(Self, bool), SqliteError> {
         let mut connection = OTHERS.retry(|| open(&Place::File(path.to_owned())))?;
-        OTHERS.retry(|| transaction(&mut connection, create))?;
+        OTHERS.retry(|| connection.transaction(create))?;
         let format = connection.integer("PRAGMA user_version", &[])?.unwrap_or(0);
         if format != 0 && format != FORMAT {
             return Err(SqliteError::new(SqliteErrorKind::NotADatabase, format!("it has format {format}")));
@@ -303,22 +303,6 @@ fn lasting<R>(
         return write(connection);
     }
     connection.with_syncs(Syncs::EveryCommit, write)
-}
-
-fn transaction<R>(
-    connection: &mut Connection,
-    work: impl FnOnce(&mut Connection) -> Result<R, SqliteError>,
-) -> Result<R, SqliteError> {
-    connection.execute("BEGIN IMMEDIATE", &[])?;
-    let result = work(connection);
-    match result {
-        Ok(value) => connection.execute("COMMIT", &[]).map(|_| value),
-        Err(error) => {
-            // The first error is the one to tell.
-            let _ = connection.execute("ROLLBACK", &[]);
-            Err(error)
-        }
-    }
 }
 
 fn lost(error: &SqliteError) -> bool {

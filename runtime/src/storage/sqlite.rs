@@ -30,9 +30,6 @@ pub(crate) use error::{Constraint, SqliteError, SqliteErrorKind};
 pub(crate) use guard::Guard;
 pub(crate) use wal::{Checkpoint, Moved, Syncs};
 
-/// How long the beginning of a transaction that writes waits.
-const BEGINS: Patience = Patience { tries: 400, pause: Duration::from_millis(1) };
-
 /// Prepared statements kept by a connection that works.
 const CACHED_STATEMENTS: usize = 32;
 
@@ -145,7 +142,23 @@ impl Connection {
     /// # Errors
     /// Also `Busy`, when somebody who is not larder holds the lock for longer.
     pub(crate) fn begin_writing(&mut self) -> Result<(), SqliteError> {
-        BEGINS.retry(|| self.execute("BEGIN IMMEDIATE", &[]).map(drop))
+        Patience::A_MOMENT.retry(|| self.execute("BEGIN IMMEDIATE", &[]).map(drop))
+    }
+
+    /// Does `work` in a transaction that writes: all of it or nothing. Another process may hold the lock of writers.
+    pub(crate) fn transaction<R>(
+        &mut self,
+        work: impl FnOnce(&mut Self) -> Result<R, SqliteError>,
+    ) -> Result<R, SqliteError> {
+        self.execute("BEGIN IMMEDIATE", &[])?;
+        match work(self) {
+            Ok(value) => self.execute("COMMIT", &[]).map(|_| value),
+            Err(error) => {
+                // The first error is the one to tell.
+                let _ = self.execute("ROLLBACK", &[]);
+                Err(error)
+            }
+        }
     }
 
     /// Whether a transaction that writes can begin. SQLite opens a `-wal` that it cannot open for writing, for whatever reason, for

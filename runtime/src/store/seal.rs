@@ -26,7 +26,7 @@
 //! earlier round of the same opening. It is never synced, so a loss of power may leave anything in it, but its name was on disk before `open`
 //! was written, too.
 
-use std::{fs, path::PathBuf, time::Duration};
+use std::{fs, path::PathBuf};
 
 use super::LostCommits;
 use crate::{
@@ -39,9 +39,6 @@ use crate::{
         wal::{self, WalScan},
     },
 };
-
-/// How long a close waits for readers: one that is just being opened looks at the file before it hears that the store is closed.
-const READERS: Patience = Patience { tries: 400, pause: Duration::from_millis(1) };
 
 /// The lock of a store's file, and what is to be said in it and in the file.
 pub(crate) struct Seal {
@@ -294,12 +291,14 @@ impl Seal {
             connection.keep_wal_at_close(true)?;
             return connection.close();
         }
-        let signed = READERS.retry(|| self.sign_closed(&mut connection));
+        // A reader that is just being opened looks at the file before it hears that the store is closed.
+        let signed = Patience::A_MOMENT.retry(|| self.sign_closed(&mut connection));
         if signed.is_err() {
             // The next opener looks for the `-wal` of an odd epoch.
             connection.keep_wal_at_close(true)?;
         }
-        let moved = signed.and_then(|()| READERS.retry(|| connection.checkpoint(Checkpoint::Truncate)).map(drop));
+        let moved =
+            signed.and_then(|()| Patience::A_MOMENT.retry(|| connection.checkpoint(Checkpoint::Truncate)).map(drop));
         if moved.is_ok() {
             // From here on nothing is in the `-wal`, and nothing will be: a crash before the end of closing is a clean close.
             self.mark_closed();

@@ -13,6 +13,9 @@ pub(crate) struct Patience {
 }
 
 impl Patience {
+    /// For somebody of this process who looks at the file for a moment: a reader that is opened, or comes upon a half-written index.
+    pub(crate) const A_MOMENT: Self = Self { tries: 400, pause: Duration::from_millis(1) };
+
     /// The first answer that is not `Busy`, or the last one.
     ///
     /// # Errors
