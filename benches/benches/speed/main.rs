@@ -30,7 +30,7 @@ struct Options {
     /// Where the time of a single commit goes, phase by phase, instead of the table
     #[arg(long)]
     phases: bool,
-    /// Only rows of groups whose name has this in it: get, commit, query, open, new,
+    /// Only rows of groups whose name has this in it: get, commit, query, live, open, new,
     /// rebuild, idle, scaling, many
     #[arg(long)]
     only: Option<String>,
@@ -52,6 +52,7 @@ const GROUPS: &[Group] = &[
     ("get", Plan::new(41, 4), work::get::rows),
     ("commit", Plan::new(41, 2), work::commit::rows),
     ("query", Plan::new(41, 4), work::query::rows),
+    ("live", Plan::new(31, 2), work::live::rows),
     ("open", Plan::new(31, 2), |plan| work::open::long(plan, 1_000_000)),
     ("new", Plan::new(31, 2), work::open::new),
     ("rebuild", Plan::new(11, 2), work::rebuild::rows),

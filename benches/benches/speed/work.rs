@@ -2,6 +2,7 @@
 
 pub(crate) mod commit;
 pub(crate) mod get;
+pub(crate) mod live;
 pub(crate) mod open;
 pub(crate) mod query;
 pub(crate) mod rebuild;

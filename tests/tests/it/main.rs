@@ -40,6 +40,7 @@ mod notation;
 mod power_loss;
 mod projection;
 mod promises;
+mod proposal;
 mod query;
 mod read_back;
 mod readme;
