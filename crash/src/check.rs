@@ -16,6 +16,7 @@ use crate::{
     ledger::{Booked, Booking, Ledger, Sum},
     player::Player,
     script::{Generation, Note},
+    shelf,
     trace::Op,
 };
 
@@ -25,6 +26,8 @@ pub struct Told {
     stores: BTreeMap<String, ToldOfStore>,
     backups: BTreeMap<String, (String, BTreeMap<i64, i64>)>,
     import: Option<ToldOfImport>,
+    /// The projection was opened.
+    projects: bool,
 }
 
 /// What a workload was told of one store.
@@ -33,6 +36,8 @@ struct ToldOfStore {
     generation: Generation,
     /// The last counter of each writer whose commit returned.
     acknowledged: BTreeMap<i64, i64>,
+    /// The last change of the settings that returned.
+    set: i64,
 }
 
 impl Told {
@@ -54,6 +59,11 @@ impl Told {
                 let known = acknowledged.entry(*writer).or_default();
                 *known = counter.max(known).to_owned();
             }
+            Note::Set { store, counter } => {
+                let known = &mut self.stores.entry(store.clone()).or_default().set;
+                *known = counter.max(known).to_owned();
+            }
+            Note::Projects => self.projects = true,
             Note::BackedUp { store, path } => {
                 let acknowledged = self.stores.get(store).map(|told| told.acknowledged.clone()).unwrap_or_default();
                 self.backups.insert(path.clone(), (store.clone(), acknowledged));
@@ -93,7 +103,7 @@ impl Told {
 
     /// How much was promised. Of one recording's, the one with more promises all that the other does.
     pub(crate) fn promises(&self) -> usize {
-        let commits = self.stores.values().flat_map(|store| store.acknowledged.values());
+        let commits = self.stores.values().flat_map(|store| store.acknowledged.values().chain([&store.set]));
         let lines = self.import.as_ref().map_or(0, ToldOfImport::lines);
         self.backups.len() + lines + commits.map(|counter| usize::try_from(*counter).unwrap_or(0)).sum::<usize>()
     }
@@ -101,7 +111,7 @@ impl Told {
     /// The same, with no promise about commits: what only survives the process is not promised after a loss of power.
     pub fn without_promises(&self) -> Self {
         let mut told = self.clone();
-        told.stores.values_mut().for_each(|store| store.acknowledged.clear());
+        told.stores.values_mut().for_each(|store| (store.acknowledged, store.set) = Default::default());
         told.import.iter_mut().for_each(ToldOfImport::forget);
         // A backup is on disk when it returns, whatever the store's commits survive.
         told
@@ -130,10 +140,15 @@ pub fn check(
         player.open(store, told.generation).map_err(|error| format!("{store} does not open: {error}"))?;
         let ledger = player.store(store).ok_or("it is not open")?;
         check_alarm(ledger.lost(), durability).map_err(|what| format!("{store}: {what}"))?;
+        check_settings(ledger, told.set).map_err(|what| format!("{store}: {what}"))?;
         check_store(ledger, &told.acknowledged, finals.get(store).map(Vec::as_slice))
             .map_err(|what| format!("{store}: {what}"))?;
         let booking = Booking { writer: CHECKER, counter: 1, last: 1, amount: 0, length: 10 };
         ledger.commit(&[booking]).map_err(|error| format!("{store} takes no commit: {}", error.message))?;
+    }
+    if told.projects {
+        let stores: Vec<_> = told.stores.keys().collect();
+        shelf::check(&mut player, &stores).map_err(|what| format!("the projection: {what}"))?;
     }
     if let Some(import) = &told.import {
         import.check(&mut player, durability).map_err(|what| format!("the import: {what}"))?;
@@ -145,6 +160,12 @@ pub fn check(
             .map_err(|what| format!("the backup {path}: {what}"))?;
     }
     Ok(())
+}
+
+/// The settings are those after some change: the last one that returned, or the one that was being made.
+fn check_settings(store: &dyn Ledger, told: i64) -> Result<(), String> {
+    let settings = store.settings().map_err(|error| format!("the settings do not read: {error}"))?;
+    settings.check(told)
 }
 
 /// What no stop leaves is not said of one: a `-wal` without the name of its `-shm`, and doubt where commits wait for the disk.

@@ -9,7 +9,7 @@ use std::{
 };
 
 use issues::failure::Failure as Import;
-use larder::{LoadError, OpenFilesLimit, QueryErrorKind, StoreError};
+use larder::{AcrossError, CommitErrorKind, LoadError, OpenFilesLimit, QueryError, QueryErrorKind, StoreError};
 
 use crate::{
     fault::{Fault, FaultKind},
@@ -161,6 +161,8 @@ impl FaultsFound {
 pub(crate) fn is_typed(kind: FaultKind, failure: &Failure) -> Result<(), String> {
     let reads = kind == FaultKind::Read;
     let fits = match failure {
+        Failure::Load(LoadError::Projection { source, .. }) => is_typed_across(kind, source),
+        Failure::Across(error) => is_typed_across(kind, error),
         Failure::Load(error) | Failure::Import(Import::Load(error)) => is_typed_load(kind, error),
         Failure::Commit(Refused { kind: found, .. }) => match kind {
             FaultKind::DiskFull => *found == "DiskFull",
@@ -169,17 +171,36 @@ pub(crate) fn is_typed(kind: FaultKind, failure: &Failure) -> Result<(), String>
             FaultKind::Read => ["Storage", "Stopped"].contains(found),
             _ => *found == "Storage",
         },
-        Failure::Query(error) | Failure::Import(Import::Query(error)) => match error.kind() {
-            QueryErrorKind::Storage { .. } | QueryErrorKind::Backup { .. } => true,
-            QueryErrorKind::Store(error) => reads && matches!(error, StoreError::Stopped { .. }),
-            _ => false,
-        },
+        Failure::Query(error) | Failure::Import(Import::Query(error)) => is_typed_query(kind, error),
         // The example keeps the text of a commit's error alone.
         Failure::Import(Import::Commit(text)) => reads || !text.contains("damaged"),
         Failure::Import(_) => false,
         Failure::Close(_) => true,
     };
     if fits { Ok(()) } else { Err(format!("the error is of another kind: {failure:?}")) }
+}
+
+/// Of the projection, or of a source whose events it reads.
+fn is_typed_across(kind: FaultKind, error: &AcrossError) -> bool {
+    match error {
+        AcrossError::Load(error) => is_typed_load(kind, error),
+        AcrossError::Query(error) => is_typed_query(kind, error),
+        AcrossError::NotProjected { source, .. } => match &**source {
+            CommitErrorKind::DiskFull { .. } => kind == FaultKind::DiskFull,
+            CommitErrorKind::Store(StoreError::Poisoned { .. }) => kind == FaultKind::Sync,
+            CommitErrorKind::Store(StoreError::Stopped { .. }) => kind == FaultKind::Read,
+            error => matches!(error, CommitErrorKind::Storage { .. }),
+        },
+        _ => false,
+    }
+}
+
+fn is_typed_query(kind: FaultKind, error: &QueryError) -> bool {
+    match error.kind() {
+        QueryErrorKind::Storage { .. } | QueryErrorKind::Backup { .. } => true,
+        QueryErrorKind::Store(error) => kind == FaultKind::Read && matches!(error, StoreError::Stopped { .. }),
+        _ => false,
+    }
 }
 
 fn is_typed_load(kind: FaultKind, error: &LoadError) -> bool {

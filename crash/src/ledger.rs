@@ -3,7 +3,10 @@
 //! A booking says who booked, counts from 1 for each of them, and says which is the last one of its commit. So a store's rows alone tell
 //! whether something is missing, or half of a commit is there.
 
-use larder::{CommitErrorKind, Loss, QueryError, StoreDefinition, StoreHandle, StoreId, VerifyReport, prelude::*};
+use crate::settings::{self, Settings};
+use larder::{
+    CommitErrorKind, HasDocument, Loss, QueryError, StoreDefinition, StoreHandle, StoreId, VerifyReport, prelude::*,
+};
 
 /// What is booked.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -63,6 +66,18 @@ pub trait Ledger: Send + Sync {
     /// When nothing was committed.
     fn commit(&self, bookings: &[Booking]) -> Result<(), Refused>;
 
+    /// Changes the settings to what they are after so many changes.
+    ///
+    /// # Errors
+    /// When nothing was committed.
+    fn set(&self, counter: i64) -> Result<(), Refused>;
+
+    /// The settings.
+    ///
+    /// # Errors
+    /// When the query fails.
+    fn settings(&self) -> Result<Settings, QueryError>;
+
     /// All bookings in the order of their events, and all sums.
     ///
     /// # Errors
@@ -99,12 +114,25 @@ pub trait LedgerDefinition: StoreDefinition<Id = StoreId> {
         Self: Sized;
 }
 
-impl<D: LedgerDefinition> Ledger for StoreHandle<D> {
+impl<D: LedgerDefinition> Ledger for StoreHandle<D>
+where
+    D::Schema: HasDocument<Settings>,
+{
     fn commit(&self, bookings: &[Booking]) -> Result<(), Refused> {
         let events: Vec<_> = bookings.iter().map(D::booked).collect();
         Store::commit(self, events)
             .map(drop)
             .map_err(|error| Refused { kind: kind_of(error.kind()), message: error.to_string() })
+    }
+
+    fn set(&self, counter: i64) -> Result<(), Refused> {
+        Store::update_document(self, settings::ID, |settings: &mut Settings| *settings = Settings::after(counter))
+            .map(drop)
+            .map_err(|error| Refused { kind: kind_of(error.kind()), message: error.to_string() })
+    }
+
+    fn settings(&self) -> Result<Settings, QueryError> {
+        Store::query(self, Settings::get(settings::ID))
     }
 
     fn state(&self) -> Result<(Vec<Booked>, Vec<Sum>), QueryError> {
@@ -142,6 +170,8 @@ macro_rules! generation {
         $(#[$doc])*
         pub mod $module {
             use larder::{QueryError, prelude::*};
+
+            use crate::settings::Settings;
 
             /// A booking's row.
             #[derive(Table, Clone, Debug)]
@@ -195,7 +225,7 @@ macro_rules! generation {
 
             /// The schema.
             #[derive(StoreSchema)]
-            #[schema(events = LedgerEvent, tables(BookingRow, SumRow), version = $version)]
+            #[schema(events = LedgerEvent, tables(BookingRow, SumRow), documents(Settings), version = $version)]
             pub struct LedgerSchema;
 
             #[larder::materializer]

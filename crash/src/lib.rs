@@ -41,6 +41,8 @@ mod outage;
 mod player;
 mod power;
 pub mod script;
+pub mod settings;
+mod shelf;
 mod system;
 pub mod trace;
 mod trial;

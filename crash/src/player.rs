@@ -9,7 +9,9 @@ use std::{
 };
 
 use issues::import::{AHEAD, BadLine};
-use larder::{Durability, LoadError, QueryError, ShutdownReport, StoreOptions, StoreRegistry, testing::ManualClock};
+use larder::{
+    AcrossError, Durability, LoadError, QueryError, ShutdownReport, StoreOptions, StoreRegistry, testing::ManualClock,
+};
 use tokio::runtime::Runtime;
 
 use crate::{
@@ -17,6 +19,7 @@ use crate::{
     import,
     ledger::{self, Booking, Ledger, Refused},
     script::{Generation, Note, Step},
+    shelf,
     watch::Watch,
 };
 
@@ -40,6 +43,8 @@ pub(crate) enum Failure {
     Commit(Refused),
     /// A backup, or a read.
     Query(QueryError),
+    /// The projection.
+    Across(AcrossError),
     /// Closing; nothing is lost by it.
     Close(ShutdownReport),
     /// The import of the example.
@@ -52,6 +57,7 @@ impl fmt::Display for Failure {
             Self::Load(error) => write!(formatter, "a load: {error}"),
             Self::Commit(Refused { kind, message }) => write!(formatter, "a commit ({kind}): {message}"),
             Self::Query(error) => write!(formatter, "a query: {error}"),
+            Self::Across(error) => write!(formatter, "the projection: {error}"),
             Self::Close(report) => write!(formatter, "closing: {report:?}"),
             Self::Import(failure) => write!(formatter, "the import: {failure}"),
         }
@@ -86,6 +92,8 @@ impl Player {
             }
             Step::Commit { store, bookings } => self.commit(store, bookings, watch).map_err(Failure::Commit),
             Step::Group { store, threads } => self.group(store, threads, watch).map_err(Failure::Commit),
+            Step::Set { store, counter } => self.set(store, *counter, watch).map_err(Failure::Commit),
+            Step::Project => self.project(watch),
             Step::Backup { store, name } => {
                 self.open[*store].backup(&self.root.join(name)).map_err(Failure::Query)?;
                 self.note(watch, Note::BackedUp { store: (*store).to_owned(), path: (*name).to_owned() });
@@ -141,6 +149,20 @@ impl Player {
             self.note(watch, Note::Acknowledged { store: store.to_owned(), writer, counter });
         }
         Ok(())
+    }
+
+    fn set(&self, store: &str, counter: i64, watch: &Watch) -> Result<(), Refused> {
+        self.open[store].set(counter)?;
+        self.note(watch, Note::Set { store: store.to_owned(), counter });
+        Ok(())
+    }
+
+    /// The projection stays open, and follows, until all is closed.
+    fn project(&mut self, watch: &Watch) -> Result<(), Failure> {
+        self.note(watch, Note::Projects);
+        let runtime = Arc::clone(&self.runtime);
+        let registry = self.registry().map_err(Failure::Load)?.clone();
+        runtime.block_on(shelf::caught_up(&registry)).map(drop)
     }
 
     /// Lines that were read are done with once more than [`AHEAD`] came after them; where some were known before, only the end tells.

@@ -35,6 +35,15 @@ pub enum Note {
         /// The commit's last counter.
         counter: i64,
     },
+    /// A change of the settings returned.
+    Set {
+        /// The store's id.
+        store: String,
+        /// Which change.
+        counter: i64,
+    },
+    /// The projection is about to be opened.
+    Projects,
     /// A backup returned.
     BackedUp {
         /// The store's id.
@@ -78,6 +87,15 @@ pub enum Step {
         /// The bookings of each thread.
         threads: Vec<Vec<Booking>>,
     },
+    /// A change of the store's client document.
+    Set {
+        /// The store's id.
+        store: &'static str,
+        /// Which change, from 1 on.
+        counter: i64,
+    },
+    /// The projection of all ledgers takes over what they have.
+    Project,
     /// A backup into a new file.
     Backup {
         /// The store's id.
@@ -103,8 +121,9 @@ impl Step {
             Self::Open { store, .. }
             | Self::Commit { store, .. }
             | Self::Group { store, .. }
+            | Self::Set { store, .. }
             | Self::Backup { store, .. } => Some(store),
-            Self::Import { .. } | Self::Idle | Self::Shutdown => None,
+            Self::Import { .. } | Self::Project | Self::Idle | Self::Shutdown => None,
         }
     }
 }

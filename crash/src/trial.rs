@@ -80,9 +80,11 @@ impl<'a> Trial<'a> {
             self.check_killed().map_err(|what| format!("a process that was killed then left {what}"))?;
         }
         let step = self.rest_of(step);
-        if matches!(kind, FaultKind::Sync | FaultKind::Read) && matches!(failure, Failure::Import(_)) {
-            // Any of its stores may be poisoned or stopped, and its error does not tell which.
-            let _ = self.player.shutdown();
+        if matches!(kind, FaultKind::Sync | FaultKind::Read)
+            && matches!(failure, Failure::Import(_) | Failure::Across(_))
+        {
+            // Any of their stores may be poisoned or stopped, and the error does not tell which.
+            self.reopen()?;
         }
         let Err(again) = self.player.play(&step, &self.watch) else {
             let poisoned = kind == FaultKind::Sync && matches!(failure, Failure::Commit(_));

@@ -27,7 +27,7 @@ pub fn all(seed: u64) -> Vec<Workload> {
     let mut mix = Mix::new(seed);
     let mut all = Vec::new();
     for durability in [Durability::Process, Durability::Power] {
-        let scripts: [(&'static str, Vec<Step>, Vec<Step>); 12] = [
+        let scripts: [Script; 14] = [
             single(&mut mix),
             batches(&mut mix),
             group(&mut mix),
@@ -37,6 +37,8 @@ pub fn all(seed: u64) -> Vec<Workload> {
             checkpoint(&mut mix),
             many_stores(&mut mix),
             import(&mut mix),
+            documents(&mut mix),
+            projection(&mut mix),
             reopen(&mut mix),
             mixed(&mut mix),
             unclean(&mut mix),
@@ -203,6 +205,44 @@ fn import(mix: &mut Mix) -> Script {
         );
     }
     ("import of the example", vec![], vec![Step::Import { text: lines.into() }, Step::Shutdown])
+}
+
+/// Client documents, changed between commits, and kept over a rebuild.
+fn documents(mix: &mut Mix) -> Script {
+    let mut pen = Pen::new(mix, "book:1");
+    let changes = |pen: &mut Pen<'_>, counters: std::ops::RangeInclusive<i64>| {
+        counters.flat_map(|counter| [pen.commit(2, 300), Step::Set { store: "book:1", counter }]).collect::<Vec<_>>()
+    };
+    let mut before = vec![open("book:1", Generation::First)];
+    before.extend(changes(&mut pen, 1..=2));
+    let mut steps = vec![open("book:1", Generation::Second)];
+    steps.extend(changes(&mut pen, 3..=6));
+    steps.push(Step::Shutdown);
+    ("documents", before, steps)
+}
+
+/// A projection that is opened, follows, is closed, and finds what happened meanwhile.
+fn projection(mix: &mut Mix) -> Script {
+    let mut counters = [("book:1", 0), ("book:2", 0)];
+    let mut steps = Vec::new();
+    for round in 0..4 {
+        for (store, counter) in &mut counters {
+            if round % 2 == 0 {
+                steps.push(open(store, Generation::First));
+            }
+            let mut pen = Pen { mix, store, counter: *counter };
+            let count = 1 + pen.mix.below(4);
+            steps.push(pen.commit(count, 300));
+            *counter = pen.counter;
+        }
+        if round != 2 {
+            steps.push(Step::Project);
+        }
+        if round % 2 == 1 {
+            steps.push(Step::Shutdown);
+        }
+    }
+    ("projection", vec![], steps)
 }
 
 fn reopen(mix: &mut Mix) -> Script {

@@ -13,7 +13,7 @@ pub use handle::{OpenProjection, ProjectedSource, ProjectionHandle};
 use self::follow::Following;
 use crate::{
     definition::{BoxFuture, ProjectionDefinition},
-    error::BoxError,
+    error::{AcrossError, BoxError},
     id::{StoreId, StoreIdError},
     registry::{LoadContext, kind},
     store::Store,
@@ -26,6 +26,11 @@ pub(crate) fn id() -> Result<StoreId, StoreIdError> {
     ALL.parse()
 }
 
+/// Why a projection was not loaded: told apart from what an app's `on_load` answers.
+#[derive(Debug, thiserror::Error)]
+#[error(transparent)]
+pub(crate) struct NotLoaded(pub(crate) AcrossError);
+
 /// What the load of a projection does, for generated code: reads what its sources have, and follows them as long as it is loaded.
 #[doc(hidden)]
 pub fn begin_projection<P: ProjectionDefinition>(
@@ -34,7 +39,7 @@ pub fn begin_projection<P: ProjectionDefinition>(
 ) -> BoxFuture<'_, Result<(), BoxError>> {
     Box::pin(async move {
         let following = Following::begin(context.registry(), kind::<P::Source>(), store.engine());
-        following.catch_up_all().await?;
+        following.catch_up_all().await.map_err(NotLoaded)?;
         context.keep(following);
         Ok(())
     })

@@ -1,6 +1,9 @@
 //! Why a query over many stores failed, as a whole or in one of them.
 
-use super::{LoadError, QueryError, QueryErrorKind};
+use std::sync::Arc;
+
+use super::{CommitErrorKind, LoadError, QueryError, QueryErrorKind};
+use crate::store::StoreName;
 
 /// Why a query over many stores failed: as a whole, or in one store, whose rows are missing then.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -26,6 +29,14 @@ pub enum AcrossError {
     ShutDown {
         /// The definition's name.
         definition: &'static str,
+    },
+    /// What its sources have could not be written into a projection, which is as it was.
+    #[error("rows of projection {projection} were not written: {source}; `catch_up` goes on where it stopped")]
+    NotProjected {
+        /// The projection.
+        projection: StoreName,
+        /// Why not.
+        source: Arc<CommitErrorKind>,
     },
     /// Code of the app panicked while rows were decoded.
     #[error("query over stores of `{definition}`: the app's code panicked: {message}; mend that")]

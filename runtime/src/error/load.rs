@@ -1,8 +1,8 @@
 //! Why a store could not be loaded.
 
-use std::{fmt, path::PathBuf};
+use std::{fmt, path::PathBuf, sync::Arc};
 
-use super::{SharedError, shown};
+use super::{AcrossError, SharedError, shown};
 use crate::{
     id::{StoreId, StoreIdError},
     store::StoreName,
@@ -124,6 +124,14 @@ pub enum LoadError {
         store: StoreName,
         /// What it returned.
         source: SharedError,
+    },
+    /// A projection could not take over what its sources have.
+    #[error("loading projection {store} failed: {source}; mend the cause, the next `projection` loads again")]
+    Projection {
+        /// Which projection.
+        store: StoreName,
+        /// Why not.
+        source: Arc<AcrossError>,
     },
     /// The definition's `on_load`, or another piece of the app's code, panicked during the load.
     #[error("loading store {store} panicked: {message}; mend the cause, the next `get` loads again")]

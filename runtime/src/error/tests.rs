@@ -64,7 +64,7 @@ fn check<const VARIANTS: usize, K, E: Display + Debug>(cases: [Case<K>; VARIANTS
 #[test]
 fn load_errors() {
     let all: Vec<_> = load_errors_of_stores().into_iter().chain(other_load_errors()).collect();
-    let all: [Case<LoadError>; 22] = all.try_into().unwrap();
+    let all: [Case<LoadError>; 23] = all.try_into().unwrap();
     check(all, identity);
 }
 
@@ -117,13 +117,18 @@ fn load_errors_of_stores() -> [Case<LoadError>; 11] {
     ]
 }
 
-fn other_load_errors() -> [Case<LoadError>; 11] {
+fn other_load_errors() -> [Case<LoadError>; 12] {
     let (message, file) = (text, || "/data/note.db".into());
     [
         (
             LoadError::OnLoad { store: store(), source: Arc::from(super::BoxError::from("the cause")) },
             &["`on_load`", "note/n:1", "the cause"],
             "next `get`",
+        ),
+        (
+            LoadError::Projection { store: store(), source: Arc::new(AcrossError::ShutDown { definition: "page" }) },
+            &["projection note/n:1", "`page`"],
+            "next `projection`",
         ),
         (LoadError::Panicked { store: store(), message: message() }, &["the cause"], "next `get`"),
         (LoadError::Cycle { chain: vec![store(), store()] }, &["note/n:1 -> note/n:1"], "load one of them later"),
@@ -188,10 +193,18 @@ fn store_sync_and_delete_errors() {
 #[test]
 fn errors_of_many_stores() {
     let several = || QueryErrorKind::SeveralTables { sql: "SELECT 1".into() };
-    let across: [Case<AcrossError>; 5] = [
+    let across: [Case<AcrossError>; 6] = [
         (LoadError::Cancelled { store: store() }.into(), &["cancelled"], "get it again"),
         (QueryError::new(store(), several()).into(), &["several tables"], "`each`"),
         (AcrossError::Union { definition: "note", source: several() }, &["`note`", "several tables"], "`each`"),
+        (
+            AcrossError::NotProjected {
+                projection: store(),
+                source: Arc::new(CommitErrorKind::DiskFull { store: store() }),
+            },
+            &["projection note/n:1", "disk is full"],
+            "`catch_up`",
+        ),
         (AcrossError::ShutDown { definition: "note" }, &["`note`", "shut down"], "build another one"),
         (AcrossError::Panicked { definition: "note", message: text() }, &["`note`", "the cause"], "mend that"),
     ];

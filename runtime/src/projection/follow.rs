@@ -11,7 +11,7 @@ use tokio::sync::Notify;
 use super::reading::Reading;
 use crate::{
     across::FailedStore,
-    error::{AcrossError, CommitErrorKind, LoadError, QueryError, QueryErrorKind},
+    error::{AcrossError, CommitErrorKind, LoadError},
     id::StoreId,
     primitives::Mutex,
     registry::{Follower, InStore, Kind, LoadRef, Shared, StoreRegistry, loaded_engines, stored, visit},
@@ -254,11 +254,7 @@ impl Inner {
     }
 
     fn not_written(&self, kind: CommitErrorKind) -> AcrossError {
-        let kind = match kind {
-            CommitErrorKind::Store(error) => QueryErrorKind::Store(error),
-            other => QueryErrorKind::Storage { message: other.to_string() },
-        };
-        QueryError::new(self.engine.name().clone(), kind).into()
+        AcrossError::NotProjected { projection: self.engine.name().clone(), source: Arc::new(kind) }
     }
 
     fn panicked(&self, message: String) -> AcrossError {

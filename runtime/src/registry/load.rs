@@ -25,6 +25,7 @@ use crate::{
     clock::{Panicked, Tick},
     error::{LoadError, StoreError},
     primitives::Mutex,
+    projection::NotLoaded,
     seeded,
     storage::{
         layout::{Layout, LayoutError},
@@ -347,7 +348,10 @@ async fn on_load(
     match load.cancel.run_until_cancelled(hook).await {
         None => Err(LoadError::Cancelled { store: store() }),
         Some(Ok(Ok(()))) => Ok(()),
-        Some(Ok(Err(error))) => Err(LoadError::OnLoad { store: store(), source: error.into() }),
+        Some(Ok(Err(error))) => Err(match error.downcast::<NotLoaded>() {
+            Ok(projection) => LoadError::Projection { store: store(), source: Arc::new(projection.0) },
+            Err(error) => LoadError::OnLoad { store: store(), source: error.into() },
+        }),
         Some(Err(panic)) => {
             Err(LoadError::Panicked { store: store(), message: Panicked::new(panic.as_ref()).into_message() })
         }

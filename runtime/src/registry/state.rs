@@ -368,9 +368,9 @@ pub(super) fn fail(cell: Option<Arc<LoadCell>>, error: LoadError, actions: &mut 
     }
 }
 
-/// An error that nobody waits for: that of an `on_load` is the app's.
+/// An error that nobody waits for: that of an `on_load`, also of a source's, is the app's.
 fn drop_later(error: Option<LoadError>, actions: &mut Vec<Action>) {
-    if let Some(error @ LoadError::OnLoad { .. }) = error {
+    if let Some(error @ (LoadError::OnLoad { .. } | LoadError::Projection { .. })) = error {
         actions.push(Action::Drop(Box::new(error)));
     }
 }

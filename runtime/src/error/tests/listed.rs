@@ -10,7 +10,7 @@ use super::{
 fn every_variant(load: &LoadError, store: &StoreError, sync: &SyncError, delete: &DeleteError, across: &AcrossError) {
     match across {
         AcrossError::Load(_) | AcrossError::Query(_) | AcrossError::Union { .. } => {}
-        AcrossError::ShutDown { .. } | AcrossError::Panicked { .. } => {}
+        AcrossError::ShutDown { .. } | AcrossError::NotProjected { .. } | AcrossError::Panicked { .. } => {}
     }
     match load {
         LoadError::Id { .. } | LoadError::DefinitionConflict { .. } | LoadError::OptionsConflict { .. } => {}
@@ -19,7 +19,7 @@ fn every_variant(load: &LoadError, store: &StoreError, sync: &SyncError, delete:
         LoadError::Cancelled { .. } | LoadError::ShutDown { .. } | LoadError::OnLoad { .. } => {}
         LoadError::Panicked { .. } | LoadError::Cycle { .. } | LoadError::SyncIdConflict { .. } => {}
         LoadError::NoDataDir { .. } | LoadError::DataDir { .. } | LoadError::Catalog { .. } => {}
-        LoadError::NotFound { .. } => {}
+        LoadError::NotFound { .. } | LoadError::Projection { .. } => {}
         LoadError::Runtime { .. } | LoadError::Schema { .. } | LoadError::Storage { .. } => {}
     }
     match store {
