@@ -19,6 +19,7 @@ use crate::{
     value::ValueError,
 };
 
+mod across;
 mod listed;
 
 fn store() -> StoreName {
@@ -188,27 +189,6 @@ fn store_sync_and_delete_errors() {
         (DeleteError::Definition(load()), &["store"], "get it again"),
     ];
     check(deletes, identity);
-}
-
-#[test]
-fn errors_of_many_stores() {
-    let several = || QueryErrorKind::SeveralTables { sql: "SELECT 1".into() };
-    let across: [Case<AcrossError>; 6] = [
-        (LoadError::Cancelled { store: store() }.into(), &["cancelled"], "get it again"),
-        (QueryError::new(store(), several()).into(), &["several tables"], "`each`"),
-        (AcrossError::Union { definition: "note", source: several() }, &["`note`", "several tables"], "`each`"),
-        (
-            AcrossError::NotProjected {
-                projection: store(),
-                source: Arc::new(CommitErrorKind::DiskFull { store: store() }),
-            },
-            &["projection note/n:1", "disk is full"],
-            "`catch_up`",
-        ),
-        (AcrossError::ShutDown { definition: "note" }, &["`note`", "shut down"], "build another one"),
-        (AcrossError::Panicked { definition: "note", message: text() }, &["`note`", "the cause"], "mend that"),
-    ];
-    check(across, identity);
 }
 
 #[test]
