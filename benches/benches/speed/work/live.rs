@@ -1,6 +1,7 @@
 //! What live queries add to a commit.
 
 mod app;
+mod hand;
 
 use std::{
     pin::pin,
@@ -10,7 +11,10 @@ use std::{
 
 use larder::{Live, Subscription, prelude::*};
 
-use self::app::{Entry, EntryEvent, EntryStore, State};
+use self::{
+    app::{Entry, EntryEvent, EntryStore, State},
+    hand::Entries,
+};
 use crate::{
     lab::Lab,
     measure::{Outcome, Plan, Took, compare},
@@ -33,8 +37,9 @@ type ByKey = Subscription<Option<Entry>>;
 
 /// All rows.
 pub(crate) fn rows(plan: Plan) -> Outcome<Vec<Row>> {
-    let mut rows = vec![by_key(plan)?];
+    let mut rows = vec![by_key(plan)?, by_key_by_hand(plan)?];
     rows.extend(windows(plan)?);
+    rows.push(window_by_hand(plan)?);
     Ok(rows)
 }
 
@@ -74,21 +79,45 @@ fn polled<T: Send + Sync + 'static>(live: &mut Subscription<T>) -> Outcome<Optio
     }
 }
 
+/// A store with a live query for each of the first rows.
+fn by_keys(lab: &Lab, id: &str, keys: i64) -> Outcome<Watched<Vec<ByKey>>> {
+    Watched::new(lab, id, KEYS, |store| {
+        let mut all: Vec<_> = (0..keys).map(|key| store.subscribe(Entry::by_key(key))).collect();
+        all.iter_mut().try_for_each(|live| polled(live).map(drop))?;
+        Ok(all)
+    })
+}
+
 fn by_key(plan: Plan) -> Outcome<Row> {
     let lab = Lab::new()?;
-    let subscribe = |keys: i64| {
-        move |store: &StoreHandle<EntryStore>| -> Outcome<Vec<ByKey>> {
-            let mut all: Vec<_> = (0..keys).map(|key| store.subscribe(Entry::by_key(key))).collect();
-            all.iter_mut().try_for_each(|live| polled(live).map(drop))?;
-            Ok(all)
-        }
-    };
-    let many = Watched::new(&lab, "live:many", KEYS, subscribe(KEYS))?;
-    let one = Watched::new(&lab, "live:one", KEYS, subscribe(1))?;
-    let mut both = (many, one);
+    let mut both = (by_keys(&lab, "live:many", KEYS)?, by_keys(&lab, "live:one", 1)?);
     let compared = compare(plan, &mut both, |both| renamed(&mut both.0), |both| renamed(&mut both.1))?;
     let note = "the same commit and the same new result with one live query; nobody polls those that do not change";
     Ok(Row::compared("10,000 live point queries, 1 row changes", Bar::Ratio(1.2), compared, note))
+}
+
+fn by_key_by_hand(plan: Plan) -> Outcome<Row> {
+    // Each of them takes milliseconds.
+    const COMMITS: u32 = 4;
+    let lab = Lab::new()?;
+    let mut both = (by_keys(&lab, "live:many", KEYS)?, Entries::new(&lab.path("hand.db"), KEYS, APART)?);
+    let by_hand = |both: &mut (Watched<_>, Entries)| {
+        let count = both.0.next();
+        Took::of(COMMITS, || {
+            for commit in 0..COMMITS {
+                let title = format!("entry {count}, {commit}");
+                both.1.rename(0, &title)?;
+                let results = (0..KEYS).map(|key| both.1.by_key(key)).collect::<Outcome<Vec<_>>>()?;
+                if results.first().is_none_or(|row| row.title != title) {
+                    return Err("the result is an old one".into());
+                }
+            }
+            Ok(())
+        })
+    };
+    let compared = compare(plan, &mut both, |both| renamed(&mut both.0), by_hand)?;
+    let note = "`rusqlite`, cached statements, all 10,000 queries run again after the commit";
+    Ok(Row::compared("10,000 live point queries, beside running them again", Bar::None, compared, note))
 }
 
 /// One row after the other is renamed, and its live query shows it.
@@ -115,14 +144,41 @@ enum Act {
     StaysOutside,
 }
 
-fn windows(plan: Plan) -> Outcome<Vec<Row>> {
-    let lab = Lab::new()?;
+fn window(lab: &Lab) -> Outcome<Watched<Option<First>>> {
     let first = Entry::filter(Entry::STATE.eq(State::Open)).order_by(Entry::AT.desc()).limit(SHOWN);
-    let watched = Watched::new(&lab, "live:watched", ROWS, |store| {
+    Watched::new(lab, "live:watched", ROWS, |store| {
         let mut live = store.subscribe(first);
         polled(&mut live)?;
         Ok(Some(live))
-    })?;
+    })
+}
+
+fn window_by_hand(plan: Plan) -> Outcome<Row> {
+    let lab = Lab::new()?;
+    let mut both = (window(&lab)?, Entries::new(&lab.path("hand.db"), ROWS, APART)?, ROWS);
+    let by_hand = |both: &mut (Watched<_>, Entries, i64)| {
+        let (_, entries, count) = both;
+        Took::of(COMMITS as u32, || {
+            for _ in 0..COMMITS {
+                *count += 1;
+                let number = *count % (ROWS / 2);
+                entries.move_to(number, *count * APART)?;
+                let shown = entries.first(SHOWN as u32)?;
+                if shown.len() != SHOWN || shown.first().is_none_or(|row| row.number != number) {
+                    return Err("the result is another one".into());
+                }
+            }
+            Ok(())
+        })
+    };
+    let compared = compare(plan, &mut both, |both| done(&mut both.0, Act::Enters), by_hand)?;
+    let note = "`rusqlite`, cached statements, the query run again after the commit; an index fits it";
+    Ok(Row::compared("a row enters, beside running the query again", Bar::None, compared, note))
+}
+
+fn windows(plan: Plan) -> Outcome<Vec<Row>> {
+    let lab = Lab::new()?;
+    let watched = window(&lab)?;
     let alone = Watched::new(&lab, "live:alone", ROWS, |_| Ok(None))?;
     let mut both = (watched, alone);
     let works = [
