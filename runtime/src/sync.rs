@@ -1,5 +1,7 @@
 //! Where a store's events go: the seam that sync backends implement.
 
+pub(crate) mod state;
+
 use crate::{definition::BoxFuture, error::BoxError, event::StoredEvent, options::Payload};
 
 /// A sync backend, as far as the registry needs it: who it is, whether it can be reached, and where unsent events go.
