@@ -212,8 +212,8 @@ pub use self::{
     schema::{Fingerprint, HasTable, Materializer, StoreSchema},
     store::{
         Change, ChangeStream, CommitAsync, EventStream, FailedEvent, IntoEvents, LoadProgress, LogChange, Loss,
-        LostCommits, Migration, MigrationsReport, NoIndex, PendingEventStream, RebuildReason, Receipt, Snapshot, Store,
-        StoreName, TableReport, VerifyReport,
+        LostCommits, Migration, MigrationsReport, NoIndex, PendingEventStream, QuarantinedEvent, RebuildReason,
+        Receipt, Snapshot, Store, StoreName, TableReport, VerifyReport,
     },
     sync::{PushRequest, SyncBackend},
     table::{

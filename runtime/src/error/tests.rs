@@ -165,7 +165,10 @@ fn store_sync_and_delete_errors() {
     ];
     check(stores, identity);
     let evicted = StoreError::Evicted { store: store() };
-    let syncs: [Case<SyncError>; 2] = [
+    let quarantined =
+        SyncError::Quarantined { store: store(), number: "e4r1".parse().unwrap(), reason: "no room".to_owned() };
+    let syncs: [Case<SyncError>; 3] = [
+        (quarantined, &["e4r1", "no room"], "commit"),
         (SyncError::Store(evicted), &["evicted"], "again"),
         (SyncError::NotConfigured { store: store() }, &["no sync backend"], "set `sync`"),
     ];

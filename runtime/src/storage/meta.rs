@@ -174,6 +174,19 @@ pub(crate) fn put_confirmed(connection: &mut Connection, global: u64) -> Result<
     put(connection, "confirmed", ValueRef::Integer(i64::try_from(global).unwrap_or(i64::MAX)))
 }
 
+/// The identity of the backend's log that this store's confirmed events are of, once it is known.
+pub(crate) fn backend(connection: &mut Connection) -> Result<Option<String>, SqliteError> {
+    Ok(match connection.value("SELECT value FROM larder_meta WHERE key = 'backend'", &[])? {
+        Some(Value::Text(identity)) => Some(identity),
+        _ => None,
+    })
+}
+
+/// Writes the identity of the backend's log.
+pub(crate) fn put_backend(connection: &mut Connection, identity: &str) -> Result<(), SqliteError> {
+    put(connection, "backend", ValueRef::Text(identity))
+}
+
 /// Writes what tables, indexes and triggers the file has, all of them made by larder just now.
 pub(crate) fn put_schema(connection: &mut Connection) -> Result<(), SqliteError> {
     let hash = schema_hash(connection)?;

@@ -6,7 +6,13 @@ use std::{
     task::{Context, Poll},
 };
 
-use super::{Engine, StoreName, engine::Published, gate::Gate, watch::WatchSlot};
+use super::{
+    Engine, StoreName,
+    engine::Published,
+    follow::{Followed, Quarantine},
+    gate::Gate,
+    watch::WatchSlot,
+};
 use crate::{
     error::{QueryError, StoreError, SyncError},
     event::{EventNumber, StoredEvent},
@@ -59,6 +65,7 @@ impl Engine {
             return Err(self.failed_or_gone(error.message));
         }
         self.published.set_confirmed(global);
+        self.following.confirmed(place_of(last_of(global)));
         self.after_commit(writer);
         drop(slot);
         self.watchers.wake_all();
@@ -66,7 +73,7 @@ impl Engine {
     }
 
     /// Why something failed: the store takes no writes any more, or goes on and can be asked again.
-    fn failed_or_gone(&self, message: String) -> StoreError {
+    pub(super) fn failed_or_gone(&self, message: String) -> StoreError {
         self.gate.check_write().err().unwrap_or_else(|| StoreError::Storage { store: self.store(), message })
     }
 
@@ -84,19 +91,19 @@ pub(super) struct Confirmation {
     gate: Arc<Gate>,
     store: StoreName,
     /// `None` without a backend, or for a commit without events.
-    place: Option<i64>,
+    followed: Option<Arc<Followed>>,
     has_backend: bool,
     slot: WatchSlot,
 }
 
 impl Confirmation {
-    pub(super) fn new(engine: &Arc<Engine>, last: Option<EventNumber>) -> Self {
+    pub(super) fn new(engine: &Arc<Engine>, followed: Option<Arc<Followed>>) -> Self {
         Self {
             engine: Arc::downgrade(engine),
             published: Arc::clone(&engine.published),
             gate: Arc::clone(&engine.gate),
             store: engine.store(),
-            place: last.map(place_of),
+            followed,
             has_backend: engine.has_backend(),
             slot: WatchSlot::default(),
         }
@@ -106,9 +113,14 @@ impl Confirmation {
         if !self.has_backend {
             return Poll::Ready(Err(SyncError::NotConfigured { store: self.store.clone() }));
         }
-        let Some(place) = self.place else { return Poll::Ready(Ok(())) };
+        let Some(followed) = &self.followed else { return Poll::Ready(Ok(())) };
+        // First how far the log is confirmed: an event that is renumbered is moved before the head of after that is known.
         let confirmed = last_of(self.published.confirmed());
-        match (place <= place_of(confirmed), self.gate.check_read()) {
+        let whereabouts = followed.whereabouts();
+        if let Some(Quarantine { number, reason }) = whereabouts.quarantined {
+            return Poll::Ready(Err(SyncError::Quarantined { store: self.store.clone(), number, reason }));
+        }
+        match (whereabouts.last() <= place_of(confirmed), self.gate.check_read()) {
             (true, _) => Poll::Ready(Ok(())),
             (false, Err(error)) => Poll::Ready(Err(error.into())),
             (false, Ok(())) => Poll::Pending,
@@ -123,8 +135,9 @@ impl Clone for Confirmation {
             published: Arc::clone(&self.published),
             gate: Arc::clone(&self.gate),
             store: self.store.clone(),
+            followed: self.followed.clone(),
             slot: WatchSlot::default(),
-            ..*self
+            has_backend: self.has_backend,
         }
     }
 }

@@ -11,8 +11,10 @@ use super::{
     EngineHost, MigrationsReport, ProgressSink, ReaderPool, StoreName,
     active::ActiveReads,
     commit::CommitQueue,
+    follow::Following,
     gate::{Activity, Gate},
     readers::PoolKey,
+    undos::Undos,
     watch::Watchers,
     writer::Writer,
 };
@@ -85,6 +87,10 @@ pub(crate) struct Engine {
     pub(super) watchers: Watchers,
     pub(super) changes: super::changes::Listeners,
     pub(super) live: LiveQueries,
+    /// Where the events of receipts are.
+    pub(super) following: Arc<Following>,
+    /// Who has shown events that a rebase may undo.
+    pub(super) undos: Undos,
     /// Receipts have it too, and know what was confirmed when the store is gone.
     pub(super) published: Arc<Published>,
     pub(super) report: MigrationsReport,
@@ -183,6 +189,8 @@ impl Engine {
             watchers: Watchers::default(),
             changes: super::changes::Listeners::default(),
             live: LiveQueries::default(),
+            following: Arc::default(),
+            undos: Undos::default(),
             report,
             gate: Arc::default(),
             maintenance: Mutex::default(),

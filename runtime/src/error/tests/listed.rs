@@ -27,7 +27,7 @@ fn every_variant(load: &LoadError, store: &StoreError, sync: &SyncError, delete:
         StoreError::Stopped { .. } | StoreError::Storage { .. } | StoreError::Poisoned { .. } => {}
     }
     match sync {
-        SyncError::Store(_) | SyncError::NotConfigured { .. } => {}
+        SyncError::Store(_) | SyncError::NotConfigured { .. } | SyncError::Quarantined { .. } => {}
     }
     match delete {
         DeleteError::Id { .. } | DeleteError::Observed { .. } | DeleteError::Unsent { .. } => {}
