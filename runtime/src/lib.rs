@@ -215,7 +215,10 @@ pub use self::{
         LostCommits, Migration, MigrationsReport, NoIndex, PendingEventStream, QuarantinedEvent, RebuildReason,
         Receipt, Snapshot, Store, StoreName, TableReport, VerifyReport,
     },
-    sync::{PushRequest, SyncBackend},
+    sync::{
+        BackendError, BackendSupport, BoxStream, LocalBackend, NetworkStatus, OnBackendChange, PullPage, PullRequest,
+        PushAnswer, PushRequest, Remaining, SyncBackend, SyncPhase, SyncStatus, SyncWatch,
+    },
     table::{
         Column, ColumnSchema, ComputedColumn, IndexSchema, IntoKey, IntoOperand, IntoOrder, KeyColumns, Number, Order,
         ReferenceAction, ReferenceSchema, SetTo, Table, TableSchema,

@@ -13,6 +13,7 @@ use crate::{
     id::StoreId,
     live::{LiveStats, Subscription},
     query::{Fits, Query},
+    sync::{SyncStatus, SyncWatch},
 };
 
 mod active;
@@ -272,6 +273,16 @@ impl<D: StoreDefinition> Store<D> {
     /// Those of [`query`](Self::query).
     pub fn quarantined_events(&self) -> Result<Vec<QuarantinedEvent>, QueryError> {
         self.engine.quarantined_events()
+    }
+
+    /// How the sync of the store stands.
+    pub fn sync_status(&self) -> SyncStatus {
+        self.engine.sync_status()
+    }
+
+    /// How the sync of the store stands, as a stream: now, then each time that it is another. It holds no store.
+    pub fn watch_sync(&self) -> SyncWatch {
+        SyncWatch::new(&self.engine)
     }
 
     /// Checks all of the eventlog, rebuilds the tables in memory, and compares: finds damage that SQLite does not notice. It takes

@@ -17,6 +17,7 @@ use crate::{
     error::{QueryError, StoreError, SyncError},
     event::{EventNumber, StoredEvent},
     storage::eventlog::{last_of, place_of},
+    sync::{SyncNotes, SyncStatus},
 };
 
 /// Synced events that the backend does not have yet.
@@ -47,29 +48,20 @@ impl Engine {
         Ok(Unsent { expected_head, events })
     }
 
-    /// Notes that the backend has all events up to `global`. What was confirmed stays confirmed.
-    ///
-    /// # Errors
-    /// When the store takes no writes, or storage fails.
-    pub(crate) fn confirm(self: &Arc<Self>, global: u64) -> Result<(), StoreError> {
-        self.gate.check_write()?;
-        let mut slot = self.lock_writer();
-        let Some(writer) = slot.as_mut() else { return Err(StoreError::Closed { store: self.store() }) };
-        let global = global.min(writer.tip.head.number.global());
-        if global <= self.published.confirmed() {
-            return Ok(());
-        }
-        if let Err(error) = writer.confirm(global) {
-            writer.roll_back();
-            self.notice_write(&error);
-            return Err(self.failed_or_gone(error.message));
-        }
-        self.published.set_confirmed(global);
-        self.following.confirmed(place_of(last_of(global)));
-        self.after_commit(writer);
-        drop(slot);
+    /// Up to which number in the agreed order the backend has confirmed.
+    pub(crate) fn confirmed(&self) -> u64 {
+        self.published.confirmed()
+    }
+
+    /// How sync stands.
+    pub(crate) fn sync_status(&self) -> SyncStatus {
+        self.sync.status(self.head(), self.published.confirmed(), self.unsent_events())
+    }
+
+    /// Notes something of the sync, and wakes who watches it.
+    pub(crate) fn note_sync(&self, note: impl FnOnce(&SyncNotes)) {
+        note(&self.sync);
         self.watchers.wake_all();
-        Ok(())
     }
 
     /// Why something failed: the store takes no writes any more, or goes on and can be asked again.

@@ -85,11 +85,12 @@ impl From<LogError> for Stop {
 }
 
 impl Engine {
-    /// Takes over a page of events in the agreed order, or its beginning. Blocks. Where events are left, the next call takes them.
+    /// Takes over a page of events in the agreed order of the backend's log with this id, or its beginning. Blocks. Where events are left,
+    /// the next call takes them.
     ///
     /// # Errors
     /// When nothing was taken over.
-    pub(crate) fn merge(self: &Arc<Self>, page: &[StoredEvent]) -> Result<Merged, MergeError> {
+    pub(crate) fn merge(self: &Arc<Self>, page: &[StoredEvent], backend_id: &str) -> Result<Merged, MergeError> {
         self.gate.check_write().map_err(MergeError::Store)?;
         let mut slot = self.lock_writer();
         let Some(writer) = slot.as_mut() else {
@@ -104,8 +105,8 @@ impl Engine {
         };
         let done = match merge {
             Merge::Advance(Advance { foreign: [], own }) if own == confirmed => return Ok(Merged::default()),
-            Merge::Advance(advance) => self.advance(writer, advance),
-            Merge::Rebase(rebase) => self.rebase(writer, rebase),
+            Merge::Advance(advance) => self.advance(writer, advance, backend_id),
+            Merge::Rebase(rebase) => self.rebase(writer, rebase, backend_id),
             Merge::Reject(reject) => return Err(MergeError::Rejected(reject)),
         };
         let (ended, own) = match done {
@@ -144,22 +145,22 @@ impl Engine {
     }
 
     /// In a transaction, which is committed at the end. With the last pending event that is confirmed where it stands.
-    fn advance(&self, writer: &mut Writer, advance: Advance<'_>) -> Result<(Ended, u64), Stop> {
+    fn advance(&self, writer: &mut Writer, advance: Advance<'_>, backend_id: &str) -> Result<(Ended, u64), Stop> {
         self.follow_listeners(writer);
         writer.begin()?;
-        let mut work = Work::new(self, writer);
+        let mut work = Work::new(self, writer, backend_id);
         work.append(advance.foreign, LEAST_EVENTS)?;
         work.commit(advance.own).map(|ended| (ended, advance.own))
     }
 
-    fn rebase(&self, writer: &mut Writer, rebase: Rebase<'_>) -> Result<(Ended, u64), Stop> {
+    fn rebase(&self, writer: &mut Writer, rebase: Rebase<'_>, backend_id: &str) -> Result<(Ended, u64), Stop> {
         self.follow_listeners(writer);
-        match rebase::run(self, writer, &rebase, Means::Records) {
+        match rebase::run(self, writer, &rebase, (Means::Records, backend_id)) {
             Err(Stop::NeedsRebuild) => {
                 writer.roll_back();
                 // Nobody keeps so many changed rows.
                 writer.hear_nothing()?;
-                rebase::run(self, writer, &rebase, Means::Rebuild)
+                rebase::run(self, writer, &rebase, (Means::Rebuild, backend_id))
             }
             done => done,
         }
@@ -177,6 +178,7 @@ impl Engine {
         if let Some(first) = done.undone_from {
             self.undos.undone(first);
         }
+        self.sync.written(done.backend_id.as_deref(), done.failed);
         self.published.set(&writer.tip.head);
         self.published.set_confirmed(confirmed);
         self.following.confirmed(place_of(last_of(confirmed)));
@@ -227,6 +229,10 @@ struct Done {
     numbers: Vec<EventNumber>,
     undone_from: Option<EventNumber>,
     moves: Vec<Move>,
+    /// The id of the backend's log, if it was written.
+    backend_id: Option<String>,
+    /// How many confirmed events do not materialize, if that may be another number than before.
+    failed: Option<u64>,
     /// Foreign events that this app does not know.
     unknown: Vec<StoredEvent>,
 }

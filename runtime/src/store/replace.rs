@@ -115,8 +115,8 @@ fn copy(
     tables.batch("BEGIN IMMEDIATE").map_err(failed)?;
     eventlog::copy_authors(log, tables).map_err(failed)?;
     quarantine::copy(log, tables).map_err(failed)?;
-    if let Some(backend) = meta::backend(log).map_err(failed)? {
-        meta::put_backend(tables, &backend).map_err(failed)?;
+    if let Some(backend) = &meta.backend {
+        meta::put_backend(tables, backend).map_err(failed)?;
     }
     let watch = |done: &Replayed, page: &LogPage, tables: &mut Connection| {
         page.copy_to(tables).map_err(|error| log_error(request, error))?;

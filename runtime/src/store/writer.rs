@@ -154,18 +154,6 @@ impl Writer {
         self.keeper.iter_mut().for_each(|keeper| keeper.confirmed(place_of(last_of(global))));
     }
 
-    /// Writes that all events up to `global` are confirmed, in a transaction of its own.
-    ///
-    /// # Errors
-    /// Then nothing is changed.
-    pub(super) fn confirm(&mut self, global: u64) -> Result<(), SqliteError> {
-        self.begin()?;
-        self.note_confirmed(global)?;
-        self.commit()?;
-        self.confirmed(global);
-        Ok(())
-    }
-
     pub(crate) fn begin(&mut self) -> Result<(), SqliteError> {
         if let Some(seal) = &mut self.seal {
             seal.open()?;

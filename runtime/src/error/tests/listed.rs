@@ -28,6 +28,8 @@ fn every_variant(load: &LoadError, store: &StoreError, sync: &SyncError, delete:
     }
     match sync {
         SyncError::Store(_) | SyncError::NotConfigured { .. } | SyncError::Quarantined { .. } => {}
+        SyncError::Offline { .. } | SyncError::Unauthorized { .. } | SyncError::Backend { .. } => {}
+        SyncError::BackendIdMismatch { .. } | SyncError::BackendRolledBack { .. } | SyncError::UnknownEvent { .. } => {}
     }
     match delete {
         DeleteError::Id { .. } | DeleteError::Observed { .. } | DeleteError::Unsent { .. } => {}

@@ -36,7 +36,12 @@ const MANY: usize = 1_000;
 const BATCH: usize = 128;
 
 /// Does all of it in a transaction of its own.
-pub(super) fn run(engine: &Engine, writer: &mut Writer, rebase: &Rebase<'_>, means: Means) -> Result<Ended, Stop> {
+pub(super) fn run(
+    engine: &Engine,
+    writer: &mut Writer,
+    rebase: &Rebase<'_>,
+    (means, backend_id): (Means, &str),
+) -> Result<Ended, Stop> {
     let first = rebase.undone_from();
     writer.begin()?;
     let before = check_undone(writer, first)?;
@@ -55,7 +60,7 @@ pub(super) fn run(engine: &Engine, writer: &mut Writer, rebase: &Rebase<'_>, mea
     if means == Means::Rebuild {
         rebuild(engine, writer, &before)?;
     }
-    let mut work = Work::new(engine, writer);
+    let mut work = Work::new(engine, writer, backend_id);
     work.recount = means == Means::Rebuild;
     work.tip.head = before;
     work.done.undone_from = Some(first);

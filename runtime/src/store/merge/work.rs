@@ -12,7 +12,7 @@ use crate::{
     seeded,
     storage::{
         eventlog::{Appended, AuthorRow, place_of},
-        quarantine,
+        meta, quarantine,
         sqlite::SqliteError,
     },
     store::{
@@ -44,15 +44,16 @@ pub(super) struct Work<'a> {
     quarantined_before: bool,
     /// The tables were made anew: unknown events that come back count again.
     pub(super) recount: bool,
+    backend_id: &'a str,
 }
 
 impl<'a> Work<'a> {
     /// For a transaction that has begun.
-    pub(super) fn new(engine: &'a Engine, writer: &'a mut Writer) -> Self {
+    pub(super) fn new(engine: &'a Engine, writer: &'a mut Writer, backend_id: &'a str) -> Self {
         let (tip, began) = (writer.tip, engine.shared.runtime.now());
         let (merged, done, authors) = Default::default();
         let (events, quarantined_before, recount) = (tip.head.ordinal, true, false);
-        Self { engine, tip, merged, done, authors, events, began, quarantined_before, recount, writer }
+        Self { engine, tip, merged, done, authors, events, began, quarantined_before, recount, backend_id, writer }
     }
 
     /// Appends foreign events and materializes them: at least `least` of them if there are so many, then as many as there is time for.
@@ -126,12 +127,20 @@ impl<'a> Work<'a> {
 
     /// The end of the transaction: all up to `own` and the foreign events behind it are confirmed.
     pub(super) fn commit(self, own: u64) -> Result<Ended, Stop> {
-        let Self { writer, tip, merged, done, events, .. } = self;
+        let Self { engine, writer, tip, merged, mut done, events, backend_id, .. } = self;
         if !seeded::bug("confirmed-head-not-kept") {
             writer.note_confirmed(own + done.foreign)?;
         }
         if tip.head.ordinal < events {
             writer.note_fewer_events(tip.head.ordinal)?;
+        }
+        if engine.sync.backend_id().as_deref() != Some(backend_id) {
+            meta::put_backend(&mut writer.connection, backend_id)?;
+            done.backend_id = Some(backend_id.to_owned());
+        }
+        if merged.failed > 0 || done.undone_from.is_some() {
+            let failed = writer.connection.integer("SELECT count(*) FROM larder_failed", &[])?;
+            done.failed = failed.map(i64::unsigned_abs);
         }
         writer.commit_to(tip)?;
         Ok(Ended { merged, done })

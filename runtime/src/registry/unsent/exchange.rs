@@ -1,0 +1,195 @@
+//! One step of a store's sync with its backend: a push, or a page. The backend is the app's code: if it panics, the step has failed.
+
+use std::{panic::AssertUnwindSafe, sync::Arc};
+
+use futures_util::{FutureExt, StreamExt};
+
+use crate::{
+    clock::Panicked,
+    error::{BoxError, StoreError, SyncError},
+    registry::handle::Core,
+    store::{MergeError, Merged},
+    sync::{
+        BackendError, OnBackendChange, PullPage, PullRequest, PushRequest, Remaining, SyncBackend, SyncPhase,
+        processor::{BATCH_EVENTS, Misfit, Processor, batch},
+    },
+};
+
+/// Pushes the first events that are unsent. When they are accepted they are confirmed: the backend has them, and in this order.
+pub(super) async fn push(
+    core: &Core,
+    backend: &Arc<dyn SyncBackend>,
+    processor: &mut Processor,
+) -> Result<(), SyncError> {
+    let reading = Arc::clone(&core.engine);
+    let read = core.runtime.spawn_blocking(move || reading.unsent(BATCH_EVENTS)).await;
+    let unsent = read.map_err(|panic| failed(core, panic.into_message()))?;
+    let mut unsent = unsent.map_err(|error| failed(core, error))?;
+    unsent.events.truncate(batch(&unsent.events));
+    if unsent.events.is_empty() {
+        return Ok(());
+    }
+    let (payload, backend_id) = (core.engine.payload(), core.engine.sync.backend_id());
+    let request = PushRequest::new(&core.sync_id, unsent.expected_head, &unsent.events, &payload);
+    let request = request.backend_id(backend_id.as_deref());
+    let pushed = AssertUnwindSafe(async { backend.push(request).await }).catch_unwind().await;
+    let answer = pushed.map_err(|panic| failed(core, Panicked::new(panic.as_ref()).into_message()))?;
+    let answer = answer.map_err(|error| refused(core, error))?;
+    match processor.pushed(&answer, unsent.expected_head) {
+        Ok(true) => {}
+        Ok(false) => return Ok(()),
+        Err(Misfit::RolledBack { confirmed, head }) => {
+            return Err(SyncError::BackendRolledBack { store: core.name().clone(), confirmed, head });
+        }
+        Err(Misfit::OtherBackend) => {}
+    }
+    match answer {
+        crate::sync::PushAnswer::Accepted { backend_id } => {
+            check_backend(core, &backend_id)?;
+            take_over(core, unsent.events, backend_id).await
+        }
+        crate::sync::PushAnswer::OtherBackend { backend_id } => check_backend(core, &backend_id),
+        crate::sync::PushAnswer::Ahead { .. } => Ok(()),
+    }
+}
+
+/// Takes over all that the backend has now; whether that was anything.
+pub(super) async fn pull_once(
+    core: &Core,
+    backend: &Arc<dyn SyncBackend>,
+    processor: &mut Processor,
+    mut progress: impl FnMut(u64, u64) + Send,
+) -> Result<bool, SyncError> {
+    let before = core.engine.confirmed();
+    let (payload, backend_id) = (core.engine.payload(), known_backend(core));
+    let request = PullRequest::new(&core.sync_id, &payload).after(before, backend_id.as_deref());
+    let mut pages = begin_pull(core, backend, request)?;
+    while let Some(page) = next_page(core, &mut pages).await {
+        let remaining = take_page(core, page?).await?;
+        let taken = core.engine.confirmed() - before;
+        processor.pulled(remaining);
+        let left = match remaining {
+            Remaining::Nothing => break,
+            Remaining::Known(left) => left,
+            Remaining::Some => 1,
+        };
+        progress(taken, taken + left);
+    }
+    Ok(core.engine.confirmed() > before)
+}
+
+/// The id of the log that a request names: none where another one is as good.
+pub(super) fn known_backend(core: &Core) -> Option<String> {
+    core.engine.sync.backend_id().filter(|_| core.on_backend_change == OnBackendChange::Stop)
+}
+
+/// What comes of a pull that has begun.
+pub(super) type Pages<'a> = crate::sync::BoxStream<'a, Result<PullPage, BackendError>>;
+
+/// Begins a pull.
+pub(super) fn begin_pull<'a>(
+    core: &Core,
+    backend: &'a Arc<dyn SyncBackend>,
+    request: PullRequest<'a>,
+) -> Result<Pages<'a>, SyncError> {
+    let pull = std::panic::catch_unwind(AssertUnwindSafe(|| backend.pull(request)));
+    pull.map_err(|panic| failed(core, Panicked::new(panic.as_ref()).into_message()))
+}
+
+/// The next page; `None` at the end.
+pub(super) async fn next_page(core: &Core, pages: &mut Pages<'_>) -> Option<Result<PullPage, SyncError>> {
+    match AssertUnwindSafe(pages.next()).catch_unwind().await {
+        Ok(page) => page.map(|page| page.map_err(|error| refused(core, error))),
+        Err(panic) => Some(Err(failed(core, Panicked::new(panic.as_ref()).into_message()))),
+    }
+}
+
+/// Takes over a page; what there is behind it.
+pub(super) async fn take_page(core: &Core, page: PullPage) -> Result<Remaining, SyncError> {
+    let PullPage { events, remaining, backend_id } = page;
+    check_backend(core, &backend_id)?;
+    core.engine.note_sync(|notes| match remaining {
+        Remaining::Nothing => notes.behind(events.len() as u64),
+        Remaining::Known(left) => notes.behind(events.len() as u64 + left),
+        Remaining::Some => notes.behind(events.len() as u64 + 1),
+    });
+    if !events.is_empty() {
+        take_over(core, events, backend_id).await?;
+    }
+    if remaining == Remaining::Nothing {
+        core.engine.note_sync(|notes| notes.phase(SyncPhase::Live));
+    }
+    Ok(remaining)
+}
+
+/// Takes over events in transactions that are short enough for commits to come between.
+async fn take_over(core: &Core, events: Vec<crate::StoredEvent>, backend_id: String) -> Result<(), SyncError> {
+    let events = Arc::new(events);
+    let mut taken = 0;
+    while taken < events.len() {
+        let (engine, rest, id) = (Arc::clone(&core.engine), Arc::clone(&events), backend_id.clone());
+        let merge = core.runtime.spawn_blocking(move || engine.merge(&rest[taken..], &id)).await;
+        match merge.map_err(|panic| failed(core, panic.into_message()))? {
+            // What came before comes again where a push and a pull bring the same.
+            Err(MergeError::Rejected(crate::sync::state::Reject::Behind { .. })) => break,
+            Ok(Merged { taken: 0, .. }) => break,
+            Ok(merged) => taken += merged.taken,
+            Err(error) => return Err(merge_failed(core, error)),
+        }
+        core.signals.changed();
+    }
+    Ok(())
+}
+
+/// Refuses another log than the one that the confirmed events are of, unless that is as good.
+fn check_backend(core: &Core, found: &str) -> Result<(), SyncError> {
+    match core.engine.sync.backend_id() {
+        Some(expected) if expected != found && core.on_backend_change == OnBackendChange::Stop => {
+            Err(SyncError::BackendIdMismatch { store: core.name().clone(), expected, found: found.to_owned() })
+        }
+        Some(expected) if expected != found => {
+            // The next transaction writes it.
+            core.engine.sync.written(Some(found), None);
+            Ok(())
+        }
+        _ => Ok(()),
+    }
+}
+
+fn refused(core: &Core, error: BackendError) -> SyncError {
+    let store = core.name().clone();
+    match error {
+        BackendError::Offline { reason } => SyncError::Offline { store, reason },
+        BackendError::Unauthorized { reason } => SyncError::Unauthorized { store, reason },
+        BackendError::OtherBackend { backend_id } => {
+            let expected = core.engine.sync.backend_id().unwrap_or_default();
+            SyncError::BackendIdMismatch { store, expected, found: backend_id }
+        }
+        BackendError::Other(error) => SyncError::Backend { store, message: error.to_string() },
+    }
+}
+
+fn merge_failed(core: &Core, error: MergeError) -> SyncError {
+    let store = core.name().clone();
+    match error {
+        MergeError::Rejected(reject) => SyncError::Backend { store, message: reject.to_string() },
+        MergeError::Unknown { name, number } => SyncError::UnknownEvent { store, event: name, number },
+        MergeError::Store(error) => SyncError::Store(error),
+    }
+}
+
+/// All other failures.
+pub(super) fn failed(core: &Core, message: impl Into<BoxError>) -> SyncError {
+    if let Err(error @ (StoreError::Evicted { .. } | StoreError::Closed { .. })) = core.engine.check_read() {
+        return SyncError::Store(error);
+    }
+    SyncError::Backend { store: core.name().clone(), message: message.into().to_string() }
+}
+
+/// Whether a further try can do nothing about it.
+pub(super) fn is_final(error: &SyncError) -> bool {
+    matches!(
+        error,
+        SyncError::BackendIdMismatch { .. } | SyncError::BackendRolledBack { .. } | SyncError::UnknownEvent { .. }
+    )
+}
