@@ -247,7 +247,7 @@ impl Core {
             // One that panics cannot be reached: a `drop` of a handle comes here.
             !self.network.is_offline() && catch_unwind(AssertUnwindSafe(|| backend.connected())).unwrap_or(false)
         };
-        self.engine.unsent_events() > 0 && self.sync.as_ref().is_some_and(connected)
+        self.engine.unsent_events() > 0 && !self.engine.sync.is_stopped() && self.sync.as_ref().is_some_and(connected)
     }
 }
 

@@ -18,8 +18,8 @@ use tokio_util::sync::CancellationToken;
 
 pub(super) use self::{first::first_sync, push::send_with_patience};
 use self::{
-    live::keep_in_sync,
-    push::{jitter, send_until_sent},
+    live::{keep_in_sync, until_sent},
+    push::jitter,
 };
 use super::{
     entry::Phase,
@@ -224,11 +224,11 @@ impl Shared {
         }
     }
 
-    /// Sends what a pinned store has not sent, and lets go of it.
+    /// Lets go of a pinned store once all is sent, by whoever keeps it in sync.
     pub(super) fn push_in_background(self: &Arc<Self>, loaded: Arc<dyn AnyLoaded>, pin: Pin) {
         let shared = Arc::downgrade(self);
         self.runtime.spawn(async move {
-            let sent = pin.run_until_cancelled(send_until_sent(&shared, &loaded)).await;
+            let sent = pin.run_until_cancelled(until_sent(loaded.core())).await;
             if let (Some(_), Some(shared)) = (sent, shared.upgrade()) {
                 shared.unpin(&loaded, Some(&pin));
             }

@@ -119,6 +119,14 @@ async fn exchange(loaded: &Arc<dyn AnyLoaded>) -> Result<(), SyncError> {
     }
 }
 
+/// Resolves when nothing is unsent any more, or nothing will be sent.
+pub(super) async fn until_sent(core: &Core) {
+    on_commit(core, |core| {
+        core.engine.unsent_events() == 0 || core.engine.sync.is_stopped() || core.engine.check_read().is_err()
+    })
+    .await;
+}
+
 /// Resolves when there is something to push.
 async fn unsent(core: &Core) {
     on_commit(core, |core| core.engine.unsent_events() > 0).await;

@@ -1,0 +1,9 @@
+//! Sync: clients of one backend agree on one log, whatever each has committed meanwhile.
+
+mod backends;
+mod clients;
+mod convergence;
+mod failing;
+mod processor;
+mod rebase;
+mod streams;
