@@ -10,7 +10,7 @@ use std::{
 
 use super::{
     AcrossError, CommitError, CommitErrorKind, DeleteError, LoadError, MaterializeError, OpenFilesLimit, QueryError,
-    QueryErrorKind, StoreError, StoreIdError, SyncError,
+    QueryErrorKind, StoreError, StoreIdError,
 };
 use crate::{
     doctor::DoctorError,
@@ -20,6 +20,7 @@ use crate::{
 };
 
 mod listed;
+mod syncs;
 
 fn store() -> StoreName {
     StoreName::new("note", "n:1".parse().unwrap())
@@ -155,7 +156,7 @@ fn other_load_errors() -> [Case<LoadError>; 11] {
 }
 
 #[test]
-fn store_sync_and_delete_errors() {
+fn store_and_delete_errors() {
     let stores: [Case<StoreError>; 5] = [
         (StoreError::Evicted { store: store() }, &["evicted"], "get or open it again"),
         (StoreError::Closed { store: store() }, &["closed"], "build a new one"),
@@ -164,27 +165,6 @@ fn store_sync_and_delete_errors() {
         (StoreError::Poisoned { store: store(), reason: text() }, &["the cause"], "evict it"),
     ];
     check(stores, identity);
-    let evicted = StoreError::Evicted { store: store() };
-    let quarantined =
-        SyncError::Quarantined { store: store(), number: "e4r1".parse().unwrap(), reason: "no room".to_owned() };
-    let (reason, message) = ("no route".to_owned(), "no route".to_owned());
-    let (event, number) = ("v9.Later".to_owned(), "e7".parse().unwrap());
-    let syncs: [Case<SyncError>; 9] = [
-        (SyncError::Offline { store: store(), reason: reason.clone() }, &["no route"], "again"),
-        (SyncError::Unauthorized { store: store(), reason }, &["no route"], "sync_payload"),
-        (SyncError::Backend { store: store(), message }, &["no route"], "again"),
-        (
-            SyncError::BackendIdMismatch { store: store(), expected: "one".to_owned(), found: "two".to_owned() },
-            &["one", "two"],
-            "bring the old log back",
-        ),
-        (SyncError::BackendRolledBack { store: store(), confirmed: 9, head: 4 }, &["e9", "e4"], "new id"),
-        (SyncError::UnknownEvent { store: store(), event, number }, &["e7", "v9.Later"], "update"),
-        (quarantined, &["e4r1", "no room"], "commit"),
-        (SyncError::Store(evicted), &["evicted"], "again"),
-        (SyncError::NotConfigured { store: store() }, &["no sync backend"], "set `sync`"),
-    ];
-    check(syncs, identity);
     let load = || Box::new(LoadError::Cancelled { store: store() });
     let id = StoreIdError::Dots { id: "a..b".into() };
     let deletes: [Case<DeleteError>; 8] = [

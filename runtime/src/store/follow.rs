@@ -78,9 +78,11 @@ impl Following {
     pub(super) fn moved(&self, moves: &[Move]) {
         let Some(first) = moves.first() else { return };
         let mut commits = self.lock();
-        let undone = commits.split_off(&first.from);
+        let undone = commits.split_off(&first.from).into_values();
+        // Kept until the lock is let go: the last one to go takes it.
+        let undone: Vec<_> = undone.filter_map(|followed| followed.upgrade()).collect();
         let mut moves = moves.iter().peekable();
-        for followed in undone.into_values().filter_map(|followed| followed.upgrade()) {
+        for followed in &undone {
             let mut whereabouts = followed.lock();
             let Whereabouts { first, last, .. } = *whereabouts;
             while moves.next_if(|moved| moved.from < first).is_some() {}
@@ -99,8 +101,9 @@ impl Following {
             }
             let last = whereabouts.last;
             drop(whereabouts);
-            commits.insert(last, Arc::downgrade(&followed));
+            commits.insert(last, Arc::downgrade(followed));
         }
+        drop(commits);
     }
 
     /// All up to the place is confirmed, and moves no more.

@@ -26,6 +26,7 @@ use crate::{
 };
 
 mod rebase;
+mod reset;
 mod work;
 
 /// So many foreign events a transaction takes, however long that takes.
@@ -92,6 +93,7 @@ impl Engine {
     /// When nothing was taken over.
     pub(crate) fn merge(self: &Arc<Self>, page: &[StoredEvent], backend_id: &str) -> Result<Merged, MergeError> {
         self.gate.check_write().map_err(MergeError::Store)?;
+        self.note_call();
         let mut slot = self.lock_writer();
         let Some(writer) = slot.as_mut() else {
             return Err(MergeError::Store(StoreError::Closed { store: self.store() }));
@@ -175,7 +177,7 @@ impl Engine {
         if !seeded::bug("receipts-not-moved") {
             self.following.moved(&done.moves);
         }
-        if let Some(first) = done.undone_from {
+        if let Some(first) = done.undone_from.filter(|_| !seeded::bug("stream-not-told-of-rebase")) {
             self.undos.undone(first);
         }
         self.sync.written(done.backend_id.as_deref(), done.failed);

@@ -246,6 +246,13 @@ pub enum OnBackendChange {
     /// [`SyncError::BackendRolledBack`](crate::SyncError::BackendRolledBack) in its status, until it is loaded again. All data stays.
     #[default]
     Stop,
+    /// The store begins anew with the new log: what others have committed is what that says, and what this client has committed and was not
+    /// confirmed yet is pending behind it. A stream of events goes on behind the number that it had reached.
+    Reset {
+        /// Whether what this client has committed and was confirmed is sent again, as far as the new log does not have it. It is known by
+        /// the ids of events; of a backend that keeps none, what it still has comes twice. If not, what is not in the new log is gone.
+        resend_own: bool,
+    },
     /// The new log is taken for the old one: for a backend that has changed its id and nothing else. One that went back still stops sync.
     Ignore,
 }

@@ -20,6 +20,7 @@ use std::borrow::Borrow;
 
 use crate::{
     event::{EventId, EventNumber, StoredEvent},
+    seeded,
     storage::eventlog::following,
 };
 
@@ -114,7 +115,7 @@ impl SyncState {
         for event in pending {
             let event = event?;
             let event: &StoredEvent = event.borrow();
-            if event.number.is_client_only() {
+            if event.number.is_client_only() && !seeded::bug("client-only-event-compared") {
                 continue;
             }
             match foreign {
@@ -179,10 +180,13 @@ pub(crate) enum Redone {
 impl Redo {
     /// What becomes of `undone`, behind the event `last`. They are asked for in their order; one that does not come back is no `last`.
     pub(crate) fn after(&self, last: EventNumber, undone: &StoredEvent) -> Redone {
-        if undone.id.is_some_and(|id| self.arrived.binary_search(&id).is_ok()) {
+        if undone.id.is_some_and(|id| self.arrived.binary_search(&id).is_ok())
+            && !seeded::bug("arrived-event-sent-again")
+        {
             return Redone::Arrived;
         }
-        let generation = undone.number.generation().saturating_add(1);
+        let rebases = u32::from(!seeded::bug("rebase-not-counted"));
+        let generation = undone.number.generation().saturating_add(rebases);
         match following(last, undone.number.is_client_only()) {
             Some(number) => Redone::As(number.with_generation(generation)),
             None => Redone::Nowhere,

@@ -2,8 +2,8 @@
 
 use super::{
     AcrossError, CommitErrorKind, DeleteError, LoadError, MaterializeError, QueryErrorKind, StoreError, StoreIdError,
-    SyncError,
 };
+use crate::error::SyncError;
 
 /// Of loading, deleting and syncing.
 #[expect(dead_code, reason = "it is there to be compiled")]

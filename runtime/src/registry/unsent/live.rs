@@ -3,6 +3,7 @@
 use std::{
     collections::HashSet,
     sync::{Arc, Weak},
+    time::Duration,
 };
 
 use futures_util::{
@@ -13,7 +14,7 @@ use futures_util::{
 use tokio::sync::Notify;
 
 use super::{
-    exchange::{begin_pull, is_final, known_backend, next_page, take_page},
+    exchange::{begin_pull, failed, is_final, known_backend, mend, next_page, take_page},
     push::{jitter, send_all},
 };
 use crate::{
@@ -23,12 +24,16 @@ use crate::{
         kind::AnyLoaded,
         shared::Shared,
     },
+    seeded,
     store::CommitWatch,
     sync::{
         PullRequest, Remaining, SyncBackend, SyncPhase,
         processor::{POLL, Pauses},
     },
 };
+
+/// What went well for so long begins with the shortest pause again when it fails.
+const LONG: Duration = Duration::from_secs(60);
 
 /// Keeps all loaded stores of a backend in sync, those that are loaded later too, until it is dropped. `news` says that one was loaded.
 pub(super) async fn keep_in_sync(registry: &Weak<Shared>, backend: &Weak<dyn SyncBackend>, news: &Notify) {
@@ -68,17 +73,24 @@ async fn keep(loaded: &Arc<dyn AnyLoaded>) {
     let core = loaded.core();
     let mut pauses = Pauses::default();
     while !core.engine.sync.is_stopped() {
-        let confirmed = core.engine.confirmed();
+        let (began, confirmed) = (core.runtime.now(), core.engine.confirmed());
         core.engine.note_sync(|notes| notes.phase(SyncPhase::CatchingUp));
         let Err(error) = exchange(loaded).await else { continue };
+        let Err(error) = mend(core, error).await else {
+            // A backend that is another one each time is not asked without a pause either.
+            core.runtime.sleep(pauses.next(jitter())).await;
+            continue;
+        };
         tracing::debug!(store = %core.name(), %error, "sync failed");
+        if core.runtime.now().since(began) >= LONG || core.engine.confirmed() > confirmed {
+            pauses = Pauses::default();
+        }
         let phase = if is_final(&error) { SyncPhase::Stopped } else { SyncPhase::Failing };
         core.engine.note_sync(|notes| notes.failed_with(error, phase));
         core.signals.changed();
-        if core.engine.confirmed() > confirmed {
-            pauses = Pauses::default();
+        if !seeded::bug("no-pause-after-a-failure") {
+            core.runtime.sleep(pauses.next(jitter())).await;
         }
-        core.runtime.sleep(pauses.next(jitter())).await;
     }
     // Nothing more until the store is loaded again.
     std::future::pending::<()>().await;
@@ -100,11 +112,12 @@ async fn exchange(loaded: &Arc<dyn AnyLoaded>) -> Result<(), SyncError> {
                 caught_up.notify_one();
             }
         }
-        if !live {
-            core.runtime.sleep(POLL).await;
-            // A push that is on its way has its answer first.
-            drop(core.sending.lock().await);
+        if live {
+            return Err(failed(core, "the backend ended a pull that was to go on"));
         }
+        core.runtime.sleep(POLL).await;
+        // A push that is on its way has its answer first.
+        drop(core.sending.lock().await);
         Ok(())
     };
     let pushing = async {
@@ -129,7 +142,7 @@ pub(super) async fn until_sent(core: &Core) {
 
 /// Resolves when there is something to push.
 async fn unsent(core: &Core) {
-    on_commit(core, |core| core.engine.unsent_events() > 0).await;
+    on_commit(core, |core| core.engine.unsent_events() > 0 && !seeded::bug("commit-not-pushed")).await;
 }
 
 /// Resolves when the store answers nothing any more.

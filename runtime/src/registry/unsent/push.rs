@@ -7,7 +7,7 @@ use std::{
 
 use futures_util::future::{Either, select};
 
-use super::exchange::{failed, pull_once, push};
+use super::exchange::{failed, mend, pull_once, push};
 use crate::{
     error::SyncError,
     registry::{handle::Core, kind::AnyLoaded, shared::Shared},
@@ -68,7 +68,11 @@ pub(super) async fn send_all(loaded: &Arc<dyn AnyLoaded>, longest: Option<Durati
         let more = match longest {
             None => step.await?,
             Some(longest) => match select(step, core.runtime.sleep(longest)).await {
-                Either::Left((more, _)) => more?,
+                Either::Left((Ok(more), _)) => more,
+                Either::Left((Err(error), _)) => {
+                    mend(core, error).await?;
+                    true
+                }
                 Either::Right(_) => {
                     return Err(failed(core, format!("a push took longer than {} s", longest.as_secs())));
                 }

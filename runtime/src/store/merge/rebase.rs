@@ -3,6 +3,7 @@
 use super::{Ended, Engine, LEAST_EVENTS, Moved, Stop, Writer, work::Work};
 use crate::{
     event::{EventNumber, StoredEvent},
+    schema::SchemaModel,
     seeded,
     storage::{
         change_records::{Undoer, Undone, forget_from, places_from},
@@ -16,7 +17,7 @@ use crate::{
         replay::{Log, ReplayError, Replayed, replay},
     },
     sync::state::{Rebase, Redone},
-    table::quote,
+    table::{TableSchema, quote},
     value::ValueRef,
 };
 
@@ -72,7 +73,7 @@ pub(super) fn run(
 }
 
 /// Checks every row that is to be undone; the head of the log before them.
-fn check_undone(writer: &mut Writer, first: EventNumber) -> Result<LogHead, Stop> {
+pub(super) fn check_undone(writer: &mut Writer, first: EventNumber) -> Result<LogHead, Stop> {
     let mut cursor = LogCursor::after(&mut writer.connection, writer.key.clone(), place_of(first) - 1)?;
     let before = cursor.head();
     while cursor.read(&mut writer.connection, 256)? > 0 {}
@@ -93,24 +94,28 @@ fn undo(engine: &Engine, writer: &mut Writer, places: &[i64]) -> Result<(), Stop
     Ok(())
 }
 
-fn put_aside(connection: &mut Connection, first: EventNumber) -> Result<(), Stop> {
+/// Takes the events from `first` on out of the log, with all that is noted of them.
+pub(super) fn put_aside(connection: &mut Connection, first: EventNumber) -> Result<(), Stop> {
     forget_from(connection, place_of(first))?;
     let sql = "DELETE FROM larder_failed WHERE place >= ?";
     connection.execute(sql, &[ValueRef::Integer(place_of(first))])?;
     Ok(eventlog::put_aside(connection, first)?)
 }
 
+/// Deletes all rows of the schema's tables, and what is noted of the events that made them.
+pub(super) fn empty_tables(model: &SchemaModel, connection: &mut Connection) -> Result<(), Stop> {
+    connection.set_foreign_keys(false)?;
+    let mut empty = |table: &&'static TableSchema| connection.batch(&format!("DELETE FROM {}", quote(table.name)));
+    let emptied = model.tables().iter().try_for_each(&mut empty);
+    connection.set_foreign_keys(true)?;
+    emptied?;
+    Ok(connection.batch("DELETE FROM larder_failed; DELETE FROM larder_unknown")?)
+}
+
 /// Empties the tables and materializes all that is in the log, which is confirmed.
 fn rebuild(engine: &Engine, writer: &mut Writer, head: &LogHead) -> Result<(), Stop> {
     let model = &engine.shared.model;
-    writer.connection.set_foreign_keys(false)?;
-    let emptied = model
-        .tables()
-        .iter()
-        .try_for_each(|table| writer.connection.batch(&format!("DELETE FROM {}", quote(table.name))));
-    writer.connection.set_foreign_keys(true)?;
-    emptied?;
-    writer.connection.batch("DELETE FROM larder_failed; DELETE FROM larder_unknown")?;
+    empty_tables(model, &mut writer.connection)?;
     let _inside = inside::enter(engine.address(), Inside::Materializer);
     let cursor = LogCursor::at(writer.key.clone(), LogHead::EMPTY);
     let gate = |_: &Replayed, _: &LogPage, _: &mut Connection| engine.gate.check_write();
@@ -143,14 +148,25 @@ fn bring_back(work: &mut Work<'_>, rebase: &Rebase<'_>) -> Result<(), Stop> {
             match redo.after(work.tip.head.number, &event) {
                 // Its receipt is as good as confirmed, and says so as soon as the foreign events are.
                 Redone::Arrived => work.done.moved(event.number, Moved::To(place_of(rebase.undone_from()))),
-                Redone::As(number) => match work.bring_back(&event, number)? {
-                    None => work.done.moved(event.number, Moved::To(place_of(number))),
-                    Some(reason) => give_up(work, &event, &reason)?,
-                },
-                Redone::Nowhere => give_up(work, &event, "there is no number left for it")?,
+                Redone::As(number) => bring_back_one(work, &event, Some(number))?,
+                Redone::Nowhere => bring_back_one(work, &event, None)?,
             }
         }
     }
+}
+
+/// Brings an event back under a number, or takes it out of the log if that cannot be done.
+pub(super) fn bring_back_one(
+    work: &mut Work<'_>,
+    event: &StoredEvent,
+    number: Option<EventNumber>,
+) -> Result<(), Stop> {
+    let Some(number) = number else { return give_up(work, event, "there is no number left for it") };
+    match work.bring_back(event, number)? {
+        None => work.done.moved(event.number, Moved::To(place_of(number))),
+        Some(reason) => give_up(work, event, &reason)?,
+    }
+    Ok(())
 }
 
 /// Takes a pending event out of the log.

@@ -77,7 +77,9 @@ impl<'a> Work<'a> {
         self.append_row(event, number)?;
         self.done.foreign += 1;
         self.done.numbers.push(number);
-        if let Some(id) = event.id.filter(|_| self.quarantined_before) {
+        if let Some(id) =
+            event.id.filter(|_| self.quarantined_before && !seeded::bug("arrived-event-stays-quarantined"))
+        {
             // What could not come back here has arrived all the same.
             quarantine::remove(&mut self.writer.connection, id)?;
         }
@@ -131,7 +133,7 @@ impl<'a> Work<'a> {
         if !seeded::bug("confirmed-head-not-kept") {
             writer.note_confirmed(own + done.foreign)?;
         }
-        if tip.head.ordinal < events {
+        if tip.head.ordinal < events && !seeded::bug("fewer-events-not-noted") {
             writer.note_fewer_events(tip.head.ordinal)?;
         }
         if engine.sync.backend_id().as_deref() != Some(backend_id) {
@@ -180,7 +182,9 @@ impl<'a> Work<'a> {
     }
 
     fn roll_back(&mut self, mark: usize) -> Result<(), SqliteError> {
-        self.writer.connection.execute("ROLLBACK TO larder_event", &[])?;
+        if !seeded::bug("failed-event-half-applied") {
+            self.writer.connection.execute("ROLLBACK TO larder_event", &[])?;
+        }
         self.writer.connection.changes_truncate(mark);
         self.writer.connection.execute("RELEASE larder_event", &[]).map(drop)
     }

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::event::StoredEvent;
+use crate::{event::StoredEvent, seeded};
 
 /// Whether `arrived` is `pending`, come back from the backend.
 ///
@@ -11,7 +11,7 @@ use crate::event::StoredEvent;
 /// with, because a push is accepted only if it follows the backend's head.
 pub(super) fn is_same(pending: &StoredEvent, arrived: &StoredEvent) -> bool {
     match (pending.id, arrived.id) {
-        (Some(own), Some(other)) => own == other,
+        (Some(own), Some(other)) if !seeded::bug("ids-ignored") => own == other,
         _ => {
             pending.number == arrived.number
                 && pending.name == arrived.name

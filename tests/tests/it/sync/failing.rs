@@ -8,7 +8,7 @@ use std::{
 use futures_util::stream;
 use larder::{
     BackendError, BackendSupport, BoxFuture, BoxStream, LocalBackend, OnBackendChange, Payload, PullPage, PullRequest,
-    PushAnswer, PushRequest, Remaining, StoreOptions, SyncBackend, SyncError, SyncPhase, prelude::*,
+    PushAnswer, PushRequest, Remaining, StoreOptions, StoredEvent, SyncBackend, SyncError, SyncPhase, prelude::*,
     testing::TestRegistry,
 };
 use larder_tests::notebook::{Note, Notebook, written};
@@ -280,4 +280,74 @@ async fn a_backend_that_went_back_stops_sync() {
     let rolled_back = SyncError::BackendRolledBack { store: store.name().clone(), confirmed: 2, head: 1 };
     assert_eq!((status.phase, status.last_error), (SyncPhase::Stopped, Some(rolled_back)));
     assert_eq!((log(&store).as_str(), flaky.inner.events(STORE).len()), ("e1 e2 | e3", 1));
+}
+
+#[tokio::test]
+async fn another_log_is_begun_anew_with_what_this_client_has_committed() {
+    for (resend_own, in_log) in [(true, "e1 e2 e3 e4r2 e5r2 e6r2"), (false, "e1 e2 e3 e4r2")] {
+        let flaky = Flaky::new(&[], &[]);
+        let reset = OnBackendChange::Reset { resend_own };
+        let registry = flaky.registry(StoreOptions::new().on_backend_change(reset));
+        let store = registry.get::<Notebook>(STORE).await.unwrap();
+        store.commit(written(1)).unwrap();
+        minute(&registry).await;
+        push_foreign(&flaky.inner, &[written(10)]).await;
+        minute(&registry).await;
+        store.commit([written(2), written(3)]).unwrap();
+        minute(&registry).await;
+        flaky.inner.set_connected(false);
+        registry.settle().await;
+        store.commit(written(4)).unwrap();
+        assert_eq!(log(&store), "e1 e2 e3 e4 | e5");
+        // The new log has the first own event in another place, others that are new, and has lost the rest.
+        let old = flaky.inner.events(STORE);
+        flaky.inner.replace(STORE, Vec::new());
+        push_foreign(&flaky.inner, &[written(20), written(21)]).await;
+        let mut new = flaky.inner.events(STORE);
+        new.push(StoredEvent { number: "e3".parse().unwrap(), ..old[0].clone() });
+        flaky.inner.replace(STORE, new);
+        flaky.inner.set_connected(true);
+        minute(&registry).await;
+        assert_eq!(log(&store), in_log, "{:?}", store.sync_status());
+        let numbers: Vec<_> =
+            store.query(Note::all().order_by(Note::NUMBER.asc())).unwrap().iter().map(|note| note.number).collect();
+        let own = if resend_own { vec![1, 2, 3, 4, 20, 21] } else { vec![1, 4, 20, 21] };
+        assert_eq!((numbers, store.sync_status().phase), (own, SyncPhase::Live));
+        assert!(store.verify().unwrap().is_sound());
+        assert_eq!(flaky.inner.events(STORE).len(), store.log_numbers().unwrap().confirmed().len());
+    }
+}
+
+#[tokio::test]
+async fn a_backend_that_went_back_is_begun_anew_with() {
+    let flaky = Flaky::new(&[], &[]);
+    let reset = OnBackendChange::Reset { resend_own: true };
+    let registry = flaky.registry(StoreOptions::new().on_backend_change(reset));
+    let store = registry.get::<Notebook>(STORE).await.unwrap();
+    store.commit([written(1), written(2), written(3)]).unwrap();
+    minute(&registry).await;
+    flaky.inner.set_connected(false);
+    registry.settle().await;
+    flaky.inner.replace(STORE, flaky.inner.events(STORE)[..1].to_vec());
+    flaky.inner.set_connected(true);
+    minute(&registry).await;
+    assert_eq!(flaky.inner.events(STORE).len(), 3);
+    assert_eq!((log(&store).as_str(), store.sync_status().phase), ("e1r1 e2r1 e3r1", SyncPhase::Live));
+    assert!(store.verify().unwrap().is_sound());
+}
+
+#[tokio::test]
+async fn an_own_event_is_known_by_its_id_whatever_became_of_its_text() {
+    let flaky = Flaky::new(&[Mishap::Lost], &[]);
+    let registry = flaky.registry(StoreOptions::new());
+    let store = registry.get::<Notebook>(STORE).await.unwrap();
+    flaky.inner.set_connected(false);
+    store.commit([written(1), written(2)]).unwrap();
+    let mut events = store.events(larder::EventNumber::ZERO).with_pending();
+    let Some(Ok(larder::LogChange::Event(own))) = events.next().await else { panic!("an event") };
+    let text = Some(r#"{"number":1,"text":"note  1"}"#.to_owned());
+    flaky.inner.replace(STORE, vec![StoredEvent { args: text, ..own }]);
+    flaky.inner.set_connected(true);
+    minute(&registry).await;
+    assert_eq!((log(&store).as_str(), flaky.inner.events(STORE).len()), ("e1 e2", 2));
 }

@@ -82,7 +82,7 @@ async fn a_pending_event_that_no_longer_materializes_is_quarantined_and_the_othe
         let quarantined = store.quarantined_events().unwrap();
         assert_eq!(quarantined.len(), 1);
         assert_eq!(quarantined[0].event.decode::<NoteEvent>().unwrap(), Some(written(2)));
-        assert!(quarantined[0].reason.contains("exists"), "{}", quarantined[0].reason);
+        assert!(quarantined[0].reason.contains("already has"), "{}", quarantined[0].reason);
         first.confirmed().await.unwrap();
         last.confirmed().await.unwrap();
         let error = refused.confirmed().await.unwrap_err();
