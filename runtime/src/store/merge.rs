@@ -190,7 +190,7 @@ impl Engine {
     /// The app's code, in no transaction and under no lock.
     fn call_back(&self, unknown: &[StoredEvent]) {
         if let UnknownEvents::Callback(callback) = self.shared.options.unknown_events {
-            unknown.iter().for_each(|event| callback(event));
+            unknown.iter().for_each(callback);
         }
     }
 

@@ -131,12 +131,10 @@ impl SyncState {
     fn news(self, page: &[StoredEvent]) -> Result<&[StoredEvent], Reject> {
         let known = page.iter().take_while(|event| event.number.global() <= self.confirmed).count();
         let news = &page[known..];
-        let mut after = self.confirmed;
-        for event in news {
+        for (after, event) in (self.confirmed..).zip(news) {
             if event.number.is_client_only() || event.number.global() != after + 1 {
                 return Err(Reject::Gap { after, found: event.number });
             }
-            after += 1;
         }
         match (page.last(), news) {
             (Some(last), []) => Err(Reject::Behind { last: last.number.global(), confirmed: self.confirmed }),

@@ -6,4 +6,5 @@ mod convergence;
 mod failing;
 mod processor;
 mod rebase;
+mod simulation;
 mod streams;
