@@ -46,7 +46,8 @@ pub trait SyncBackend: Send + Sync + 'static {
 
     /// The events of one store behind a number, oldest first, in pages, of which there is at least one. The page that brings the last event there is
     /// says [`Remaining::Nothing`]. After it the stream ends, or goes on with what is pushed later, by this client as by others, if that
-    /// was asked for and is [supported](BackendSupport::live_pull).
+    /// was asked for and is [supported](BackendSupport::live_pull). A stream is of one log: when another one takes its place, it ends with
+    /// [`BackendError::OtherBackend`].
     fn pull<'a>(&'a self, request: PullRequest<'a>) -> BoxStream<'a, Result<PullPage, BackendError>>;
 
     /// Appends events of one store, oldest first, if they follow its head; all or none.

@@ -139,7 +139,8 @@ struct Pull<'a> {
     request: PullRequest<'a>,
     pushed: watch::Receiver<u64>,
     connected: watch::Receiver<bool>,
-    begun: bool,
+    /// The log that the first page was of.
+    log: Option<String>,
     over: bool,
 }
 
@@ -151,15 +152,15 @@ impl Pull<'_> {
             }
             self.pushed.mark_unchanged();
             let PullRequest { sync_id, after, backend_id, live, .. } = self.request;
-            let page = match self.backend.page(sync_id, after, backend_id) {
+            let page = match self.backend.page(sync_id, after, self.log.as_deref().or(backend_id)) {
                 Ok(page) => page,
                 Err(error) => {
                     self.over = true;
                     return Some(Err(error));
                 }
             };
-            if !page.events.is_empty() || !self.begun {
-                self.begun = true;
+            if !page.events.is_empty() || self.log.is_none() {
+                self.log = Some(page.backend_id.clone());
                 self.request.after += page.events.len() as u64;
                 self.over = !live && page.remaining == Remaining::Nothing;
                 return Some(Ok(page));
@@ -188,7 +189,7 @@ impl SyncBackend for LocalBackend {
 
     fn pull<'a>(&'a self, request: PullRequest<'a>) -> BoxStream<'a, Result<PullPage, BackendError>> {
         let (pushed, connected) = (self.logs.pushed.subscribe(), self.connected.subscribe());
-        let pull = Pull { backend: self, request, pushed, connected, begun: false, over: false };
+        let pull = Pull { backend: self, request, pushed, connected, log: None, over: false };
         Box::pin(stream::unfold(pull, async |mut pull| pull.next().await.map(|page| (page, pull))))
     }
 

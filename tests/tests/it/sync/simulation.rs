@@ -166,8 +166,9 @@ impl World {
         let server = LocalBackend::new("server");
         let mut peers = Vec::new();
         for _ in 0..2 + dice.roll(3) {
-            let (inner, dice) = (server.another(), dice.clone());
-            let in_files = dice.one_in(2);
+            // Its own, so that what others do meanwhile does not change what happens to it.
+            let (inner, in_files) = (server.another(), dice.one_in(2));
+            let dice = Dice::new(dice.roll(u64::MAX));
             let network = Arc::new(Network { inner, dice, healed: Mutex::new(false) });
             let dir = tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap();
             let mut peer = Peer { registry: None, store: None, network, dir, generation: 0, in_files, copy: None };
@@ -242,6 +243,9 @@ impl World {
             _ => return,
         };
         self.trace.push(what);
+        for peer in &self.peers {
+            peer.pass(0).await;
+        }
     }
 
     /// All are connected and nothing fails any more; the end is to come in a bounded time.
