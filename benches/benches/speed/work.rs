@@ -5,3 +5,4 @@ pub(crate) mod get;
 pub(crate) mod open;
 pub(crate) mod query;
 pub(crate) mod rebuild;
+pub(crate) mod sync;

@@ -174,6 +174,10 @@ impl Engine {
         let confirmed = own + done.foreign;
         writer.confirmed(confirmed);
         self.publish_changes(writer, std::iter::once((done.numbers.as_slice(), usize::MAX)));
+        if writer.tip.head.number <= self.published.head() && !seeded::bug("rebase-taken-for-seen") {
+            // Live queries tell by the last number whether they know a commit, and this one is not behind those that they know.
+            self.live.mark_all();
+        }
         if !seeded::bug("receipts-not-moved") {
             self.following.moved(&done.moves);
         }

@@ -71,8 +71,9 @@ pub(super) async fn pull_once(
     let (payload, backend_id) = (core.engine.payload(), known_backend(core));
     let request = PullRequest::new(&core.sync_id, &payload).after(before, backend_id.as_deref());
     let mut pages = begin_pull(core, backend, request)?;
+    let mut gathered = Gathered::default();
     while let Some(page) = next_page(core, &mut pages).await {
-        let remaining = take_page(core, page?).await?;
+        let remaining = take_page(core, page, &mut gathered).await?;
         let taken = core.engine.confirmed() - before;
         processor.pulled(remaining);
         let left = match remaining {
@@ -111,22 +112,66 @@ pub(super) async fn next_page(core: &Core, pages: &mut Pages<'_>) -> Option<Resu
     }
 }
 
-/// Takes over a page; what there is behind it.
-pub(super) async fn take_page(core: &Core, page: PullPage) -> Result<Remaining, SyncError> {
-    let PullPage { events, remaining, backend_id } = page;
-    check_backend(core, &backend_id)?;
+/// Pages that are taken over together. Each rebase brings all pending events back, so they are gathered until they hold about as many: then
+/// an event that comes back is paid for by one that is new, however small the pages are.
+#[derive(Default)]
+pub(super) struct Gathered {
+    events: Vec<StoredEvent>,
+    bytes: usize,
+    backend_id: String,
+}
+
+/// Most events that are gathered, and most bytes of their arguments.
+const MOST_GATHERED: (usize, usize) = (2_000, 4 << 20);
+
+impl Gathered {
+    fn add(&mut self, page: PullPage) {
+        self.bytes += page.events.iter().filter_map(|event| event.args.as_ref()).map(String::len).sum::<usize>();
+        self.events.extend(page.events);
+        self.backend_id = page.backend_id;
+    }
+
+    /// Whether more are to come first, with so many events pending.
+    fn waits(&self, pending: u64) -> bool {
+        let (most, bytes) = MOST_GATHERED;
+        self.events.len() < most.min(usize::try_from(pending).unwrap_or(most)) && self.bytes < bytes
+    }
+}
+
+/// Takes over a page, or gathers it; what there is behind it. Before an error of the pull what was gathered is taken over.
+pub(super) async fn take_page(
+    core: &Core,
+    page: Result<PullPage, SyncError>,
+    gathered: &mut Gathered,
+) -> Result<Remaining, SyncError> {
+    let page = match page {
+        Ok(page) => page,
+        Err(error) => {
+            take_gathered(core, gathered).await?;
+            return Err(error);
+        }
+    };
+    check_backend(core, &page.backend_id)?;
+    let remaining = page.remaining;
+    gathered.add(page);
+    let here = gathered.events.len() as u64;
     core.engine.note_sync(|notes| match remaining {
-        Remaining::Nothing => notes.behind(events.len() as u64),
-        Remaining::Known(left) => notes.behind(events.len() as u64 + left),
-        Remaining::Some => notes.behind(events.len() as u64 + 1),
+        Remaining::Nothing => notes.behind(here),
+        Remaining::Known(left) => notes.behind(here + left),
+        Remaining::Some => notes.behind(here + 1),
     });
-    if !events.is_empty() {
-        take_over(core, events, backend_id).await?;
+    if remaining == Remaining::Nothing || !gathered.waits(core.engine.unsent_events()) {
+        take_gathered(core, gathered).await?;
     }
     if remaining == Remaining::Nothing {
         core.engine.note_sync(|notes| notes.phase(SyncPhase::Live));
     }
     Ok(remaining)
+}
+
+async fn take_gathered(core: &Core, gathered: &mut Gathered) -> Result<(), SyncError> {
+    let Gathered { events, backend_id, .. } = std::mem::take(gathered);
+    if events.is_empty() { Ok(()) } else { take_over(core, events, backend_id).await }
 }
 
 /// Takes over events in transactions that are short enough for commits to come between.

@@ -14,7 +14,7 @@ use futures_util::{
 use tokio::sync::Notify;
 
 use super::{
-    exchange::{begin_pull, failed, is_final, known_backend, mend, next_page, take_page},
+    exchange::{Gathered, begin_pull, failed, is_final, known_backend, mend, next_page, take_page},
     push::{jitter, send_all},
 };
 use crate::{
@@ -107,8 +107,9 @@ async fn exchange(loaded: &Arc<dyn AnyLoaded>) -> Result<(), SyncError> {
     let mut pages = begin_pull(core, backend, request)?;
     let caught_up = Notify::new();
     let pulling = async {
+        let mut gathered = Gathered::default();
         while let Some(page) = next_page(core, &mut pages).await {
-            if take_page(core, page?).await? == Remaining::Nothing {
+            if take_page(core, page, &mut gathered).await? == Remaining::Nothing {
                 caught_up.notify_one();
             }
         }

@@ -195,11 +195,12 @@ impl<'a> Work<'a> {
             return Err(Stop::Unknown { name: event.name.clone(), number });
         }
         let sql = "INSERT INTO larder_unknown (name, place, events) VALUES (?, ?, 1) \
-                   ON CONFLICT (name) DO UPDATE SET events = events + 1, place = min(place, excluded.place)";
+                   ON CONFLICT (name) DO UPDATE SET events = events + 1, place = min(place, excluded.place) RETURNING events";
         let params = [ValueRef::Text(&event.name), ValueRef::Integer(place_of(number))];
-        self.writer.connection.execute(sql, &params)?;
+        let events = self.writer.connection.integer(sql, &params)?;
         match policy {
-            UnknownEvents::Warn => {
+            // Later ones of the name are counted, and told of by the next load.
+            UnknownEvents::Warn if events == Some(1) => {
                 let (store, id) = (self.engine.name().definition(), self.engine.name().id().as_str());
                 tracing::warn!(store, id, event = event.name, %number, "an event came that this app does not know");
             }

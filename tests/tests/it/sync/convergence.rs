@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use larder::LocalBackend;
+use larder::{LocalBackend, StoreHandle};
 use proptest::{prelude::*, sample::select};
 
 use super::clients::{Client, STORE, push_foreign};
@@ -56,9 +56,10 @@ async fn run(steps: Vec<Step>, in_files: bool, listened: bool) {
     backend.set_connected(false);
     let client = Client::new(&backend, in_files);
     let mut store = client.open::<BoardStore>().await;
-    let mut committed = 0;
+    let (mut committed, mut last) = (0, [Vec::new(), Vec::new()]);
     let cards = || Card::all().order_by(Card::NUMBER.asc());
-    let mut live = listened.then(|| store.subscribe(cards()));
+    let lives = |store: &StoreHandle<BoardStore>| [store.subscribe(cards()), store.subscribe(cards().limit(2))];
+    let mut live = listened.then(|| lives(&store));
     for step in steps.into_iter().chain([Step::Sync]) {
         match step {
             Step::Own(events) => committed += events.len() * usize::from(store.commit(events).is_ok()),
@@ -72,17 +73,19 @@ async fn run(steps: Vec<Step>, in_files: bool, listened: bool) {
                 drop((live.take(), store));
                 client.evict::<BoardStore>(STORE).await.unwrap();
                 store = client.open::<BoardStore>().await;
-                live = listened.then(|| store.subscribe(cards()));
+                live = listened.then(|| lives(&store));
             }
         }
         let report = store.verify().unwrap();
         assert!(report.is_sound(), "{report:?}");
-        if let Some(live) = &mut live {
-            let fresh = store.query(cards()).unwrap();
+        for (live, rows) in live.iter_mut().flatten().zip([usize::MAX, 2]) {
+            let fresh: Vec<_> = store.query(cards()).unwrap().into_iter().take(rows).collect();
             let shown = live.next();
-            if let Some(shown) = larder_tests::lab::poll_once(&mut std::pin::pin!(shown)).await {
-                assert_eq!(**shown.unwrap().unwrap(), fresh);
+            match larder_tests::lab::poll_once(&mut std::pin::pin!(shown)).await {
+                Some(shown) => last[usize::from(rows == 2)] = shown.unwrap().unwrap().to_vec(),
+                None => {}
             }
+            assert_eq!(last[usize::from(rows == 2)], fresh);
         }
     }
     // Nothing is lost: what is not in the agreed log is quarantined here.

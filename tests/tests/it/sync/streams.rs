@@ -6,6 +6,8 @@ use larder_tests::{
     notebook::{Note, NoteEvent, Notebook, note, written},
 };
 
+use crate::board::{BoardEvent, BoardStore, Card, added, card};
+
 use super::clients::{Client, log, push_foreign};
 
 async fn next(stream: &mut larder::PendingEventStream<Notebook>) -> String {
@@ -133,5 +135,21 @@ async fn a_receipt_follows_its_events_wherever_rebases_take_them() {
         receipt.clone().confirmed().await.unwrap();
         client.sync().await;
         store.commit([]).unwrap().confirmed().await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_live_query_is_not_misled_by_a_rebase_that_ends_at_a_number_of_before() {
+    for client in Client::both() {
+        let store = client.open::<BoardStore>().await;
+        store.commit([added(1), added(2), added(3)]).unwrap();
+        let mut first = store.subscribe(Card::all().order_by(Card::NUMBER.asc()).limit(2));
+        assert_eq!(first.next().await.unwrap().unwrap()[0].title, card(1).title);
+        let all = "INSERT INTO cards (number, title, lane, opened_at, labels, picture, pinned) \
+                   SELECT column1, 'another ' || column1, 'Open', 0, '[]', x'', 0 FROM (VALUES (1), (2), (3))";
+        push_foreign(&client.backend, &[BoardEvent::SqlRun(all.to_owned())]).await;
+        client.sync_once().await;
+        assert_eq!((log(&store).as_str(), store.quarantined_events().unwrap().len()), ("e1", 3));
+        assert_eq!(first.next().await.unwrap().unwrap()[0].title, "another 1");
     }
 }

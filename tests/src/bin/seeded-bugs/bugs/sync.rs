@@ -72,6 +72,11 @@ pub(super) const SYNC: &[Bug] = &[
         &["it::sync::streams::a_stream_with_pending_events_takes_back_what_a_rebase_moved_and_shows_it_again"],
     ),
     bug(
+        "rebase-taken-for-seen",
+        "a live query that keeps rows does not hear of a rebase that ends at a number that it knows",
+        &["it::sync::streams::a_live_query_is_not_misled_by_a_rebase_that_ends_at_a_number_of_before"],
+    ),
+    bug(
         "commit-not-pushed",
         "what is committed while a store is in sync stays here",
         &["it::sync::processor::what_one_client_commits_another_sees_without_any_time_that_passes"],
