@@ -124,6 +124,12 @@ async fn quarantined_events_outlive_the_process_a_rebuild_and_a_backup() {
     assert!(store.migrations_report().rebuilt());
     assert_eq!((store.quarantined_events().unwrap(), log(&store)), (before.clone(), "e1 e2r1".to_owned()));
     assert!(larder::doctor::check(lab.beside("backup.db")).unwrap().is_sound());
+    let mut exported = Vec::new();
+    let report = larder::doctor::export(lab.beside("backup.db"), &mut exported).unwrap();
+    assert_eq!((report.events, report.damaged, report.quarantined), (2, 0, 1));
+    let exported = String::from_utf8(exported).unwrap();
+    let last: serde_json::Value = serde_json::from_str(exported.lines().last().unwrap()).unwrap();
+    assert_eq!((&last["args"]["number"], &last["quarantined"]), (&1.into(), &before[0].reason.as_str().into()));
     drop(store);
     lab.close().await;
     std::fs::rename(lab.beside("backup.db"), lab.store_file("notebook")).unwrap();
