@@ -28,6 +28,7 @@ use crate::{
         kept::Before,
         lock::{Lock, LockError, MarkerState},
         meta::{self, Header, Meta},
+        quarantine,
         sqlite::{Access, Connection, Place, SqliteError},
         wal::WalScan,
     },
@@ -74,6 +75,8 @@ pub struct ExportReport {
     pub damaged: u64,
     /// Stretches of the log that SQLite cannot read: the number before and the number after, where these are known.
     pub unreadable: Vec<(EventNumber, Option<EventNumber>)>,
+    /// Quarantined events, written behind those of the log with their reasons.
+    pub quarantined: u64,
 }
 
 /// Why a file cannot be looked at.
@@ -137,7 +140,8 @@ pub fn check(file: impl AsRef<Path>) -> Result<CheckReport, DoctorError> {
 }
 
 /// Writes every event that can be read, oldest first, one JSON object a line: `number`, `name`, `args`, `client_id`, `session_id`, `id`,
-/// and `sound` (whether the checksum fits; `null` where that cannot be told).
+/// and `sound` (whether the checksum fits; `null` where that cannot be told). Behind them stand the quarantined events, with the reason as
+/// `quarantined`.
 ///
 /// # Errors
 /// When the file cannot be looked at, or `out` cannot be written.
@@ -153,6 +157,11 @@ pub fn export(file: impl AsRef<Path>, mut out: impl Write) -> Result<ExportRepor
         line::write(&mut out, &row, sound)
     });
     report.unreadable = salvaged.map_err(failed)?;
+    // What SQLite cannot read of them is lost with what else is damaged, and is no reason to write nothing.
+    for (event, reason) in quarantine::all(&mut patient.connection).unwrap_or_default() {
+        report.quarantined += 1;
+        line::write_quarantined(&mut out, &event, &reason).map_err(failed)?;
+    }
     out.flush().map_err(failed)?;
     Ok(report)
 }

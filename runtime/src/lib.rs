@@ -97,6 +97,7 @@
 //! | choose what a commit survives | [`Durability`] |
 //! | say in an event when it happened | [`Store::now`] |
 //! | follow what happens | [`Store::events`], [`Store::changes`] |
+//! | sync with other clients | [`SyncBackend`], [`LocalBackend`], [`Store::sync_status`], [`Receipt::confirmed`], [`NetworkStatus`] |
 //! | check, back up and rescue data | [`Store::verify`], [`Store::backup`], [`doctor`] |
 //! | understand an error | [`error`] |
 //! | trace what happens, with OpenTelemetry by the feature `otel` | [`Attributes`], [`Get::parent_span`] |
@@ -109,6 +110,8 @@
 //! * Tables are disposable: they can be rebuilt from the eventlog at any time, and are when the schema or the materializer changes.
 //! * At most one live store per definition and id in a data dir; a second process gets [`LoadError::Locked`].
 //! * A store that nobody observes is closed after its gc time; handles that outlive an [`evict`](StoreRegistry::evict) say so.
+//! * Clients of one sync backend come to one log for each store, and to the tables that this log makes, whatever each has committed meanwhile;
+//!   what no longer materializes behind the events of others is in [`Store::quarantined_events`].
 //! * Damage is reported, never silently cut away. What SQLite itself does not notice in a table, [`Store::verify`] finds.
 //!
 //! The page `docs/promises.md` of the repository has all of it in detail: each promise with the tests that hold it, how much they try,
@@ -116,8 +119,7 @@
 //!
 //! # What is not there yet
 //!
-//! * sync with other clients: an app's [`SyncBackend`] is handed the events that are unsent, nothing is pulled, and no backend comes
-//!   with larder
+//! * sync backends over a network, and a server: [`LocalBackend`] is in the memory of the process, for tests and examples
 //! * bindings to UI frameworks
 //! * wasm
 
@@ -212,10 +214,13 @@ pub use self::{
     schema::{Fingerprint, HasTable, Materializer, StoreSchema},
     store::{
         Change, ChangeStream, CommitAsync, EventStream, FailedEvent, IntoEvents, LoadProgress, LogChange, Loss,
-        LostCommits, Migration, MigrationsReport, NoIndex, PendingEventStream, RebuildReason, Receipt, Snapshot, Store,
-        StoreName, TableReport, VerifyReport,
+        LostCommits, Migration, MigrationsReport, NoIndex, PendingEventStream, QuarantinedEvent, RebuildReason,
+        Receipt, Snapshot, Store, StoreName, TableReport, VerifyReport,
     },
-    sync::{PushRequest, SyncBackend},
+    sync::{
+        BackendError, BackendSupport, BoxStream, LocalBackend, NetworkStatus, OnBackendChange, PullPage, PullRequest,
+        PushAnswer, PushRequest, Remaining, SyncBackend, SyncPhase, SyncStatus, SyncWatch,
+    },
     table::{
         Column, ColumnSchema, ComputedColumn, IndexSchema, IntoKey, IntoOperand, IntoOrder, KeyColumns, Number, Order,
         ReferenceAction, ReferenceSchema, SetTo, Table, TableSchema,

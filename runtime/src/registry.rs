@@ -70,6 +70,7 @@ use crate::{
     id::IntoStoreId,
     options::StoreOptions,
     projection::{self, OpenProjection},
+    sync::NetworkStatus,
 };
 
 /// Opens, shares, keeps and disposes stores. Cheap to clone; all clones are one registry.
@@ -152,6 +153,11 @@ impl StoreRegistry {
     /// As of [`get`](Self::get).
     pub fn get_singleton<D: SingletonDefinition>(&self) -> Get<D> {
         Get::new(&self.shared, self.parent, D::STORE_ID.parse())
+    }
+
+    /// Whether the registry's stores may use the network.
+    pub fn network(&self) -> NetworkStatus {
+        self.shared.network.clone()
     }
 
     /// A handle if the store is loaded; nothing changes if it is not. What is no id is `None`.

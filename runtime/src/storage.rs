@@ -10,6 +10,7 @@ pub(crate) mod layout;
 pub(crate) mod lock;
 pub(crate) mod meta;
 pub(crate) mod network;
+pub(crate) mod quarantine;
 pub(crate) mod same_file;
 pub(crate) mod sqlite;
 pub(crate) mod wal;

@@ -13,6 +13,7 @@ use crate::{
     id::StoreId,
     live::{LiveStats, Subscription},
     query::{Fits, Query},
+    sync::{SyncStatus, SyncWatch},
 };
 
 mod active;
@@ -29,16 +30,19 @@ mod engine;
 mod events;
 mod failed;
 mod files;
+mod follow;
 mod gate;
 mod host;
 mod inside;
 mod into_events;
 mod live;
 mod loss;
+mod merge;
 mod name;
 mod observer;
 mod open;
 mod project;
+mod quarantine;
 mod read;
 mod readers;
 mod rebuild;
@@ -50,6 +54,7 @@ mod seal;
 #[cfg(test)]
 mod tests;
 mod timed;
+mod undos;
 mod verify;
 mod watch;
 mod writer;
@@ -65,9 +70,11 @@ pub(crate) use files::scan_wal;
 pub(crate) use host::{EngineHost, NoHost, ProgressSink};
 pub use into_events::IntoEvents;
 pub(crate) use loss::lost;
+pub(crate) use merge::{MergeError, Merged};
 pub use name::StoreName;
 pub(crate) use observer::Observer;
 pub(crate) use project::{FromSource, Position, SOURCES_DDL, SourceRead, read_source, stored_positions};
+pub use quarantine::QuarantinedEvent;
 pub use read::Snapshot;
 pub(crate) use readers::ReaderPool;
 pub use receipt::Receipt;
@@ -257,6 +264,25 @@ impl<D: StoreDefinition> Store<D> {
     /// Those of [`query`](Self::query).
     pub fn failed_events(&self) -> Result<Vec<FailedEvent>, QueryError> {
         self.engine.failed_events()
+    }
+
+    /// The pending events that a rebase has taken out of the log, because they no longer materialize behind the events of others, with the
+    /// reasons. They are in no table and no other client sees them; they stay in the store's file.
+    ///
+    /// # Errors
+    /// Those of [`query`](Self::query).
+    pub fn quarantined_events(&self) -> Result<Vec<QuarantinedEvent>, QueryError> {
+        self.engine.quarantined_events()
+    }
+
+    /// How the sync of the store stands.
+    pub fn sync_status(&self) -> SyncStatus {
+        self.engine.sync_status()
+    }
+
+    /// How the sync of the store stands, as a stream: now, then each time that it is another. It holds no store.
+    pub fn watch_sync(&self) -> SyncWatch {
+        SyncWatch::new(&self.engine)
     }
 
     /// Checks all of the eventlog, rebuilds the tables in memory, and compares: finds damage that SQLite does not notice. It takes

@@ -100,11 +100,13 @@
 //! # }
 //! ```
 
+mod backend;
 mod clock;
 mod given;
 mod log;
 mod registry;
 
+pub use backend::sync_backend_conforms;
 pub use clock::ManualClock;
 pub use given::{Given, When, given};
 pub use log::EventLog;

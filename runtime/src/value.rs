@@ -88,6 +88,22 @@ impl ValueRef<'_> {
         }
     }
 
+    /// Reads what [`write_canonical`](Self::write_canonical) has written, and goes on behind it; `None` when that is something else.
+    pub(crate) fn read_canonical<'a>(bytes: &mut &'a [u8]) -> Option<ValueRef<'a>> {
+        let (kind, rest) = bytes.split_first()?;
+        let (length, rest) = rest.split_first_chunk()?;
+        let (value, rest) = rest.split_at_checked(usize::try_from(u64::from_le_bytes(*length)).ok()?)?;
+        *bytes = rest;
+        Some(match kind {
+            0 if value.is_empty() => ValueRef::Null,
+            1 => ValueRef::Integer(i64::from_le_bytes(value.try_into().ok()?)),
+            2 => ValueRef::Real(f64::from_bits(u64::from_le_bytes(value.try_into().ok()?))),
+            3 => ValueRef::Text(std::str::from_utf8(value).ok()?),
+            4 => ValueRef::Blob(value),
+            _ => return None,
+        })
+    }
+
     /// The name of the storage class, for messages.
     pub fn storage_name(self) -> &'static str {
         match self {

@@ -31,7 +31,7 @@ struct Options {
     #[arg(long)]
     phases: bool,
     /// Only rows of groups whose name has this in it: get, commit, query, live, open, new,
-    /// rebuild, idle, scaling, many
+    /// rebuild, sync, idle, scaling, many
     #[arg(long)]
     only: Option<String>,
     /// Rounds of each row, each of which gives one ratio; the median counts
@@ -56,6 +56,7 @@ const GROUPS: &[Group] = &[
     ("open", Plan::new(31, 2), |plan| work::open::long(plan, 1_000_000)),
     ("new", Plan::new(31, 2), work::open::new),
     ("rebuild", Plan::new(11, 2), work::rebuild::rows),
+    ("sync", Plan::new(11, 2), work::sync::rows),
     ("idle", Plan::new(1, 1), |_| many::idle()),
     ("scaling", Plan::new(9, 1), scaling::rows),
     ("many", Plan::new(1, 1), |_| many::counts()),

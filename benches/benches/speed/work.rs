@@ -6,3 +6,4 @@ pub(crate) mod live;
 pub(crate) mod open;
 pub(crate) mod query;
 pub(crate) mod rebuild;
+pub(crate) mod sync;

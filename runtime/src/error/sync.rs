@@ -1,7 +1,7 @@
 //! Why sync cannot do something.
 
 use super::StoreError;
-use crate::store::StoreName;
+use crate::{event::EventNumber, store::StoreName};
 
 /// Why sync cannot do something.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -10,6 +10,83 @@ pub enum SyncError {
     /// The store is gone.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// A rebase has taken the event out of the log: it no longer materializes behind the events of others.
+    #[error(
+        "event {number} of store {store} is quarantined, it no longer materializes: {reason}; commit what is still meant by it, \
+         `store.quarantined_events()` lists it"
+    )]
+    Quarantined {
+        /// Which store.
+        store: StoreName,
+        /// The number that the event had last.
+        number: EventNumber,
+        /// Why it did not materialize.
+        reason: String,
+    },
+    /// The backend cannot be reached.
+    #[error("the sync backend of store {store} cannot be reached: {reason}; it is tried again")]
+    Offline {
+        /// Which store.
+        store: StoreName,
+        /// Why not.
+        reason: String,
+    },
+    /// The backend does not let this client.
+    #[error(
+        "the sync backend of store {store} refuses access: {reason}; give a valid `sync_payload`, which is asked for again at each try"
+    )]
+    Unauthorized {
+        /// Which store.
+        store: StoreName,
+        /// What the backend says.
+        reason: String,
+    },
+    /// The backend, or what comes between, failed.
+    #[error("the sync of store {store} failed: {message}; it is tried again")]
+    Backend {
+        /// Which store.
+        store: StoreName,
+        /// What went wrong.
+        message: String,
+    },
+    /// The backend has another log than the one that the store's confirmed events are of.
+    #[error(
+        "the sync backend has another log for store {store}, with id {found} instead of {expected}, and sync has stopped; bring the old \
+         log back, or say `OnBackendChange::Ignore` if it is the same one"
+    )]
+    BackendIdMismatch {
+        /// Which store.
+        store: StoreName,
+        /// The id of the log that the confirmed events are of.
+        expected: String,
+        /// The id of the log that the backend has.
+        found: String,
+    },
+    /// The backend has lost events that it had confirmed.
+    #[error(
+        "the sync backend ends at event e{head} of store {store}, and had confirmed e{confirmed}, so sync has stopped; bring the \
+         lost events back, or give the restored backend a new id"
+    )]
+    BackendRolledBack {
+        /// Which store.
+        store: StoreName,
+        /// What the backend had confirmed.
+        confirmed: u64,
+        /// Where it ends now.
+        head: u64,
+    },
+    /// An event came that this version of the app does not know, and `UnknownEvents::Fail` says what then.
+    #[error(
+        "event {number} of store {store} is a `{event}`, which this app does not know, and sync has stopped; update the app"
+    )]
+    UnknownEvent {
+        /// Which store.
+        store: StoreName,
+        /// The event's wire name.
+        event: String,
+        /// Its number.
+        number: EventNumber,
+    },
     /// The store has no backend.
     #[error("store {store} has no sync backend; set `sync` in its definition, in the registry's defaults or at `get`")]
     NotConfigured {

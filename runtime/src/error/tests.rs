@@ -10,7 +10,7 @@ use std::{
 
 use super::{
     AcrossError, CommitError, CommitErrorKind, DeleteError, LoadError, MaterializeError, OpenFilesLimit, QueryError,
-    QueryErrorKind, StoreError, StoreIdError, SyncError,
+    QueryErrorKind, StoreError, StoreIdError,
 };
 use crate::{
     doctor::DoctorError,
@@ -21,6 +21,7 @@ use crate::{
 
 mod across;
 mod listed;
+mod syncs;
 
 fn store() -> StoreName {
     StoreName::new("note", "n:1".parse().unwrap())
@@ -161,7 +162,7 @@ fn other_load_errors() -> [Case<LoadError>; 12] {
 }
 
 #[test]
-fn store_sync_and_delete_errors() {
+fn store_and_delete_errors() {
     let stores: [Case<StoreError>; 5] = [
         (StoreError::Evicted { store: store() }, &["evicted"], "get or open it again"),
         (StoreError::Closed { store: store() }, &["closed"], "build a new one"),
@@ -170,12 +171,6 @@ fn store_sync_and_delete_errors() {
         (StoreError::Poisoned { store: store(), reason: text() }, &["the cause"], "evict it"),
     ];
     check(stores, identity);
-    let evicted = StoreError::Evicted { store: store() };
-    let syncs: [Case<SyncError>; 2] = [
-        (SyncError::Store(evicted), &["evicted"], "again"),
-        (SyncError::NotConfigured { store: store() }, &["no sync backend"], "set `sync`"),
-    ];
-    check(syncs, identity);
     let load = || Box::new(LoadError::Cancelled { store: store() });
     let id = StoreIdError::Dots { id: "a..b".into() };
     let deletes: [Case<DeleteError>; 8] = [

@@ -3,7 +3,10 @@
 use std::sync::Arc;
 
 use super::{Attributes, Durability, GcTime, InitialSync, IntoGcTime, Limits, Payload, UnknownEvents};
-use crate::{id::StoreId, sync::SyncBackend};
+use crate::{
+    id::StoreId,
+    sync::{OnBackendChange, SyncBackend},
+};
 
 /// Maps a store id to the id on the wire.
 pub(crate) type SyncId = fn(&StoreId) -> String;
@@ -32,8 +35,10 @@ pub struct StoreOptions {
     pub sync: Option<Arc<dyn SyncBackend>>,
     /// The store's id on the wire, when it is not the store id.
     pub sync_id: Option<fn(&StoreId) -> String>,
-    /// Whether a load waits for the first sync. Without effect so far: nothing is pulled yet.
+    /// Whether a load waits until the store has all that its backend has.
     pub initial_sync: Option<InitialSync>,
+    /// What to do when the backend's log is another one than before.
+    pub on_backend_change: Option<OnBackendChange>,
     /// What the sync backend is told; merges per key.
     pub sync_payload: Option<Payload>,
     /// Attributes of the store's spans; merge per key.
@@ -55,6 +60,7 @@ impl StoreOptions {
             || self.sync.is_some()
             || self.sync_id.is_some()
             || self.initial_sync.is_some()
+            || self.on_backend_change.is_some()
             || self.attributes.is_some()
     }
 
@@ -107,10 +113,17 @@ impl StoreOptions {
         self
     }
 
-    /// Whether a load waits for the first sync. Without effect so far: nothing is pulled yet.
+    /// Whether a load waits until the store has all that its backend has.
     #[must_use]
     pub fn initial_sync(mut self, initial_sync: InitialSync) -> Self {
         self.initial_sync = Some(initial_sync);
+        self
+    }
+
+    /// What to do when the backend's log is another one than before.
+    #[must_use]
+    pub fn on_backend_change(mut self, on_backend_change: OnBackendChange) -> Self {
+        self.on_backend_change = Some(on_backend_change);
         self
     }
 
@@ -141,6 +154,7 @@ impl std::fmt::Debug for StoreOptions {
             .field("sync", &self.sync.as_ref().map(|backend| backend.identity().to_owned()))
             .field("sync_id", &self.sync_id.is_some())
             .field("initial_sync", &self.initial_sync)
+            .field("on_backend_change", &self.on_backend_change)
             .field("sync_payload", &self.sync_payload)
             .field("attributes", &self.attributes)
             .finish()
@@ -169,6 +183,7 @@ impl Layers<'_> {
             sync_id: self.scalar(|layer| layer.sync_id),
             wire_id: None,
             initial_sync: self.scalar(|layer| layer.initial_sync).unwrap_or_default(),
+            on_backend_change: self.scalar(|layer| layer.on_backend_change).unwrap_or_default(),
             sync_payload: self.payload(),
             attributes: self.merged(|layer| layer.attributes.clone(), Attributes::merge),
         }
@@ -198,6 +213,7 @@ pub(crate) struct ResolvedOptions {
     /// The id on the wire that is known already.
     pub(crate) wire_id: Option<String>,
     pub(crate) initial_sync: InitialSync,
+    pub(crate) on_backend_change: OnBackendChange,
     pub(crate) sync_payload: Payload,
     pub(crate) attributes: Attributes,
 }
@@ -220,6 +236,7 @@ impl ResolvedOptions {
             ("max_commit_events", differs(call.max_commit_events.map(|value| value == self.limits.max_commit_events))),
             ("sync", differs(call.sync.as_ref().map(same_backend))),
             ("sync_id", differs(call.sync_id.map(|map| map(id) == self.wire_id(id)))),
+            ("on_backend_change", differs(call.on_backend_change.map(|value| value == self.on_backend_change))),
             ("initial_sync", differs(call.initial_sync.map(|value| value == self.initial_sync))),
             ("attributes", differs(call.attributes.as_ref().map(same_attributes))),
         ];

@@ -38,7 +38,7 @@ impl PartialEq for UnknownEvents {
 
 impl Eq for UnknownEvents {}
 
-/// Whether a load waits for the first sync. Without effect so far: nothing is pulled yet.
+/// Whether a load waits until the store has all that its backend has; `LoadProgress` says how far it is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum InitialSync {
     /// It does not.

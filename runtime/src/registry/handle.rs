@@ -23,7 +23,7 @@ use crate::{
     options::ResolvedOptions,
     primitives::atomic::AtomicUsize,
     store::{Engine, Store, StoreName},
-    sync::SyncBackend,
+    sync::{NetworkStatus, OnBackendChange, SyncBackend},
 };
 
 /// One observer's hold on a loaded store: the store stays loaded while there is one. `clone` adds an observer, `drop` takes one away;
@@ -151,6 +151,8 @@ pub(crate) struct Core {
     /// Held by whoever sends what is unsent.
     pub(super) sending: tokio::sync::Mutex<()>,
     pub(super) runtime: Runtime,
+    pub(super) network: NetworkStatus,
+    pub(super) on_backend_change: OnBackendChange,
 }
 
 impl Core {
@@ -173,6 +175,8 @@ impl Core {
             sync_id,
             sending: tokio::sync::Mutex::default(),
             runtime: shared.runtime.clone(),
+            network: shared.network.clone(),
+            on_backend_change: options.on_backend_change,
         }
     }
 
@@ -241,9 +245,9 @@ impl Core {
     pub(super) fn has_to_send(&self) -> bool {
         let connected = |backend: &Arc<dyn SyncBackend>| {
             // One that panics cannot be reached: a `drop` of a handle comes here.
-            catch_unwind(AssertUnwindSafe(|| backend.connected())).unwrap_or(false)
+            !self.network.is_offline() && catch_unwind(AssertUnwindSafe(|| backend.connected())).unwrap_or(false)
         };
-        self.engine.unsent_events() > 0 && self.sync.as_ref().is_some_and(connected)
+        self.engine.unsent_events() > 0 && !self.engine.sync.is_stopped() && self.sync.as_ref().is_some_and(connected)
     }
 }
 

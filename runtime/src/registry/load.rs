@@ -20,6 +20,7 @@ use super::{
     kind::{AnyLoaded, Kind},
     shared::Shared,
     slot::{LoadCell, Plan},
+    unsent::first_sync,
 };
 use crate::{
     clock::{Panicked, Tick},
@@ -117,6 +118,12 @@ async fn run(load: Load, mut end: End) {
     shared.followers.loaded(&load.name, &loaded.core().engine);
     if let Some(slot) = shared.lock().slots.of(load.load) {
         slot.opened = Some(Arc::downgrade(&loaded));
+    }
+    if load.plan.runs_on_load {
+        let first =
+            first_sync(&shared, &loaded, load.plan.resolved.initial_sync, |progress| load.cell.progress(progress));
+        // A load that is cancelled says so when it is handed over.
+        load.cancel.run_until_cancelled(first).await;
     }
     match hand_over(&shared, &load, &loaded, &report, &kept).await {
         Ok(()) => {

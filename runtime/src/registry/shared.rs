@@ -27,7 +27,7 @@ use crate::{
     primitives::{Mutex, MutexGuard},
     storage::{catalog::Catalog, layout::Layout},
     store::ReaderPool,
-    sync::SyncBackend,
+    sync::{NetworkStatus, SyncBackend},
     telemetry::{Happened, Parent, Recorder},
 };
 
@@ -48,6 +48,7 @@ pub(crate) struct Shared {
     /// How many files are opened at the same time.
     pub(super) opening: Arc<Semaphore>,
     pub(super) unsent: super::unsent::Unsent,
+    pub(super) network: NetworkStatus,
     pub(crate) followers: super::followers::Followers,
     /// Who owns the registry of a store that was opened without one: all observers of the store do, streams too.
     private: OnceLock<Weak<Owner>>,
@@ -120,6 +121,7 @@ impl Shared {
             signals: Arc::default(),
             opening: Arc::new(Semaphore::new(OPENING)),
             unsent: super::unsent::Unsent::default(),
+            network: NetworkStatus::default(),
             followers: super::followers::Followers::default(),
             private: OnceLock::new(),
             recorder,

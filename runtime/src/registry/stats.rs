@@ -156,7 +156,11 @@ impl Seen {
             None => StoreSync::None,
             Some(backend) => {
                 let unsent = engine.map_or(0, |engine| engine.unsent);
-                if backend.connected() { StoreSync::Connected { unsent } } else { StoreSync::Disconnected { unsent } }
+                let is_offline = core.is_some_and(|core| core.network.is_offline());
+                match !is_offline && backend.connected() {
+                    true => StoreSync::Connected { unsent },
+                    false => StoreSync::Disconnected { unsent },
+                }
             }
         };
         StoreStats {

@@ -2,6 +2,9 @@
 //! opened again to send them.
 
 mod closed;
+mod exchange;
+mod first;
+mod live;
 mod push;
 
 use std::{
@@ -13,8 +16,11 @@ use futures_util::{FutureExt, future::select};
 use tokio::sync::{Notify, Semaphore};
 use tokio_util::sync::CancellationToken;
 
-pub(super) use self::push::send_with_patience;
-use self::push::{Pauses, send_until_sent};
+pub(super) use self::{first::first_sync, push::send_with_patience};
+use self::{
+    live::{keep_in_sync, until_sent},
+    push::jitter,
+};
 use super::{
     entry::Phase,
     handle::{Hold, LoadRef},
@@ -22,7 +28,12 @@ use super::{
     shared::Shared,
     state::{Action, State},
 };
-use crate::{clock::Panicked, options::StoreOptions, primitives::Mutex, sync::SyncBackend};
+use crate::{
+    clock::Panicked,
+    options::StoreOptions,
+    primitives::Mutex,
+    sync::{SyncBackend, SyncPhase, processor::Pauses},
+};
 
 /// How many closed stores are opened to send at the same time, over all backends.
 const OPENED_TO_SEND: usize = 4;
@@ -46,6 +57,8 @@ struct Watched {
     backend: Weak<dyn SyncBackend>,
     /// Says that closed stores may have something new to send.
     again: Arc<Notify>,
+    /// Says that a store was loaded.
+    news: Arc<Notify>,
     /// Ends the task.
     over: CancellationToken,
 }
@@ -112,6 +125,9 @@ impl Shared {
     pub(super) fn watch_backend(self: &Arc<Self>, loaded: &Arc<dyn AnyLoaded>) {
         if let Some(backend) = loaded.core().backend() {
             self.watch(backend);
+            let watched = self.unsent.watched.lock().unwrap_or_else(PoisonError::into_inner);
+            let own = watched.iter().find(|known| known.is_of(backend));
+            own.inspect(|own| own.news.notify_one());
         }
     }
 
@@ -135,12 +151,13 @@ impl Shared {
         if watched.iter().any(|known| known.is_of(backend)) {
             return;
         }
-        let new =
-            Watched { backend: Arc::downgrade(backend), again: Arc::default(), over: self.unsent.over.child_token() };
-        let (weak, again, over) = (new.backend.clone(), Arc::clone(&new.again), new.over.clone());
+        let over = self.unsent.over.child_token();
+        let new = Watched { backend: Arc::downgrade(backend), again: Arc::default(), news: Arc::default(), over };
+        let (weak, over) = (new.backend.clone(), new.over.clone());
+        let (again, news) = (Arc::clone(&new.again), Arc::clone(&new.news));
         watched.push(new);
         drop(watched);
-        let watching = watch_one(Arc::downgrade(self), weak, again);
+        let watching = watch_one(Arc::downgrade(self), weak, (again, news));
         self.runtime.spawn(async move {
             over.run_until_cancelled_owned(watching).await;
         });
@@ -149,11 +166,20 @@ impl Shared {
     fn connection_is(self: &Arc<Self>, backend: &Arc<dyn SyncBackend>, connected: bool) {
         for loaded in self.with_backend(backend) {
             if !connected {
+                loaded.core().engine.note_sync(|notes| notes.phase(SyncPhase::Offline));
                 self.unpin(&loaded, None);
             } else if loaded.core().engine.unsent_events() > 0 {
                 self.pin(loaded.core().load);
             }
         }
+    }
+
+    /// Those among them that were not opened only to be sent.
+    fn visible_with_backend(&self, backend: &Arc<dyn SyncBackend>) -> Vec<Arc<dyn AnyLoaded>> {
+        let mut loaded = self.with_backend(backend);
+        let mut state = self.lock();
+        loaded.retain(|loaded| state.slots.of(loaded.core().load).is_some_and(|slot| !slot.hidden));
+        loaded
     }
 
     fn with_backend(&self, backend: &Arc<dyn SyncBackend>) -> Vec<Arc<dyn AnyLoaded>> {
@@ -198,11 +224,11 @@ impl Shared {
         }
     }
 
-    /// Sends what a pinned store has not sent, and lets go of it.
+    /// Lets go of a pinned store once all is sent, by whoever keeps it in sync.
     pub(super) fn push_in_background(self: &Arc<Self>, loaded: Arc<dyn AnyLoaded>, pin: Pin) {
         let shared = Arc::downgrade(self);
         self.runtime.spawn(async move {
-            let sent = pin.run_until_cancelled(send_until_sent(&shared, &loaded)).await;
+            let sent = pin.run_until_cancelled(until_sent(loaded.core())).await;
             if let (Some(_), Some(shared)) = (sent, shared.upgrade()) {
                 shared.unpin(&loaded, Some(&pin));
             }
@@ -231,17 +257,17 @@ impl State {
 
 /// Pins what is loaded and sends what is closed, each time that there is a connection. The backend is the app's code: if it panics, it is
 /// asked again later.
-async fn watch_one(registry: Weak<Shared>, backend: Weak<dyn SyncBackend>, again: Arc<Notify>) {
+async fn watch_one(registry: Weak<Shared>, backend: Weak<dyn SyncBackend>, (again, news): (Arc<Notify>, Arc<Notify>)) {
     let mut pauses = Pauses::default();
     loop {
-        let look = AssertUnwindSafe(look_once(&registry, &backend, &again)).catch_unwind();
+        let look = AssertUnwindSafe(look_once(&registry, &backend, (&again, &news))).catch_unwind();
         match look.await {
             Ok(true) => pauses = Pauses::default(),
             Ok(false) => return,
             Err(panic) => {
                 let Some(shared) = registry.upgrade() else { return };
                 tracing::warn!(message = Panicked::new(panic.as_ref()).into_message(), "a sync backend panicked");
-                let pause = shared.runtime.sleep(pauses.next());
+                let pause = shared.runtime.sleep(pauses.next(jitter()));
                 drop(shared);
                 pause.await;
             }
@@ -250,21 +276,46 @@ async fn watch_one(registry: Weak<Shared>, backend: Weak<dyn SyncBackend>, again
 }
 
 /// Until the connection comes or goes; `false` when the registry or the backend is gone.
-async fn look_once(registry: &Weak<Shared>, backend: &Weak<dyn SyncBackend>, again: &Notify) -> bool {
+async fn look_once(
+    registry: &Weak<Shared>,
+    backend: &Weak<dyn SyncBackend>,
+    (again, news): (&Notify, &Notify),
+) -> bool {
     let (Some(shared), Some(live)) = (registry.upgrade(), backend.upgrade()) else { return false };
     // What changed before this future was made is seen by looking once more.
-    let changed = live.connection_changed();
-    let connected = live.connected();
+    let changed = select(live.connection_changed(), Box::pin(shared.network.changed()));
+    let offline = shared.network.is_offline();
+    let connected = !offline && live.connected();
     shared.connection_is(&live, connected);
     // Who watches is told also where nothing follows from it.
     shared.signals.changed();
     drop((shared, live));
     if connected {
-        select(changed, std::pin::pin!(send_closed(registry, backend, again))).await;
-    } else {
+        let sending = std::pin::pin!(send_closed(registry, backend, again));
+        let keeping = std::pin::pin!(keep_in_sync(registry, backend, news));
+        select(changed, select(sending, keeping)).await;
+    } else if offline {
         changed.await;
+    } else {
+        select(changed, std::pin::pin!(connect(registry, backend))).await;
     }
     true
+}
+
+/// Tries to connect until that succeeds, and then waits to be dropped, as the connection changes.
+async fn connect(registry: &Weak<Shared>, backend: &Weak<dyn SyncBackend>) {
+    let mut pauses = Pauses::default();
+    loop {
+        let Some(live) = backend.upgrade() else { return };
+        let Err(error) = live.connect().await else { break };
+        drop(live);
+        tracing::debug!(%error, "a sync backend cannot be reached");
+        let Some(shared) = registry.upgrade() else { return };
+        let pause = shared.runtime.sleep(pauses.next(jitter()));
+        drop(shared);
+        pause.await;
+    }
+    std::future::pending::<()>().await;
 }
 
 /// Sends what closed stores have not sent, now and whenever there may be something new, until it is dropped.
@@ -280,7 +331,7 @@ async fn send_closed(registry: &Weak<Shared>, backend: &Weak<dyn SyncBackend>, a
             drop(shared);
             again.notified().await;
         } else {
-            let pause = shared.runtime.sleep(pauses.next());
+            let pause = shared.runtime.sleep(pauses.next(jitter()));
             drop(shared);
             select(pause, std::pin::pin!(again.notified())).await;
         }

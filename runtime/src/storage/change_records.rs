@@ -4,6 +4,10 @@
 //! confirmation. An event may have none: it was committed before there was a backend, or it changed more than a record holds; then nothing
 //! before it can be undone row by row, and the tables are to be rebuilt instead.
 
+mod undo;
+
+pub(crate) use undo::{Undoer, Undone, forget_from, places_from};
+
 use super::{
     eventlog::{ChainKey, Checksum, last_of, place_of, sixteen},
     meta,

@@ -40,6 +40,8 @@ pub(crate) struct Meta {
     pub(crate) events: u64,
     /// What [`schema_hash`] was when the tables were made.
     pub(crate) schema: Option<[u8; 16]>,
+    /// The id of the backend's log that the confirmed events are of, once it is known.
+    pub(crate) backend: Option<String>,
 }
 
 /// What kind of database a connection has opened.
@@ -114,6 +116,7 @@ impl Meta {
             epoch,
             events: 0,
             schema: None,
+            backend: None,
         }
     }
 
@@ -130,7 +133,7 @@ impl Meta {
 
     /// Reads all of it; `None` when a part is missing or of the wrong kind.
     pub(crate) fn load(connection: &mut Connection) -> Result<Option<Self>, SqliteError> {
-        let mut found: [Option<Value>; 8] = Default::default();
+        let mut found: [Option<Value>; 9] = Default::default();
         connection.each_row("SELECT key, value FROM larder_meta", &[], |row| {
             let slot = match row.value(0) {
                 ValueRef::Text("definition") => 0,
@@ -141,6 +144,7 @@ impl Meta {
                 ValueRef::Text("epoch") => 5,
                 ValueRef::Text("schema") => 6,
                 ValueRef::Text("events") => 7,
+                ValueRef::Text("backend") => 8,
                 _ => return Ok::<_, SqliteError>(true),
             };
             found[slot] = Some(row.value(1).to_owned());
@@ -154,10 +158,14 @@ impl Meta {
         };
         let (confirmed, epoch, events) = (number(4), number(5), number(7));
         let schema = sixteen_of(found[6].as_ref());
-        let [definition, store_id, ..] = found;
+        let [definition, store_id, .., backend] = found;
+        let backend = match backend {
+            Some(Value::Text(backend)) => Some(backend),
+            _ => None,
+        };
         Ok(match (definition, store_id, file_id, fingerprint) {
             (Some(Value::Text(definition)), Some(Value::Text(store_id)), Some(file_id), Some(fingerprint)) => {
-                Some(Self { definition, store_id, file_id, fingerprint, confirmed, epoch, events, schema })
+                Some(Self { definition, store_id, file_id, fingerprint, confirmed, epoch, events, schema, backend })
             }
             _ => None,
         })
@@ -172,6 +180,11 @@ pub(crate) fn put_fingerprint(connection: &mut Connection, fingerprint: Fingerpr
 /// Writes up to which number the sync backend has confirmed.
 pub(crate) fn put_confirmed(connection: &mut Connection, global: u64) -> Result<(), SqliteError> {
     put(connection, "confirmed", ValueRef::Integer(i64::try_from(global).unwrap_or(i64::MAX)))
+}
+
+/// Writes the identity of the backend's log.
+pub(crate) fn put_backend(connection: &mut Connection, identity: &str) -> Result<(), SqliteError> {
+    put(connection, "backend", ValueRef::Text(identity))
 }
 
 /// Writes what tables, indexes and triggers the file has, all of them made by larder just now.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::{
     Engine, Writer,
     engine::Shared,
+    follow::Followed,
     inside::{self, Inside, Waiting},
     replay::Unapplied,
     writer::Tip,
@@ -47,7 +48,16 @@ pub(crate) struct EncodedEvent {
 }
 
 /// What a commit came to; the error is boxed because it is large and rare.
-pub(crate) type Outcome = Result<Vec<EventNumber>, Box<CommitErrorKind>>;
+pub(crate) type Outcome = Result<Committed, Box<CommitErrorKind>>;
+
+/// A commit that is durable.
+#[derive(Debug, Default)]
+pub(crate) struct Committed {
+    /// The numbers of its events, as they were then.
+    pub(crate) numbers: Vec<EventNumber>,
+    /// Where they are later; nobody asks without a backend.
+    pub(crate) followed: Option<Arc<Followed>>,
+}
 
 /// Why a commit stopped in the middle, and what it leaves behind.
 pub(super) struct Failed {
@@ -103,13 +113,19 @@ impl Engine {
                 // Who sees the new head has heard of the changes.
                 self.publish_changes(writer, std::iter::once((numbers.as_slice(), usize::MAX)));
                 self.published.set(&tip.head);
-                Ok(numbers)
+                Ok(self.committed(numbers))
             }
             Err(failure) => {
                 self.undo(writer, failure.sqlite.as_ref());
                 Err(self.explain(failure))
             }
         }
+    }
+
+    /// What is known of a commit. Under the lock of the writer.
+    pub(super) fn committed(&self, numbers: Vec<EventNumber>) -> Committed {
+        let followed = if self.has_backend() { self.following.follow(&numbers) } else { None };
+        Committed { numbers, followed }
     }
 
     /// Takes back a transaction that failed.

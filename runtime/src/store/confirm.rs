@@ -6,11 +6,18 @@ use std::{
     task::{Context, Poll},
 };
 
-use super::{Engine, StoreName, engine::Published, gate::Gate, watch::WatchSlot};
+use super::{
+    Engine, StoreName,
+    engine::Published,
+    follow::{Followed, Quarantine},
+    gate::Gate,
+    watch::WatchSlot,
+};
 use crate::{
     error::{QueryError, StoreError, SyncError},
     event::{EventNumber, StoredEvent},
     storage::eventlog::{last_of, place_of},
+    sync::{SyncNotes, SyncStatus},
 };
 
 /// Synced events that the backend does not have yet.
@@ -41,32 +48,24 @@ impl Engine {
         Ok(Unsent { expected_head, events })
     }
 
-    /// Notes that the backend has all events up to `global`. What was confirmed stays confirmed.
-    ///
-    /// # Errors
-    /// When the store takes no writes, or storage fails.
-    pub(crate) fn confirm(self: &Arc<Self>, global: u64) -> Result<(), StoreError> {
-        self.gate.check_write()?;
-        let mut slot = self.lock_writer();
-        let Some(writer) = slot.as_mut() else { return Err(StoreError::Closed { store: self.store() }) };
-        let global = global.min(writer.tip.head.number.global());
-        if global <= self.published.confirmed() {
-            return Ok(());
-        }
-        if let Err(error) = writer.confirm(global) {
-            writer.roll_back();
-            self.notice_write(&error);
-            return Err(self.failed_or_gone(error.message));
-        }
-        self.published.set_confirmed(global);
-        self.after_commit(writer);
-        drop(slot);
+    /// Up to which number in the agreed order the backend has confirmed.
+    pub(crate) fn confirmed(&self) -> u64 {
+        self.published.confirmed()
+    }
+
+    /// How sync stands.
+    pub(crate) fn sync_status(&self) -> SyncStatus {
+        self.sync.status(self.head(), self.published.confirmed(), self.unsent_events())
+    }
+
+    /// Notes something of the sync, and wakes who watches it.
+    pub(crate) fn note_sync(&self, note: impl FnOnce(&SyncNotes)) {
+        note(&self.sync);
         self.watchers.wake_all();
-        Ok(())
     }
 
     /// Why something failed: the store takes no writes any more, or goes on and can be asked again.
-    fn failed_or_gone(&self, message: String) -> StoreError {
+    pub(super) fn failed_or_gone(&self, message: String) -> StoreError {
         self.gate.check_write().err().unwrap_or_else(|| StoreError::Storage { store: self.store(), message })
     }
 
@@ -84,19 +83,19 @@ pub(super) struct Confirmation {
     gate: Arc<Gate>,
     store: StoreName,
     /// `None` without a backend, or for a commit without events.
-    place: Option<i64>,
+    followed: Option<Arc<Followed>>,
     has_backend: bool,
     slot: WatchSlot,
 }
 
 impl Confirmation {
-    pub(super) fn new(engine: &Arc<Engine>, last: Option<EventNumber>) -> Self {
+    pub(super) fn new(engine: &Arc<Engine>, followed: Option<Arc<Followed>>) -> Self {
         Self {
             engine: Arc::downgrade(engine),
             published: Arc::clone(&engine.published),
             gate: Arc::clone(&engine.gate),
             store: engine.store(),
-            place: last.map(place_of),
+            followed,
             has_backend: engine.has_backend(),
             slot: WatchSlot::default(),
         }
@@ -106,9 +105,14 @@ impl Confirmation {
         if !self.has_backend {
             return Poll::Ready(Err(SyncError::NotConfigured { store: self.store.clone() }));
         }
-        let Some(place) = self.place else { return Poll::Ready(Ok(())) };
+        let Some(followed) = &self.followed else { return Poll::Ready(Ok(())) };
+        // First how far the log is confirmed: an event that is renumbered is moved before the head of after that is known.
         let confirmed = last_of(self.published.confirmed());
-        match (place <= place_of(confirmed), self.gate.check_read()) {
+        let whereabouts = followed.whereabouts();
+        if let Some(Quarantine { number, reason }) = whereabouts.quarantined {
+            return Poll::Ready(Err(SyncError::Quarantined { store: self.store.clone(), number, reason }));
+        }
+        match (whereabouts.last() <= place_of(confirmed), self.gate.check_read()) {
             (true, _) => Poll::Ready(Ok(())),
             (false, Err(error)) => Poll::Ready(Err(error.into())),
             (false, Ok(())) => Poll::Pending,
@@ -123,8 +127,9 @@ impl Clone for Confirmation {
             published: Arc::clone(&self.published),
             gate: Arc::clone(&self.gate),
             store: self.store.clone(),
+            followed: self.followed.clone(),
             slot: WatchSlot::default(),
-            ..*self
+            has_backend: self.has_backend,
         }
     }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::{
     Engine, Receipt, Unapplied,
-    commit::{CommitWork, EncodedEvent, run_work},
+    commit::{CommitWork, Committed, EncodedEvent, run_work},
 };
 use crate::{
     document::{self, CHANGED, Changes, Document},
@@ -57,7 +57,7 @@ pub(super) fn update<S: StoreSchema, V: Document>(
     let args =
         Changes::between(id, &before, &after).and_then(|changes| changes.map(|changes| changes.text()).transpose());
     match args.map_err(encode) {
-        Ok(None) => Ok(Receipt::new(engine, Vec::new())),
+        Ok(None) => Ok(Receipt::new(engine, Committed::default())),
         Ok(Some(args)) => commit::<S>(engine, args).map_err(|kind| CommitError::new(*kind, vec![after])),
         Err(kind) => Err(CommitError::new(kind, vec![after])),
     }
@@ -71,7 +71,7 @@ fn commit<S: StoreSchema>(engine: &Arc<Engine>, args: String) -> Result<Receipt,
     }
     let events = [EncodedEvent { info: &CHANGED, args: Some(args) }];
     let (outcome, _) = run_work(engine, DocumentWork { events, documents: S::__documents() })?;
-    let numbers = outcome?;
-    engine.shared.host.committed(numbers.len());
-    Ok(Receipt::new(engine, numbers))
+    let committed = outcome?;
+    engine.shared.host.committed(committed.numbers.len());
+    Ok(Receipt::new(engine, committed))
 }

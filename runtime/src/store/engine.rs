@@ -11,8 +11,10 @@ use super::{
     EngineHost, MigrationsReport, ProgressSink, ReaderPool, StoreName,
     active::ActiveReads,
     commit::CommitQueue,
+    follow::Following,
     gate::{Activity, Gate},
     readers::PoolKey,
+    undos::Undos,
     watch::Watchers,
     writer::Writer,
 };
@@ -32,9 +34,11 @@ use crate::{
     storage::{
         change_records::Keeper,
         eventlog::{ChainKey, LogHead, number_at, place_of},
+        meta::Meta,
         same_file::{FileId, Standing},
         sqlite::{Place, SqliteError, SqliteErrorKind},
     },
+    sync::SyncNotes,
 };
 
 /// All that a load needs.
@@ -85,6 +89,12 @@ pub(crate) struct Engine {
     pub(super) watchers: Watchers,
     pub(super) changes: super::changes::Listeners,
     pub(super) live: LiveQueries,
+    /// How sync stands.
+    pub(crate) sync: SyncNotes,
+    /// Where the events of receipts are.
+    pub(super) following: Arc<Following>,
+    /// Who has shown events that a rebase may undo.
+    pub(super) undos: Undos,
     /// Receipts have it too, and know what was confirmed when the store is gone.
     pub(super) published: Arc<Published>,
     pub(super) report: MigrationsReport,
@@ -172,10 +182,11 @@ impl Published {
 }
 
 impl Engine {
-    pub(super) fn assemble(shared: Shared, writer: Writer, report: MigrationsReport, confirmed: u64) -> Self {
+    pub(super) fn assemble(shared: Shared, writer: Writer, report: MigrationsReport, meta: Meta) -> Self {
         let payload = Mutex::new(shared.options.sync_payload.clone());
         Self {
-            published: Arc::new(Published::new(&writer.tip.head, confirmed)),
+            published: Arc::new(Published::new(&writer.tip.head, meta.confirmed)),
+            sync: SyncNotes::new(shared.options.sync.is_some(), meta.backend, report.failed),
             shared,
             writer: Mutex::new(Some(writer)),
             queue: CommitQueue::default(),
@@ -183,6 +194,8 @@ impl Engine {
             watchers: Watchers::default(),
             changes: super::changes::Listeners::default(),
             live: LiveQueries::default(),
+            following: Arc::default(),
+            undos: Undos::default(),
             report,
             gate: Arc::default(),
             maintenance: Mutex::default(),

@@ -11,13 +11,13 @@ use std::{
 
 use futures_core::Stream;
 
-use super::{Engine, observer::Observer, read::Span, watch::WatchSlot};
+use super::{Engine, observer::Observer, read::Span, undos::Undo, watch::WatchSlot};
 #[cfg(feature = "testing")]
 use crate::event::LogNumbers;
 use crate::{
     error::{QueryError, QueryErrorKind, StoreError},
     event::{EventNumber, StoredEvent},
-    storage::eventlog::{LogCursor, LogError, place_of},
+    storage::eventlog::{LogCursor, LogError, last_of, place_of},
 };
 
 /// Events read from the log at once.
@@ -79,7 +79,8 @@ pub enum LogChange {
 struct Events {
     observer: Option<Observer>,
     after: EventNumber,
-    pending: bool,
+    /// Of a stream that shows pending events: what was undone of them.
+    undo: Option<Undo>,
     ready: VecDeque<StoredEvent>,
     slot: WatchSlot,
 }
@@ -111,7 +112,7 @@ impl Events {
 
     /// The last event that is shown now.
     fn limit(&self, engine: &Engine) -> EventNumber {
-        if self.pending { engine.head() } else { engine.last_confirmed() }
+        if self.undo.is_some() { engine.head() } else { engine.last_confirmed() }
     }
 
     fn fill(&mut self, engine: &Engine) -> Result<(), StoreError> {
@@ -141,6 +142,16 @@ impl Events {
         Ok(())
     }
 
+    /// The first event that was shown and undone since, if there is one; it is shown again from there.
+    fn take_back(&mut self) -> Option<EventNumber> {
+        let first = self.undo.as_ref()?.take()?;
+        self.ready.retain(|event| event.number < first);
+        let is_shown = first <= self.after;
+        // A number before the first: there may be none in the log that is the last one before it.
+        self.after = self.after.min(last_of(first.global().saturating_sub(1)));
+        is_shown.then_some(first)
+    }
+
     fn end(&mut self, error: StoreError) -> Option<Result<StoredEvent, StoreError>> {
         if let Some(observer) = self.observer.take() {
             observer.engine().watchers.leave(&mut self.slot);
@@ -168,14 +179,14 @@ pub struct EventStream<D> {
 impl<D> EventStream<D> {
     pub(crate) fn new(engine: &Arc<Engine>, after: EventNumber) -> Self {
         let (ready, slot) = Default::default();
-        let events = Events { observer: Some(Observer::new(engine)), after, pending: false, ready, slot };
+        let events = Events { observer: Some(Observer::new(engine)), after, undo: None, ready, slot };
         Self { events, types: PhantomData }
     }
 
     /// The same with the events that the sync backend has not ordered yet. Without a backend there are none.
     #[must_use]
     pub fn with_pending(mut self) -> PendingEventStream<D> {
-        self.events.pending = true;
+        self.events.undo = self.events.observer.as_ref().map(|observer| observer.engine().undos.listen());
         PendingEventStream { events: self.events, types: PhantomData }
     }
 
@@ -214,7 +225,17 @@ impl<D> PendingEventStream<D> {
     }
 
     fn poll(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<LogChange, StoreError>>> {
-        self.events.poll(context).map(|item| item.map(|event| event.map(LogChange::Event)))
+        if let Some(first) = self.events.take_back() {
+            return Poll::Ready(Some(Ok(LogChange::Undone(first))));
+        }
+        match self.events.poll(context) {
+            // What was undone before this task was to be woken.
+            Poll::Pending => match self.events.take_back() {
+                Some(first) => Poll::Ready(Some(Ok(LogChange::Undone(first)))),
+                None => Poll::Pending,
+            },
+            Poll::Ready(item) => Poll::Ready(item.map(|event| event.map(LogChange::Event))),
+        }
     }
 }
 

@@ -75,7 +75,7 @@ impl Engine {
             host,
         };
         let writer = Writer::new(connection, seal, key, head, keeper);
-        let engine = Self::assemble(shared, writer, report.clone(), meta.confirmed);
+        let engine = Self::assemble(shared, writer, report.clone(), meta);
         Ok((Arc::new(engine), report))
     }
 }

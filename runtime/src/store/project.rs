@@ -189,7 +189,7 @@ impl Engine {
         let events = [EncodedEvent { info: &READ, args: None }];
         let batch = Batch { model: Arc::clone(&self.shared.model), events, sources };
         let (outcome, _) = run_work(self, batch)?;
-        outcome.map(|numbers| self.shared.host.committed(numbers.len()))
+        outcome.map(|committed| self.shared.host.committed(committed.numbers.len()))
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::{fmt, sync::Arc};
 
-use super::{Engine, confirm};
+use super::{Engine, commit::Committed, confirm};
 use crate::{error::SyncError, event::EventNumber};
 
 /// The proof of a commit: its events are durable and visible, under these numbers. It holds no store.
@@ -13,12 +13,12 @@ pub struct Receipt {
 }
 
 impl Receipt {
-    pub(crate) fn new(engine: &Arc<Engine>, numbers: Vec<EventNumber>) -> Self {
-        let confirmation = confirm::Confirmation::new(engine, numbers.last().copied());
-        Self { numbers, confirmation }
+    pub(crate) fn new(engine: &Arc<Engine>, committed: Committed) -> Self {
+        let confirmation = confirm::Confirmation::new(engine, committed.followed);
+        Self { numbers: committed.numbers, confirmation }
     }
 
-    /// The numbers of the commit's events, in order; none for an empty commit.
+    /// The numbers of the commit's events, in order, as they were when it returned; none for an empty commit. A rebase gives them others.
     pub fn numbers(&self) -> &[EventNumber] {
         &self.numbers
     }
@@ -28,10 +28,10 @@ impl Receipt {
         self.numbers.last().copied()
     }
 
-    /// Resolves when the sync backend has ordered the events.
+    /// Resolves when the sync backend has ordered the events, whatever numbers they have come to have.
     ///
     /// # Errors
-    /// [`SyncError::NotConfigured`] when the store has no sync backend, [`SyncError::Store`] when the store goes before.
+    /// [`SyncError::Quarantined`] when a rebase has taken one of them out of the log, [`SyncError::NotConfigured`] when the store has no sync backend, [`SyncError::Store`] when the store goes before.
     pub async fn confirmed(&self) -> Result<(), SyncError> {
         self.confirmation.clone().await
     }

@@ -19,6 +19,7 @@ use crate::{
         folder::{self, remove_if_there},
         lock::{Lock, Marker, MarkerState, beside},
         meta::{self, Meta},
+        quarantine,
         sqlite::{Access, Checkpoint, Connection, Place},
     },
     telemetry,
@@ -113,6 +114,10 @@ fn copy(
     let failed = |error| Stop::Load(sqlite_error(request, error));
     tables.batch("BEGIN IMMEDIATE").map_err(failed)?;
     eventlog::copy_authors(log, tables).map_err(failed)?;
+    quarantine::copy(log, tables).map_err(failed)?;
+    if let Some(backend) = &meta.backend {
+        meta::put_backend(tables, backend).map_err(failed)?;
+    }
     let watch = |done: &Replayed, page: &LogPage, tables: &mut Connection| {
         page.copy_to(tables).map_err(|error| log_error(request, error))?;
         observe(request, done, head.ordinal)

@@ -227,6 +227,12 @@ impl Seal {
         Ok(())
     }
 
+    /// Writes into the transaction that has begun that the log has fewer events than before it.
+    pub(super) fn note_fewer_events(&mut self, connection: &mut Connection, events: u64) -> Result<(), SqliteError> {
+        self.events = events;
+        meta::put_epoch(connection, self.latest(), events)
+    }
+
     /// The transaction that had begun is committed, or came to nothing.
     pub(super) fn ended(&mut self, committed: bool) {
         self.signed |= std::mem::take(&mut self.signing) && committed;

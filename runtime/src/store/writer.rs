@@ -28,6 +28,8 @@ pub(crate) struct Writer {
     set_up: bool,
     /// Somebody is told what the commit that runs changes.
     heard: bool,
+    /// Recording began in the transaction that runs, and ends with it if that is rolled back.
+    recording_here: bool,
     scratch: Vec<u8>,
 }
 
@@ -67,8 +69,8 @@ impl Writer {
     ) -> Self {
         // What loading wrote, as a rebuild does, is in the `-wal` and for an idle store to move.
         let wal = WalWatch::new(connection.wal_pages());
-        let (set_up, heard, scratch) = (false, false, Vec::new());
-        Self { connection, seal, key, tip: Tip::new(head), wal, keeper, set_up, heard, scratch }
+        let (set_up, heard, recording_here, scratch) = (false, false, false, Vec::new());
+        Self { connection, seal, key, tip: Tip::new(head), wal, keeper, set_up, heard, recording_here, scratch }
     }
 
     /// Before a transaction: records what changes if somebody is to be told of it, or to undo it.
@@ -90,6 +92,29 @@ impl Writer {
         self.heard
     }
 
+    /// Nobody is told any more what the transaction changes: it is too much.
+    pub(super) fn stop_hearing(&mut self) {
+        self.heard = false;
+    }
+
+    /// Before a transaction that makes the tables anew: records nothing.
+    ///
+    /// # Errors
+    /// Then the connection records as before.
+    pub(super) fn hear_nothing(&mut self) -> Result<(), SqliteError> {
+        self.heard = false;
+        self.connection.stop_capture()
+    }
+
+    /// In such a transaction, where the tables are made: records from here on what may have to be undone.
+    pub(super) fn keep_from_here(&mut self, tables: &[&'static TableSchema]) -> Result<(), SqliteError> {
+        if self.keeper.is_some() {
+            self.recording_here = true;
+            self.connection.start_capture(tables)?;
+        }
+        Ok(())
+    }
+
     /// All that the transaction changed, unless nobody was to be told, or it is too much.
     pub(super) fn take_heard(&mut self) -> Option<Vec<RowChange>> {
         let whole = self.heard && self.connection.is_capturing() && !self.connection.changes_overflown();
@@ -107,20 +132,26 @@ impl Writer {
         Ok(())
     }
 
-    /// Writes that all events up to `global` are confirmed, in a transaction of its own.
-    ///
-    /// # Errors
-    /// Then nothing is changed.
-    pub(super) fn confirm(&mut self, global: u64) -> Result<(), SqliteError> {
-        let place = place_of(last_of(global));
-        self.begin()?;
+    /// Writes into the transaction that all events up to `global` are confirmed.
+    pub(super) fn note_confirmed(&mut self, global: u64) -> Result<(), SqliteError> {
         meta::put_confirmed(&mut self.connection, global)?;
-        if let Some(keeper) = &mut self.keeper {
-            keeper.confirm(&mut self.connection, place)?;
+        match &mut self.keeper {
+            Some(keeper) => keeper.confirm(&mut self.connection, place_of(last_of(global))),
+            None => Ok(()),
         }
-        self.commit()?;
-        self.keeper.iter_mut().for_each(|keeper| keeper.confirmed(place));
-        Ok(())
+    }
+
+    /// Writes into the transaction that the log has fewer events than before it.
+    pub(super) fn note_fewer_events(&mut self, events: u64) -> Result<(), SqliteError> {
+        match &mut self.seal {
+            Some(seal) => seal.note_fewer_events(&mut self.connection, events),
+            None => Ok(()),
+        }
+    }
+
+    /// What was noted as confirmed is committed.
+    pub(super) fn confirmed(&mut self, global: u64) {
+        self.keeper.iter_mut().for_each(|keeper| keeper.confirmed(place_of(last_of(global))));
     }
 
     pub(crate) fn begin(&mut self) -> Result<(), SqliteError> {
@@ -142,8 +173,15 @@ impl Writer {
         if !seeded::bug("acknowledged-before-commit") {
             self.connection.execute("COMMIT", &[])?;
         }
-        self.set_up = true;
+        (self.set_up, self.recording_here) = (true, false);
         self.seal.iter_mut().for_each(|seal| seal.ended(true));
+        Ok(())
+    }
+
+    /// Commits a transaction after which the log ends at `tip`.
+    pub(super) fn commit_to(&mut self, tip: Tip) -> Result<(), SqliteError> {
+        self.commit()?;
+        self.tip = tip;
         Ok(())
     }
 
@@ -154,6 +192,10 @@ impl Writer {
             let _ = self.connection.execute(end, &[]);
         }
         self.connection.changes_truncate(0);
+        if std::mem::take(&mut self.recording_here) {
+            // Its triggers are gone with the transaction; what fails here is begun anew by the next one.
+            let _ = self.connection.stop_capture();
+        }
         self.seal.iter_mut().for_each(|seal| seal.ended(false));
     }
 
@@ -191,7 +233,17 @@ impl Writer {
             Some(author) => author,
             None => *tip.author.insert(AuthorRow::ensure(&mut self.connection, by.0, by.1)?),
         };
-        tip.head = eventlog::append(&mut self.connection, &self.key, &tip.head, &author, event, &mut self.scratch)?;
+        self.append_by(tip, &author, event)
+    }
+
+    /// Appends one event of any author to the log, behind `tip`.
+    pub(super) fn append_by(
+        &mut self,
+        tip: &mut Tip,
+        author: &AuthorRow,
+        event: Appended<'_>,
+    ) -> Result<(), SqliteError> {
+        tip.head = eventlog::append(&mut self.connection, &self.key, &tip.head, author, event, &mut self.scratch)?;
         Ok(())
     }
 }

@@ -6,6 +6,8 @@ use larder_tests::{
     lab::Lab,
 };
 
+use crate::sync::clients::{Client, push_foreign};
+
 /// What a materializer was told.
 #[derive(Table, Clone, Debug, PartialEq)]
 #[table(name = "told")]
@@ -101,4 +103,20 @@ async fn in_memory_a_materializer_is_told_the_same() {
 fn the_number_that_a_materializer_is_told_has_no_generation() {
     let about = EventContext::new(EventNumber::synced(7).with_generation(3), "client".into(), "session".into());
     assert_eq!((about.number(), about.number().generation()), (EventNumber::synced(7), 0));
+}
+
+#[tokio::test]
+async fn behind_a_rebase_a_materializer_is_told_the_number_that_every_client_sees() {
+    for client in Client::both() {
+        let store = client.open::<ToldStore>().await;
+        store.commit([ToldEvent::Asked(1), ToldEvent::AskedHere(2), ToldEvent::Asked(3)]).unwrap();
+        push_foreign(&client.backend, &[ToldEvent::Asked(9)]).await;
+        client.sync_once().await;
+        let (own, session) = (client.client_id().clone(), client.session_id().clone());
+        let mut rows: Vec<_> =
+            [(1, "e2"), (2, "e2.1"), (3, "e3")].map(|(key, number)| told(key, number, &own, &session)).into();
+        rows.push(told(9, "e1", &"another".into(), &"its session".into()));
+        assert_eq!(store.query(Told::all().order_by(Told::KEY.asc())).unwrap(), rows);
+        assert_eq!(store.log_numbers().unwrap().to_string(), "e1 e2r1 e2.1r1 e3r1");
+    }
 }

@@ -52,6 +52,7 @@ mod serialize_panics;
 mod shapes;
 mod sql;
 mod streams;
+mod sync;
 mod tidy;
 mod verify;
 mod warnings;

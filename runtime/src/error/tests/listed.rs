@@ -2,8 +2,8 @@
 
 use super::{
     AcrossError, CommitErrorKind, DeleteError, LoadError, MaterializeError, QueryErrorKind, StoreError, StoreIdError,
-    SyncError,
 };
+use crate::error::SyncError;
 
 /// Of loading, deleting and syncing.
 #[expect(dead_code, reason = "it is there to be compiled")]
@@ -27,7 +27,9 @@ fn every_variant(load: &LoadError, store: &StoreError, sync: &SyncError, delete:
         StoreError::Stopped { .. } | StoreError::Storage { .. } | StoreError::Poisoned { .. } => {}
     }
     match sync {
-        SyncError::Store(_) | SyncError::NotConfigured { .. } => {}
+        SyncError::Store(_) | SyncError::NotConfigured { .. } | SyncError::Quarantined { .. } => {}
+        SyncError::Offline { .. } | SyncError::Unauthorized { .. } | SyncError::Backend { .. } => {}
+        SyncError::BackendIdMismatch { .. } | SyncError::BackendRolledBack { .. } | SyncError::UnknownEvent { .. } => {}
     }
     match delete {
         DeleteError::Id { .. } | DeleteError::Observed { .. } | DeleteError::Unsent { .. } => {}

@@ -5,7 +5,7 @@ use std::sync::{Arc, Weak};
 use futures_util::stream::{self, StreamExt};
 
 use crate::{
-    error::{BoxError, LoadError, OpenFilesLimit},
+    error::{BoxError, LoadError, OpenFilesLimit, SyncError},
     id::StoreId,
     options::{GcTime, StoreOptions},
     registry::{
@@ -116,7 +116,7 @@ async fn send_one(registry: &Weak<Shared>, closed: Closed) -> bool {
 
 async fn send_opened(registry: &Weak<Shared>, loaded: Arc<dyn AnyLoaded>) -> bool {
     let hold = Hold::counted(Arc::clone(&loaded));
-    let sent: Result<(), BoxError> = send_all(&loaded, Some(LONGEST_PUSH)).await;
+    let sent: Result<(), SyncError> = send_all(&loaded, Some(LONGEST_PUSH)).await;
     if let Err(error) = &sent {
         tracing::debug!(store = %loaded.core().name(), %error, "unsent events stay unsent");
     }

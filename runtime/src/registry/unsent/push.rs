@@ -1,47 +1,29 @@
 //! Sending what one open store has not sent.
 
 use std::{
-    panic::AssertUnwindSafe,
     sync::{Arc, Weak},
     time::Duration,
 };
 
-use futures_util::{
-    FutureExt,
-    future::{Either, select},
-};
+use futures_util::future::{Either, select};
 
+use super::exchange::{failed, mend, pull_once, push};
 use crate::{
-    clock::Panicked,
-    error::BoxError,
-    registry::{kind::AnyLoaded, shared::Shared},
-    sync::{PushRequest, SyncBackend},
+    error::SyncError,
+    registry::{handle::Core, kind::AnyLoaded, shared::Shared},
+    sync::{
+        SyncBackend,
+        processor::{Next, Pauses, Processor},
+    },
 };
 
-/// Events of one push.
-const BATCH: usize = 100;
-/// Between two tries of a push that failed while the backend says that it is connected.
-const FIRST_PAUSE: Duration = Duration::from_secs(1);
-const LONGEST_PAUSE: Duration = Duration::from_secs(30);
-/// How long one push of a store that is open only to be sent may take: it holds one of the few places that all backends share, and a
-/// batch that takes longer than a minute is one that hangs.
+/// How long one step of a store that is open only to be sent may take: it holds one of the few places that all backends share, and a
+/// step that takes longer than a minute is one that hangs.
 pub(super) const LONGEST_PUSH: Duration = Duration::from_secs(60);
 
-/// The pauses between tries: each twice as long as the one before, up to the longest.
-pub(super) struct Pauses(Duration);
-
-impl Default for Pauses {
-    fn default() -> Self {
-        Self(FIRST_PAUSE)
-    }
-}
-
-impl Pauses {
-    pub(super) fn next(&mut self) -> Duration {
-        let pause = self.0;
-        self.0 = (pause * 2).min(LONGEST_PAUSE);
-        pause
-    }
+/// What keeps clients from trying again all at once.
+pub(super) fn jitter() -> u8 {
+    uuid::Uuid::new_v4().as_bytes()[0]
 }
 
 /// Sends all that a store has not sent, however often that takes, while it is connected; whether all is sent.
@@ -53,7 +35,7 @@ pub(super) async fn send_until_sent(registry: &Weak<Shared>, loaded: &Arc<dyn An
             return false;
         }
         tracing::debug!(store = %loaded.core().name(), %error, "a push failed");
-        let pause = shared.runtime.sleep(pauses.next());
+        let pause = shared.runtime.sleep(pauses.next(jitter()));
         drop(shared);
         pause.await;
     }
@@ -74,38 +56,45 @@ pub(in crate::registry) async fn send_with_patience(registry: &Weak<Shared>, loa
     }
 }
 
-/// Sends all that a store has not sent, each push in the time that is given. One at a time: who comes meanwhile waits, and sends what is
-/// left then.
-pub(super) async fn send_all(loaded: &Arc<dyn AnyLoaded>, longest: Option<Duration>) -> Result<(), BoxError> {
+/// Sends all that a store has not sent, each step in the time that is given: pushes, and where the backend is ahead pulls first. One at a
+/// time: who comes meanwhile waits, and sends what is left then.
+pub(super) async fn send_all(loaded: &Arc<dyn AnyLoaded>, longest: Option<Duration>) -> Result<(), SyncError> {
     let core = loaded.core();
     let Some(backend) = core.backend() else { return Ok(()) };
-    let (runtime, sync_id) = (&core.runtime, &core.sync_id);
     let _one = core.sending.lock().await;
+    let mut processor = Processor::hopeful();
     loop {
-        let reading = Arc::clone(&core.engine);
-        let unsent =
-            runtime.spawn_blocking(move || reading.unsent(BATCH)).await.map_err(|panic| panic.into_message())??;
-        let Some(last) = unsent.events.last() else { return Ok(()) };
-        let global = last.number.global();
-        let payload = core.engine.payload();
-        let request =
-            PushRequest { sync_id, expected_head: unsent.expected_head, events: &unsent.events, payload: &payload };
-        let push = push(backend, request);
-        match longest {
-            None => push.await?,
-            Some(longest) => match select(std::pin::pin!(push), runtime.sleep(longest)).await {
-                Either::Left((pushed, _)) => pushed?,
-                Either::Right(_) => return Err(format!("a push took longer than {} s", longest.as_secs()).into()),
+        let step = std::pin::pin!(step(core, backend, &mut processor));
+        let more = match longest {
+            None => step.await?,
+            Some(longest) => match select(step, core.runtime.sleep(longest)).await {
+                Either::Left((Ok(more), _)) => more,
+                Either::Left((Err(error), _)) => {
+                    mend(core, error).await?;
+                    true
+                }
+                Either::Right(_) => {
+                    return Err(failed(core, format!("a push took longer than {} s", longest.as_secs())));
+                }
             },
-        }
-        let noting = Arc::clone(&core.engine);
-        runtime.spawn_blocking(move || noting.confirm(global)).await.map_err(|panic| panic.into_message())??;
+        };
         core.signals.changed();
+        if !more {
+            return Ok(());
+        }
     }
 }
 
-/// One push. The backend is the app's code: if it panics, the push has failed.
-async fn push(backend: &Arc<dyn SyncBackend>, request: PushRequest<'_>) -> Result<(), BoxError> {
-    let pushed = AssertUnwindSafe(async { backend.push(request).await }).catch_unwind().await;
-    pushed.unwrap_or_else(|panic| Err(Panicked::new(panic.as_ref()).into_message().into()))
+/// One push or pull; `false` when nothing is unsent.
+async fn step(core: &Core, backend: &Arc<dyn SyncBackend>, processor: &mut Processor) -> Result<bool, SyncError> {
+    match processor.next(core.engine.unsent_events()) {
+        Next::Wait => return Ok(false),
+        Next::Push => push(core, backend, processor).await?,
+        Next::Pull => {
+            if !pull_once(core, backend, processor, |_, _| {}).await? {
+                return Err(failed(core, "the backend says that it has further events, and does not give them"));
+            }
+        }
+    }
+    Ok(true)
 }

@@ -126,7 +126,7 @@ impl Engine {
         let mut outcomes = Vec::with_capacity(members.len());
         for (member, fate) in members.iter_mut().zip(group.fates()) {
             outcomes.push(match (fate, member.error.take()) {
-                (Fate::Applied, _) => Ok(std::mem::take(&mut member.numbers)),
+                (Fate::Applied, _) => Ok(self.committed(std::mem::take(&mut member.numbers))),
                 (Fate::Failed, Some(error)) => Err(error),
                 _ => {
                     let mut outcome = Err(self.closed());

@@ -188,6 +188,7 @@ impl Drop for Lead<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::commit::Committed;
 
     #[derive(Default)]
     struct Empty(Ticket);
@@ -216,7 +217,7 @@ mod tests {
         let (queue, job) = leading();
         let mut lead = queue.lead();
         lead.take_group(1);
-        job.ticket().finish(Ok(Vec::new()));
+        job.ticket().finish(Ok(Committed::default()));
         assert!(matches!(queue.wait(job.ticket()), Turn::Done(Ok(_))));
         drop(lead);
         assert_eq!(queue.waiting(), 0);

@@ -9,7 +9,7 @@ use std::{
 };
 
 use super::{
-    CommitWork, EncodedEvent, Outcome,
+    CommitWork, Committed, EncodedEvent, Outcome,
     queue::{Job, Ticket, Turn},
 };
 use crate::{
@@ -84,7 +84,7 @@ pub(crate) fn commit<D: StoreDefinition>(
         Err(kind) => return Err(CommitError::new(*kind, events)),
     };
     if encoded.is_empty() {
-        return Ok(Receipt::new(engine, Vec::new()));
+        return Ok(Receipt::new(engine, Committed::default()));
     }
     telemetry::ended("encode");
     let work = TypedWork::<D::Schema> { events, read_back, encoded };
@@ -93,12 +93,12 @@ pub(crate) fn commit<D: StoreDefinition>(
         events.reverse();
     }
     match outcome {
-        Ok(numbers) => {
+        Ok(committed) => {
             for info in events.iter().map(|event| &EventOf::<D>::EVENTS[event.index()]) {
                 info.deprecated.inspect(|reason| deprecated::warn_once(engine.name(), info.name, reason));
             }
-            engine.shared.host.committed(numbers.len());
-            Ok(Receipt::new(engine, numbers))
+            engine.shared.host.committed(committed.numbers.len());
+            Ok(Receipt::new(engine, committed))
         }
         Err(kind) => Err(CommitError::new(*kind, events)),
     }

@@ -1,6 +1,7 @@
 //! Checkpoints: when the `-wal` is moved into the file, as the `-shm` has it, and when it is not.
 
 use super::*;
+use crate::store::{MergeError, Merged};
 use crate::{
     storage::kept::index_bytes,
     storage::{sqlite::Connection, wal::WalIndex},
@@ -87,6 +88,12 @@ fn a_rebuild_leaves_nothing_to_move_for_a_commit() {
     assert!(index(&place).0 < 20, "the `-wal` is begun anew: {:?}", index(&place));
 }
 
+/// The backend has all events that are unsent.
+fn confirm(store: &Store<NoteStore>) -> Result<Merged, MergeError> {
+    let unsent = store.engine.unsent(9).unwrap();
+    store.engine.merge(&unsent.events, "a log")
+}
+
 #[test]
 fn a_poisoned_store_moves_nothing_and_a_confirmation_says_why() {
     let (place, _dir) = on_disk();
@@ -98,7 +105,7 @@ fn a_poisoned_store_moves_nothing_and_a_confirmation_says_why() {
     let refused = store.commit(note(2, 10)).unwrap_err();
     assert!(matches!(refused.kind(), CommitErrorKind::Store(StoreError::Poisoned { .. })), "{refused}");
     assert_eq!(index(&place), before);
-    assert!(matches!(store.engine.confirm(1), Err(StoreError::Poisoned { .. })));
+    assert!(matches!(confirm(&store), Err(MergeError::Store(StoreError::Poisoned { .. }))));
 }
 
 #[test]
@@ -111,11 +118,11 @@ fn a_confirmation_that_cannot_be_written_is_a_failure_of_a_store_that_goes_on() 
             slot.as_mut().unwrap().connection.batch(&format!("PRAGMA query_only = {on}")).unwrap();
         };
         query_only(true);
-        let failed = store.engine.confirm(1).unwrap_err();
-        assert!(matches!(failed, StoreError::Storage { .. }), "{failed}");
+        let failed = confirm(&store).unwrap_err();
+        assert!(matches!(failed, MergeError::Store(StoreError::Storage { .. })), "{failed:?}");
         assert!(host.stopped.lock().unwrap().is_empty());
         query_only(false);
-        store.engine.confirm(1).unwrap();
+        confirm(&store).unwrap();
         store.commit(note(2, 10)).unwrap();
     }
 }

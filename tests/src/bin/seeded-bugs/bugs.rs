@@ -1,6 +1,7 @@
 //! Which bugs there are, and which tests must find each.
 
 mod queries;
+mod sync;
 
 /// A deliberate fault.
 pub(crate) struct Bug {
@@ -20,7 +21,7 @@ const CRASH: &str = "crash::proof::larder_as_it_is_loses_nothing_where_the_lies_
 
 /// All of them.
 pub(crate) fn all() -> Vec<&'static Bug> {
-    STORES.iter().chain(queries::QUERIES).collect()
+    STORES.iter().chain(queries::QUERIES).chain(sync::SYNC).collect()
 }
 
 /// Those of stores and their registry, in the order of a store's life.

@@ -1,10 +1,12 @@
 //! What is read of the sources, when, and how often.
 
-use larder::{AcrossError, LoadError, StoreRegistry, prelude::*};
+use larder::{AcrossError, LoadError, LocalBackend, StoreRegistry, prelude::*};
 use larder_tests::{
     lab::{Lab, copy_dir},
     notebook::{NoteEvent, Notebook, written},
 };
+
+use crate::sync::clients::{STORE, push_foreign, synced};
 
 use super::{Book, Listed, Shelf, ShelfSchema, close, commit, counts, id, next, of_sources, rows, shelve};
 
@@ -235,4 +237,30 @@ async fn a_dropped_registry_closes_its_projection_and_a_shutdown_ends_the_follow
     let report = lab.registry().shutdown(limit).await;
     assert!(report.is_clean(), "{report:?}");
     assert!(again.catch_up().await.is_err());
+}
+
+#[tokio::test]
+async fn a_source_that_is_rebased_has_the_rows_that_its_log_makes_then() {
+    for in_files in [true, false] {
+        let backend = LocalBackend::new("local");
+        backend.set_connected(false);
+        let mut lab = if in_files { Lab::on_disk() } else { Lab::in_memory() };
+        lab.set_defaults(synced(&backend));
+        let source = lab.registry().get::<Notebook>(STORE).await.unwrap();
+        source.commit([written(1), written(2)]).unwrap();
+        let shelf = lab.registry().projection::<Shelf>().await.unwrap();
+        let mut listed = shelf.subscribe(Listed::all().order_by(Listed::NUMBER.asc()).limit(9));
+        assert_eq!(rows(&next(&mut listed).await), [(STORE, 1), (STORE, 2)]);
+        // The own note 2 cannot come back behind it.
+        push_foreign(&backend, &[NoteEvent::Written { number: 2, text: "another's".to_owned() }, written(3)]).await;
+        backend.set_connected(true);
+        let mut shown = next(&mut listed).await;
+        while shown.len() < 3 || shown[1].text != "another's" {
+            shown = next(&mut listed).await;
+        }
+        assert_eq!(rows(&shown), [(STORE, 1), (STORE, 2), (STORE, 3)]);
+        assert_eq!(source.quarantined_events().unwrap().len(), 1);
+        drop((source, shelf, listed));
+        lab.close().await;
+    }
 }

@@ -5,7 +5,11 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
 };
 
-use larder::{BoxError, BoxFuture, EventId, PushRequest, StoreOptions, SyncBackend};
+use futures_util::stream::{self, StreamExt};
+use larder::{
+    BackendError, BoxFuture, BoxStream, PullPage, PullRequest, PushAnswer, PushRequest, Remaining, StoreOptions,
+    StoredEvent, SyncBackend,
+};
 use serde_json::Value;
 use tokio::sync::watch;
 
@@ -28,7 +32,7 @@ pub(crate) struct Fake {
 
 #[derive(Default)]
 struct State {
-    received: HashMap<String, Vec<EventId>>,
+    received: HashMap<String, Vec<StoredEvent>>,
     payloads: Vec<BTreeMap<String, Value>>,
     refuses: bool,
     /// So many pushes panic.
@@ -143,7 +147,16 @@ impl SyncBackend for Fake {
         })
     }
 
-    fn push<'a>(&'a self, request: PushRequest<'a>) -> BoxFuture<'a, Result<(), BoxError>> {
+    fn pull<'a>(&'a self, request: PullRequest<'a>) -> BoxStream<'a, Result<PullPage, BackendError>> {
+        let received = self.state().received.get(request.sync_id).cloned().unwrap_or_default();
+        let rest = received.into_iter().skip(usize::try_from(request.after).unwrap()).collect();
+        let page = PullPage::new(rest, Remaining::Nothing, "the fake's");
+        let first = stream::iter([Ok(page)]);
+        // Others do not push.
+        if request.live { Box::pin(first.chain(stream::pending())) } else { Box::pin(first) }
+    }
+
+    fn push<'a>(&'a self, request: PushRequest<'a>) -> BoxFuture<'a, Result<PushAnswer, BackendError>> {
         Box::pin(async move {
             let _running = Running::begin(self);
             let payload = request.payload.resolve().await?;
@@ -162,20 +175,16 @@ impl SyncBackend for Fake {
             }
             let mut state = self.state();
             if state.refuses || !*self.connected.borrow() {
-                return Err("the backend says no".into());
+                return Err(BackendError::Offline { reason: "the backend says no".to_owned() });
             }
             let received = state.received.entry(request.sync_id.to_owned()).or_default();
-            // A store that was closed between a push and its note of it sends again; an event is known by its id.
-            for event in request.events {
-                let place = usize::try_from(event.number.global()).unwrap() - 1;
-                let id = event.id.unwrap();
-                assert!(place <= received.len(), "a gap before {}", event.number);
-                if place == received.len() {
-                    received.push(id);
-                }
-                assert_eq!(received[place], id, "two events at {}", event.number);
+            let head = received.len() as u64;
+            if request.expected_head != head {
+                return Ok(PushAnswer::Ahead { head });
             }
-            Ok(())
+            assert_eq!(request.gap(), None);
+            received.extend_from_slice(request.events);
+            Ok(PushAnswer::Accepted { backend_id: "the fake's".to_owned() })
         })
     }
 }

@@ -1,0 +1,267 @@
+//! One step of a store's sync with its backend: a push, or a page. The backend is the app's code: if it panics, the step has failed.
+
+use std::{panic::AssertUnwindSafe, sync::Arc};
+
+use futures_util::{FutureExt, StreamExt};
+
+use crate::{
+    clock::Panicked,
+    error::{BoxError, StoreError, SyncError},
+    event::StoredEvent,
+    registry::handle::Core,
+    seeded,
+    store::{MergeError, Merged},
+    sync::{
+        BackendError, BoxStream, OnBackendChange, PullPage, PullRequest, PushAnswer, PushRequest, Remaining,
+        SyncBackend, SyncPhase,
+        processor::{BATCH_EVENTS, Misfit, Processor, batch},
+        state::Reject,
+    },
+};
+
+/// Pushes the first events that are unsent. When they are accepted they are confirmed: the backend has them, and in this order.
+pub(super) async fn push(
+    core: &Core,
+    backend: &Arc<dyn SyncBackend>,
+    processor: &mut Processor,
+) -> Result<(), SyncError> {
+    let reading = Arc::clone(&core.engine);
+    let read = core.runtime.spawn_blocking(move || reading.unsent(BATCH_EVENTS)).await;
+    let unsent = read.map_err(|panic| failed(core, panic.into_message()))?;
+    let mut unsent = unsent.map_err(|error| failed(core, error))?;
+    unsent.events.truncate(batch(&unsent.events));
+    if unsent.events.is_empty() {
+        return Ok(());
+    }
+    let (payload, backend_id) = (core.engine.payload(), core.engine.sync.backend_id());
+    let request = PushRequest::new(&core.sync_id, unsent.expected_head, &unsent.events, &payload);
+    let request = request.backend_id(backend_id.as_deref());
+    let pushed = AssertUnwindSafe(async { backend.push(request).await }).catch_unwind().await;
+    let answer = pushed.map_err(|panic| failed(core, Panicked::new(panic.as_ref()).into_message()))?;
+    let answer = answer.map_err(|error| refused(core, error))?;
+    match processor.pushed(&answer, unsent.expected_head) {
+        Ok(true) => {}
+        Ok(false) => return Ok(()),
+        Err(Misfit::RolledBack { confirmed, head }) => {
+            return Err(SyncError::BackendRolledBack { store: core.name().clone(), confirmed, head });
+        }
+        Err(Misfit::OtherBackend) => {}
+    }
+    match answer {
+        PushAnswer::Accepted { backend_id } => {
+            check_backend(core, &backend_id)?;
+            take_over(core, unsent.events, backend_id).await
+        }
+        PushAnswer::OtherBackend { backend_id: id } if Some(&id) == backend_id.as_ref() => {
+            Err(failed(core, "the backend refuses the id of its own log"))
+        }
+        PushAnswer::OtherBackend { backend_id } => check_backend(core, &backend_id),
+        PushAnswer::Ahead { .. } => Ok(()),
+    }
+}
+
+/// Takes over all that the backend has now; whether that was anything.
+pub(super) async fn pull_once(
+    core: &Core,
+    backend: &Arc<dyn SyncBackend>,
+    processor: &mut Processor,
+    mut progress: impl FnMut(u64, u64) + Send,
+) -> Result<bool, SyncError> {
+    let before = core.engine.confirmed();
+    let (payload, backend_id) = (core.engine.payload(), known_backend(core));
+    let request = PullRequest::new(&core.sync_id, &payload).after(before, backend_id.as_deref());
+    let mut pages = begin_pull(core, backend, request)?;
+    let mut gathered = Gathered::default();
+    while let Some(page) = next_page(core, &mut pages).await {
+        let remaining = take_page(core, page, &mut gathered).await?;
+        let taken = core.engine.confirmed() - before;
+        processor.pulled(remaining);
+        let left = match remaining {
+            Remaining::Nothing => break,
+            Remaining::Known(left) => left,
+            Remaining::Some => 1,
+        };
+        progress(taken, taken + left);
+    }
+    Ok(core.engine.confirmed() > before)
+}
+
+/// The id of the log that a request names: none where another one is as good.
+pub(super) fn known_backend(core: &Core) -> Option<String> {
+    core.engine.sync.backend_id().filter(|_| core.on_backend_change != OnBackendChange::Ignore)
+}
+
+/// What comes of a pull that has begun.
+pub(super) type Pages<'a> = BoxStream<'a, Result<PullPage, BackendError>>;
+
+/// Begins a pull.
+pub(super) fn begin_pull<'a>(
+    core: &Core,
+    backend: &'a Arc<dyn SyncBackend>,
+    request: PullRequest<'a>,
+) -> Result<Pages<'a>, SyncError> {
+    let pull = std::panic::catch_unwind(AssertUnwindSafe(|| backend.pull(request)));
+    pull.map_err(|panic| failed(core, Panicked::new(panic.as_ref()).into_message()))
+}
+
+/// The next page; `None` at the end.
+pub(super) async fn next_page(core: &Core, pages: &mut Pages<'_>) -> Option<Result<PullPage, SyncError>> {
+    match AssertUnwindSafe(pages.next()).catch_unwind().await {
+        Ok(page) => page.map(|page| page.map_err(|error| refused(core, error))),
+        Err(panic) => Some(Err(failed(core, Panicked::new(panic.as_ref()).into_message()))),
+    }
+}
+
+/// Pages that are taken over together. Each rebase brings all pending events back, so they are gathered until they hold about as many: then
+/// an event that comes back is paid for by one that is new, however small the pages are.
+#[derive(Default)]
+pub(super) struct Gathered {
+    events: Vec<StoredEvent>,
+    bytes: usize,
+    backend_id: String,
+}
+
+/// Most events that are gathered, and most bytes of their arguments.
+const MOST_GATHERED: (usize, usize) = (2_000, 4 << 20);
+
+impl Gathered {
+    fn add(&mut self, page: PullPage) {
+        self.bytes += page.events.iter().filter_map(|event| event.args.as_ref()).map(String::len).sum::<usize>();
+        self.events.extend(page.events);
+        self.backend_id = page.backend_id;
+    }
+
+    /// Whether more are to come first, with so many events pending.
+    fn waits(&self, pending: u64) -> bool {
+        let (most, bytes) = MOST_GATHERED;
+        self.events.len() < most.min(usize::try_from(pending).unwrap_or(most)) && self.bytes < bytes
+    }
+}
+
+/// Takes over a page, or gathers it; what there is behind it. Before an error of the pull what was gathered is taken over.
+pub(super) async fn take_page(
+    core: &Core,
+    page: Result<PullPage, SyncError>,
+    gathered: &mut Gathered,
+) -> Result<Remaining, SyncError> {
+    let page = match page {
+        Ok(page) => page,
+        Err(error) => {
+            take_gathered(core, gathered).await?;
+            return Err(error);
+        }
+    };
+    check_backend(core, &page.backend_id)?;
+    let remaining = page.remaining;
+    gathered.add(page);
+    let here = gathered.events.len() as u64;
+    core.engine.note_sync(|notes| match remaining {
+        Remaining::Nothing => notes.behind(here),
+        Remaining::Known(left) => notes.behind(here + left),
+        Remaining::Some => notes.behind(here + 1),
+    });
+    if remaining == Remaining::Nothing || !gathered.waits(core.engine.unsent_events()) {
+        take_gathered(core, gathered).await?;
+    }
+    if remaining == Remaining::Nothing {
+        core.engine.note_sync(|notes| notes.phase(SyncPhase::Live));
+    }
+    Ok(remaining)
+}
+
+async fn take_gathered(core: &Core, gathered: &mut Gathered) -> Result<(), SyncError> {
+    let Gathered { events, backend_id, .. } = std::mem::take(gathered);
+    if events.is_empty() { Ok(()) } else { take_over(core, events, backend_id).await }
+}
+
+/// Takes over events in transactions that are short enough for commits to come between.
+async fn take_over(core: &Core, events: Vec<StoredEvent>, backend_id: String) -> Result<(), SyncError> {
+    let events = Arc::new(events);
+    let mut taken = 0;
+    while taken < events.len() {
+        let (engine, rest, id) = (Arc::clone(&core.engine), Arc::clone(&events), backend_id.clone());
+        let merge = core.runtime.spawn_blocking(move || engine.merge(&rest[taken..], &id)).await;
+        match merge.map_err(|panic| failed(core, panic.into_message()))? {
+            // What came before comes again where a push and a pull bring the same.
+            Err(MergeError::Rejected(Reject::Behind { .. })) => break,
+            Ok(Merged { taken: 0, .. }) => break,
+            Ok(merged) => taken += merged.taken,
+            Err(error) => return Err(merge_failed(core, error)),
+        }
+        core.signals.changed();
+    }
+    Ok(())
+}
+
+/// Refuses another log than the one that the confirmed events are of, unless that is as good.
+fn check_backend(core: &Core, found: &str) -> Result<(), SyncError> {
+    match core.engine.sync.backend_id() {
+        Some(_) if seeded::bug("another-log-ignored") => Ok(()),
+        Some(expected) if expected != found && core.on_backend_change != OnBackendChange::Ignore => {
+            Err(SyncError::BackendIdMismatch { store: core.name().clone(), expected, found: found.to_owned() })
+        }
+        Some(expected) if expected != found => {
+            // The next transaction writes it.
+            core.engine.sync.written(Some(found), None);
+            Ok(())
+        }
+        _ => Ok(()),
+    }
+}
+
+/// After an error: begins anew with another log, if that is what the options say.
+///
+/// # Errors
+/// The error, if it is another one, or the options say otherwise.
+pub(super) async fn mend(core: &Core, error: SyncError) -> Result<(), SyncError> {
+    let OnBackendChange::Reset { resend_own } = core.on_backend_change else { return Err(error) };
+    let backend_id = match &error {
+        SyncError::BackendIdMismatch { found, .. } => found.clone(),
+        SyncError::BackendRolledBack { .. } => core.engine.sync.backend_id().unwrap_or_default(),
+        _ => return Err(error),
+    };
+    tracing::warn!(store = %core.name(), %error, "the backend's log is another one, the store begins anew with it");
+    let engine = Arc::clone(&core.engine);
+    let begun = core.runtime.spawn_blocking(move || engine.begin_anew(resend_own, &backend_id)).await;
+    begun.map_err(|panic| failed(core, panic.into_message()))?.map_err(|error| merge_failed(core, error))?;
+    core.signals.changed();
+    Ok(())
+}
+
+fn refused(core: &Core, error: BackendError) -> SyncError {
+    let store = core.name().clone();
+    match error {
+        BackendError::Offline { reason } => SyncError::Offline { store, reason },
+        BackendError::Unauthorized { reason } => SyncError::Unauthorized { store, reason },
+        BackendError::OtherBackend { backend_id } => {
+            let expected = core.engine.sync.backend_id().unwrap_or_default();
+            SyncError::BackendIdMismatch { store, expected, found: backend_id }
+        }
+        BackendError::Other(error) => SyncError::Backend { store, message: error.to_string() },
+    }
+}
+
+fn merge_failed(core: &Core, error: MergeError) -> SyncError {
+    let store = core.name().clone();
+    match error {
+        MergeError::Rejected(reject) => SyncError::Backend { store, message: reject.to_string() },
+        MergeError::Unknown { name, number } => SyncError::UnknownEvent { store, event: name, number },
+        MergeError::Store(error) => SyncError::Store(error),
+    }
+}
+
+/// All other failures.
+pub(super) fn failed(core: &Core, message: impl Into<BoxError>) -> SyncError {
+    if let Err(error @ (StoreError::Evicted { .. } | StoreError::Closed { .. })) = core.engine.check_read() {
+        return SyncError::Store(error);
+    }
+    SyncError::Backend { store: core.name().clone(), message: message.into().to_string() }
+}
+
+/// Whether a further try can do nothing about it.
+pub(super) fn is_final(error: &SyncError) -> bool {
+    matches!(
+        error,
+        SyncError::BackendIdMismatch { .. } | SyncError::BackendRolledBack { .. } | SyncError::UnknownEvent { .. }
+    )
+}

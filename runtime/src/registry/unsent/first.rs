@@ -1,0 +1,62 @@
+//! The first sync of a load that waits for it.
+
+use std::{sync::Arc, time::Duration};
+
+use futures_util::future::{Either, select};
+
+use super::{
+    exchange::{is_final, pull_once},
+    push::jitter,
+};
+use crate::{
+    options::InitialSync,
+    registry::{kind::AnyLoaded, shared::Shared},
+    store::LoadProgress,
+    sync::processor::{Pauses, Processor},
+};
+
+/// Takes over all that the backend has, as far as the options want that and the time allows. What fails is tried again in the background.
+pub(in crate::registry) async fn first_sync(
+    shared: &Arc<Shared>,
+    loaded: &Arc<dyn AnyLoaded>,
+    wanted: InitialSync,
+    progress: impl Fn(LoadProgress) + Send + Sync,
+) {
+    let InitialSync::Blocking { timeout } = wanted else { return };
+    if loaded.core().backend().is_none() {
+        return;
+    }
+    // So that somebody connects.
+    shared.watch_backend(loaded);
+    let caught_up = std::pin::pin!(catch_up(shared, loaded, progress));
+    if let Either::Right(_) = select(caught_up, shared.runtime.sleep(timeout)).await {
+        let name = loaded.core().name();
+        tracing::warn!(store = %name, seconds = timeout.as_secs(), "the first sync took too long, the load goes on without");
+    }
+}
+
+async fn catch_up(shared: &Arc<Shared>, loaded: &Arc<dyn AnyLoaded>, progress: impl Fn(LoadProgress) + Send + Sync) {
+    let core = loaded.core();
+    let Some(backend) = core.backend() else { return };
+    let mut pauses = Pauses::default();
+    loop {
+        // What changes after these futures were made is seen by looking once more.
+        let changed = select(backend.connection_changed(), Box::pin(shared.network.changed()));
+        if shared.network.is_offline() || !backend.connected() {
+            changed.await;
+            continue;
+        }
+        let mut processor = Processor::behind();
+        let pulled =
+            pull_once(core, backend, &mut processor, |done, total| progress(LoadProgress { done, total })).await;
+        match pulled {
+            Err(error) if !is_final(&error) => {
+                tracing::debug!(store = %core.name(), %error, "the first sync failed");
+                let pause: Duration = pauses.next(jitter());
+                shared.runtime.sleep(pause).await;
+            }
+            // Who keeps the store in sync hears it again.
+            _ => return,
+        }
+    }
+}

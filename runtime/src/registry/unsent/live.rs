@@ -1,0 +1,164 @@
+//! Keeping loaded stores in sync while there is a connection: one future per store, all of a backend's in one task.
+
+use std::{
+    collections::HashSet,
+    sync::{Arc, Weak},
+    time::Duration,
+};
+
+use futures_util::{
+    FutureExt, StreamExt,
+    future::{Either, select},
+    stream::FuturesUnordered,
+};
+use tokio::sync::Notify;
+
+use super::{
+    exchange::{Gathered, begin_pull, failed, is_final, known_backend, mend, next_page, take_page},
+    push::{jitter, send_all},
+};
+use crate::{
+    error::SyncError,
+    registry::{
+        handle::{Core, LoadRef},
+        kind::AnyLoaded,
+        shared::Shared,
+    },
+    seeded,
+    store::CommitWatch,
+    sync::{
+        PullRequest, Remaining, SyncBackend, SyncPhase,
+        processor::{POLL, Pauses},
+    },
+};
+
+/// What went well for so long begins with the shortest pause again when it fails.
+const LONG: Duration = Duration::from_secs(60);
+
+/// Keeps all loaded stores of a backend in sync, those that are loaded later too, until it is dropped. `news` says that one was loaded.
+pub(super) async fn keep_in_sync(registry: &Weak<Shared>, backend: &Weak<dyn SyncBackend>, news: &Notify) {
+    let mut kept = HashSet::<LoadRef>::new();
+    let mut running = FuturesUnordered::new();
+    loop {
+        // What was said before is found by looking now.
+        let _ = news.notified().now_or_never();
+        let (Some(shared), Some(backend)) = (registry.upgrade(), backend.upgrade()) else { return };
+        for loaded in shared.visible_with_backend(&backend) {
+            let load = loaded.core().load;
+            if kept.insert(load) {
+                running.push(keep_one(loaded).map(move |()| load));
+            }
+        }
+        drop((shared, backend));
+        match running.is_empty() {
+            true => news.notified().await,
+            false => {
+                if let Either::Left((Some(ended), _)) = select(running.next(), std::pin::pin!(news.notified())).await {
+                    kept.remove(&ended);
+                }
+            }
+        }
+    }
+}
+
+/// Keeps one store in sync until it goes.
+async fn keep_one(loaded: Arc<dyn AnyLoaded>) {
+    let core = loaded.core();
+    let gone = std::pin::pin!(gone(core));
+    let keeping = std::pin::pin!(keep(&loaded));
+    select(gone, keeping).await;
+}
+
+async fn keep(loaded: &Arc<dyn AnyLoaded>) {
+    let core = loaded.core();
+    let mut pauses = Pauses::default();
+    while !core.engine.sync.is_stopped() {
+        let (began, confirmed) = (core.runtime.now(), core.engine.confirmed());
+        core.engine.note_sync(|notes| notes.phase(SyncPhase::CatchingUp));
+        let Err(error) = exchange(loaded).await else { continue };
+        let Err(error) = mend(core, error).await else {
+            // A backend that is another one each time is not asked without a pause either.
+            core.runtime.sleep(pauses.next(jitter())).await;
+            continue;
+        };
+        tracing::debug!(store = %core.name(), %error, "sync failed");
+        if core.runtime.now().since(began) >= LONG || core.engine.confirmed() > confirmed {
+            pauses = Pauses::default();
+        }
+        let phase = if is_final(&error) { SyncPhase::Stopped } else { SyncPhase::Failing };
+        core.engine.note_sync(|notes| notes.failed_with(error, phase));
+        core.signals.changed();
+        if !seeded::bug("no-pause-after-a-failure") {
+            core.runtime.sleep(pauses.next(jitter())).await;
+        }
+    }
+    // Nothing more until the store is loaded again.
+    std::future::pending::<()>().await;
+}
+
+/// Takes over what comes and pushes what is committed, until something fails, or a pull that is not live has ended.
+async fn exchange(loaded: &Arc<dyn AnyLoaded>) -> Result<(), SyncError> {
+    let core = loaded.core();
+    let Some(backend) = core.backend() else { return Ok(()) };
+    let live = backend.supports().live_pull;
+    let (payload, backend_id) = (core.engine.payload(), known_backend(core));
+    let request = PullRequest::new(&core.sync_id, &payload);
+    let request = request.after(core.engine.confirmed(), backend_id.as_deref()).live(live);
+    let mut pages = begin_pull(core, backend, request)?;
+    let caught_up = Notify::new();
+    let pulling = async {
+        let mut gathered = Gathered::default();
+        while let Some(page) = next_page(core, &mut pages).await {
+            if take_page(core, page, &mut gathered).await? == Remaining::Nothing {
+                caught_up.notify_one();
+            }
+        }
+        if live {
+            return Err(failed(core, "the backend ended a pull that was to go on"));
+        }
+        core.runtime.sleep(POLL).await;
+        // A push that is on its way has its answer first.
+        drop(core.sending.lock().await);
+        Ok(())
+    };
+    let pushing = async {
+        caught_up.notified().await;
+        loop {
+            unsent(core).await;
+            send_all(loaded, None).await?;
+        }
+    };
+    match select(std::pin::pin!(pulling), std::pin::pin!(pushing)).await {
+        Either::Left((ended, _)) | Either::Right((ended, _)) => ended,
+    }
+}
+
+/// Resolves when nothing is unsent any more, or nothing will be sent.
+pub(super) async fn until_sent(core: &Core) {
+    on_commit(core, |core| {
+        core.engine.unsent_events() == 0 || core.engine.sync.is_stopped() || core.engine.check_read().is_err()
+    })
+    .await;
+}
+
+/// Resolves when there is something to push.
+async fn unsent(core: &Core) {
+    on_commit(core, |core| core.engine.unsent_events() > 0 && !seeded::bug("commit-not-pushed")).await;
+}
+
+/// Resolves when the store answers nothing any more.
+async fn gone(core: &Core) {
+    on_commit(core, |core| core.engine.check_read().is_err()).await;
+}
+
+/// Resolves when it is so after a commit, or at once.
+async fn on_commit(core: &Core, is_so: impl Fn(&Core) -> bool) {
+    let mut watch = None;
+    std::future::poll_fn(|context| {
+        // Before the look, so that nothing is missed in between.
+        watch = Some(CommitWatch::new(&core.engine, context.waker()));
+        if is_so(core) { std::task::Poll::Ready(()) } else { std::task::Poll::Pending }
+    })
+    .await;
+    drop(watch);
+}

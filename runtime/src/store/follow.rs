@@ -1,0 +1,143 @@
+//! Where the events of a receipt are: a rebase renumbers them, or takes them out of the log.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, PoisonError, Weak},
+};
+
+use crate::{
+    event::EventNumber,
+    primitives::{Mutex, MutexGuard},
+    storage::eventlog::place_of,
+};
+
+/// The commits of a store that somebody has a receipt of and that are not confirmed yet, by the place of their last event. Commits share
+/// no event, so the first one that ends at or behind a place is the only one that can have it.
+#[derive(Debug, Default)]
+pub(crate) struct Following {
+    commits: Mutex<BTreeMap<i64, Weak<Followed>>>,
+}
+
+/// The events of one commit, for as long as there is a receipt of it.
+#[derive(Debug)]
+pub(crate) struct Followed {
+    following: Weak<Following>,
+    whereabouts: Mutex<Whereabouts>,
+}
+
+/// Where the events of a commit are now.
+#[derive(Clone, Debug)]
+pub(super) struct Whereabouts {
+    first: i64,
+    last: i64,
+    /// The first one that is not in the log any more.
+    pub(super) quarantined: Option<Quarantine>,
+}
+
+impl Whereabouts {
+    /// The place of the last event.
+    pub(super) fn last(&self) -> i64 {
+        self.last
+    }
+}
+
+/// An event that a rebase took out of the log.
+#[derive(Clone, Debug)]
+pub(super) struct Quarantine {
+    pub(super) number: EventNumber,
+    pub(super) reason: String,
+}
+
+/// What a rebase did to one event: from which place, and where it is now.
+#[derive(Clone, Debug)]
+pub(super) struct Move {
+    pub(super) from: i64,
+    pub(super) to: Moved,
+}
+
+/// Where an undone event has come back.
+#[derive(Clone, Debug)]
+pub(super) enum Moved {
+    /// In the log.
+    To(i64),
+    /// Not in the log.
+    Quarantined(Quarantine),
+}
+
+impl Following {
+    /// Follows a commit that was just made. Under the lock of the writer, so that no rebase comes between.
+    pub(super) fn follow(self: &Arc<Self>, numbers: &[EventNumber]) -> Option<Arc<Followed>> {
+        let (first, last) = (place_of(*numbers.first()?), place_of(*numbers.last()?));
+        let whereabouts = Mutex::new(Whereabouts { first, last, quarantined: None });
+        let followed = Arc::new(Followed { following: Arc::downgrade(self), whereabouts });
+        self.lock().insert(last, Arc::downgrade(&followed));
+        Some(followed)
+    }
+
+    /// After the COMMIT of a rebase, with the undone events in their order, and before anybody sees its confirmed head.
+    pub(super) fn moved(&self, moves: &[Move]) {
+        let Some(first) = moves.first() else { return };
+        let mut commits = self.lock();
+        let undone = commits.split_off(&first.from).into_values();
+        // Kept until the lock is let go: the last one to go takes it.
+        let undone: Vec<_> = undone.filter_map(|followed| followed.upgrade()).collect();
+        let mut moves = moves.iter().peekable();
+        for followed in &undone {
+            let mut whereabouts = followed.lock();
+            let Whereabouts { first, last, .. } = *whereabouts;
+            while moves.next_if(|moved| moved.from < first).is_some() {}
+            let mut now = None;
+            while let Some(moved) = moves.next_if(|moved| moved.from <= last) {
+                match &moved.to {
+                    Moved::To(place) => now = Some(now.map_or((*place, *place), |(first, _)| (first, *place))),
+                    Moved::Quarantined(quarantine) => {
+                        whereabouts.quarantined.get_or_insert_with(|| quarantine.clone());
+                    }
+                }
+            }
+            // What stands before the first undone event stays where it is.
+            if let Some((new_first, new_last)) = now {
+                (whereabouts.first, whereabouts.last) = (first.min(new_first), new_last);
+            }
+            let last = whereabouts.last;
+            drop(whereabouts);
+            commits.insert(last, Arc::downgrade(followed));
+        }
+        drop(commits);
+    }
+
+    /// All up to the place is confirmed, and moves no more.
+    pub(super) fn confirmed(&self, place: i64) {
+        let mut commits = self.lock();
+        if commits.first_key_value().is_some_and(|(first, _)| *first <= place) {
+            *commits = commits.split_off(&(place + 1));
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<i64, Weak<Followed>>> {
+        self.commits.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Followed {
+    /// Where the events are now.
+    pub(super) fn whereabouts(&self) -> Whereabouts {
+        self.lock().clone()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Whereabouts> {
+        self.whereabouts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Followed {
+    fn drop(&mut self) {
+        let Some(following) = self.following.upgrade() else { return };
+        let last = self.lock().last;
+        let mut commits = following.lock();
+        // Another commit may have its place by now.
+        if commits.get(&last).is_some_and(|other| other.strong_count() == 0) {
+            commits.remove(&last);
+        }
+    }
+}

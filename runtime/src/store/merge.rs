@@ -1,0 +1,250 @@
+//! Taking over events in the agreed order, in one transaction: what [`SyncState::merge`] says, done to the log and the tables.
+//!
+//! An advance appends and materializes. A rebase undoes what is pending, newest first, by the change records; appends and materializes the
+//! foreign events; and brings the undone ones back, each under its new number and with a new record. Where something cannot be undone row by
+//! row, the same is done on emptied tables, after the confirmed events were materialized anew.
+//!
+//! Nothing of it is visible before COMMIT, and what is confirmed is never rewritten.
+
+use std::sync::Arc;
+
+use self::{rebase::Means, work::Work};
+use super::{
+    Engine, Writer,
+    follow::{Move, Moved},
+};
+use crate::{
+    error::{QueryErrorKind, StoreError},
+    event::{EventNumber, StoredEvent},
+    options::UnknownEvents,
+    seeded,
+    storage::{
+        eventlog::{LogCursor, LogError, last_of, place_of},
+        sqlite::SqliteError,
+    },
+    sync::state::{Advance, Merge, Rebase, Reject, SyncState},
+};
+
+mod rebase;
+mod reset;
+mod work;
+
+/// So many foreign events a transaction takes, however long that takes.
+const LEAST_EVENTS: usize = 100;
+
+/// Pending events that are read at once.
+const READ_EVENTS: usize = 128;
+
+/// What a page came to.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Merged {
+    /// So many events of the page, from its first one on, are confirmed. The others are to come again.
+    pub(crate) taken: usize,
+    /// The first event that was undone.
+    pub(crate) undone_from: Option<EventNumber>,
+    /// Events that came to be quarantined.
+    pub(crate) quarantined: usize,
+    /// Confirmed events that did not materialize.
+    pub(crate) failed: usize,
+}
+
+/// Why a page was not taken over; nothing of it was.
+#[derive(Debug)]
+pub(crate) enum MergeError {
+    /// It does not fit.
+    Rejected(Reject),
+    /// It holds an event that this app does not know, and [`UnknownEvents::Fail`] says what then.
+    Unknown { name: String, number: EventNumber },
+    /// Storage failed, or the store takes no writes.
+    Store(StoreError),
+}
+
+/// Why the transaction stopped.
+enum Stop {
+    Sqlite(SqliteError),
+    Log(LogError),
+    Unknown {
+        name: String,
+        number: EventNumber,
+    },
+    /// Something is not undone row by row.
+    NeedsRebuild,
+    /// The store goes.
+    Gone(StoreError),
+}
+
+impl From<SqliteError> for Stop {
+    fn from(error: SqliteError) -> Self {
+        Self::Sqlite(error)
+    }
+}
+
+impl From<LogError> for Stop {
+    fn from(error: LogError) -> Self {
+        Self::Log(error)
+    }
+}
+
+impl Engine {
+    /// Takes over a page of events in the agreed order of the backend's log with this id, or its beginning. Blocks. Where events are left,
+    /// the next call takes them.
+    ///
+    /// # Errors
+    /// When nothing was taken over.
+    pub(crate) fn merge(self: &Arc<Self>, page: &[StoredEvent], backend_id: &str) -> Result<Merged, MergeError> {
+        self.gate.check_write().map_err(MergeError::Store)?;
+        self.note_call();
+        let mut slot = self.lock_writer();
+        let Some(writer) = slot.as_mut() else {
+            return Err(MergeError::Store(StoreError::Closed { store: self.store() }));
+        };
+        let confirmed = self.published.confirmed();
+        let known = page.iter().take_while(|event| event.number.global() <= confirmed).count();
+        let merge = match self.decide(writer, confirmed, page) {
+            Ok(Merge::Reject(reject)) => return Err(MergeError::Rejected(reject)),
+            Ok(merge) => merge,
+            Err(error) => return Err(MergeError::Store(self.unread(error))),
+        };
+        let done = match merge {
+            Merge::Advance(Advance { foreign: [], own }) if own == confirmed => return Ok(Merged::default()),
+            Merge::Advance(advance) => self.advance(writer, advance, backend_id),
+            Merge::Rebase(rebase) => self.rebase(writer, rebase, backend_id),
+            Merge::Reject(reject) => return Err(MergeError::Rejected(reject)),
+        };
+        let (ended, own) = match done {
+            Ok(done) => done,
+            Err(stop) => {
+                writer.roll_back();
+                return Err(self.stopped_merge(writer, stop));
+            }
+        };
+        let unknown = self.publish_merge(writer, ended.done, own);
+        self.after_commit(writer);
+        drop(slot);
+        self.watchers.wake_all();
+        self.live.wake_marked();
+        self.call_back(&unknown);
+        let own = usize::try_from(own - confirmed).unwrap_or(usize::MAX);
+        Ok(Merged { taken: known + own + ended.merged.taken, ..ended.merged })
+    }
+
+    fn decide<'p>(&self, writer: &mut Writer, confirmed: u64, page: &'p [StoredEvent]) -> Result<Merge<'p>, LogError> {
+        let after = place_of(last_of(confirmed));
+        let mut cursor = LogCursor::after(&mut writer.connection, writer.key.clone(), after)?;
+        let mut ready = Vec::new().into_iter();
+        let connection = &mut writer.connection;
+        let pending = std::iter::from_fn(move || {
+            if let Some(event) = ready.next() {
+                return Some(Ok(event));
+            }
+            if let Err(error) = cursor.read(connection, READ_EVENTS) {
+                return Some(Err(error));
+            }
+            ready = cursor.rows().map(|row| row.to_stored()).collect::<Vec<_>>().into_iter();
+            ready.next().map(Ok)
+        });
+        SyncState::new(confirmed).merge(page, pending)
+    }
+
+    /// In a transaction, which is committed at the end. With the last pending event that is confirmed where it stands.
+    fn advance(&self, writer: &mut Writer, advance: Advance<'_>, backend_id: &str) -> Result<(Ended, u64), Stop> {
+        self.follow_listeners(writer);
+        writer.begin()?;
+        let mut work = Work::new(self, writer, backend_id);
+        work.append(advance.foreign, LEAST_EVENTS)?;
+        work.commit(advance.own).map(|ended| (ended, advance.own))
+    }
+
+    fn rebase(&self, writer: &mut Writer, rebase: Rebase<'_>, backend_id: &str) -> Result<(Ended, u64), Stop> {
+        self.follow_listeners(writer);
+        match rebase::run(self, writer, &rebase, (Means::Records, backend_id)) {
+            Err(Stop::NeedsRebuild) => {
+                writer.roll_back();
+                // Nobody keeps so many changed rows.
+                writer.hear_nothing()?;
+                rebase::run(self, writer, &rebase, (Means::Rebuild, backend_id))
+            }
+            done => done,
+        }
+        .map(|ended| (ended, rebase.own))
+    }
+
+    /// After COMMIT. Whoever sees the new head has heard of what changed.
+    fn publish_merge(&self, writer: &mut Writer, done: Done, own: u64) -> Vec<StoredEvent> {
+        let confirmed = own + done.foreign;
+        writer.confirmed(confirmed);
+        self.publish_changes(writer, std::iter::once((done.numbers.as_slice(), usize::MAX)));
+        if writer.tip.head.number <= self.published.head() && !seeded::bug("rebase-taken-for-seen") {
+            // Live queries tell by the last number whether they know a commit, and this one is not behind those that they know.
+            self.live.mark_all();
+        }
+        if !seeded::bug("receipts-not-moved") {
+            self.following.moved(&done.moves);
+        }
+        if let Some(first) = done.undone_from.filter(|_| !seeded::bug("stream-not-told-of-rebase")) {
+            self.undos.undone(first);
+        }
+        self.sync.written(done.backend_id.as_deref(), done.failed);
+        self.published.set(&writer.tip.head);
+        self.published.set_confirmed(confirmed);
+        self.following.confirmed(place_of(last_of(confirmed)));
+        done.unknown
+    }
+
+    /// The app's code, in no transaction and under no lock.
+    fn call_back(&self, unknown: &[StoredEvent]) {
+        if let UnknownEvents::Callback(callback) = self.shared.options.unknown_events {
+            unknown.iter().for_each(callback);
+        }
+    }
+
+    fn stopped_merge(&self, writer: &mut Writer, stop: Stop) -> MergeError {
+        match stop {
+            Stop::Unknown { name, number } => MergeError::Unknown { name, number },
+            Stop::Gone(error) => MergeError::Store(error),
+            Stop::Log(error) => MergeError::Store(self.unread(error)),
+            Stop::Sqlite(error) => {
+                self.undo(writer, Some(&error));
+                self.notice_write(&error);
+                MergeError::Store(self.failed_or_gone(error.message))
+            }
+            Stop::NeedsRebuild => MergeError::Store(self.failed_or_gone("the tables cannot be built anew".to_owned())),
+        }
+    }
+
+    fn unread(&self, error: LogError) -> StoreError {
+        match self.log_refused(error) {
+            QueryErrorKind::Store(error) => error,
+            other => self.failed_or_gone(other.to_string()),
+        }
+    }
+}
+
+/// What a transaction did that is committed.
+struct Ended {
+    merged: Merged,
+    done: Done,
+}
+
+/// What is to be told of a transaction once it is committed.
+#[derive(Default)]
+struct Done {
+    /// Foreign events that were appended.
+    foreign: u64,
+    /// The numbers of all events that were appended, and of those that came back.
+    numbers: Vec<EventNumber>,
+    undone_from: Option<EventNumber>,
+    moves: Vec<Move>,
+    /// The id of the backend's log, if it was written.
+    backend_id: Option<String>,
+    /// How many confirmed events do not materialize, if that may be another number than before.
+    failed: Option<u64>,
+    /// Foreign events that this app does not know.
+    unknown: Vec<StoredEvent>,
+}
+
+impl Done {
+    fn moved(&mut self, from: EventNumber, to: Moved) {
+        self.moves.push(Move { from: place_of(from), to });
+    }
+}

@@ -1,0 +1,88 @@
+//! Beginning anew with another log of the backend: what others have committed goes, what this client has committed becomes pending again.
+
+use std::sync::Arc;
+
+use super::{
+    Engine, MergeError, Moved, Stop, Writer,
+    rebase::{bring_back_one, check_undone, empty_tables, put_aside},
+    work::Work,
+};
+use crate::{
+    error::StoreError,
+    event::EventNumber,
+    storage::eventlog::{self, LogHead, following},
+};
+
+/// Events that are brought back between two reads.
+const BATCH: usize = 128;
+
+impl Engine {
+    /// Forgets what the backend's log had confirmed, in one transaction: foreign events leave the log; own ones are pending, those that were
+    /// confirmed only if they are to be sent again. Blocks for as long as their materializing takes.
+    ///
+    /// # Errors
+    /// When nothing has changed.
+    pub(crate) fn begin_anew(self: &Arc<Self>, resend_own: bool, backend_id: &str) -> Result<(), MergeError> {
+        self.gate.check_write().map_err(MergeError::Store)?;
+        let mut slot = self.lock_writer();
+        let Some(writer) = slot.as_mut() else {
+            return Err(MergeError::Store(StoreError::Closed { store: self.store() }));
+        };
+        let confirmed = self.published.confirmed();
+        let done = self.reset(writer, (confirmed, resend_own), backend_id);
+        match done {
+            Ok(ended) => {
+                self.publish_merge(writer, ended.done, 0);
+                self.after_commit(writer);
+                drop(slot);
+                self.watchers.wake_all();
+                self.live.wake_marked();
+                Ok(())
+            }
+            Err(stop) => {
+                writer.roll_back();
+                writer.confirmed(confirmed);
+                Err(self.stopped_merge(writer, stop))
+            }
+        }
+    }
+
+    fn reset(
+        &self,
+        writer: &mut Writer,
+        (confirmed, resend_own): (u64, bool),
+        backend_id: &str,
+    ) -> Result<super::Ended, Stop> {
+        let Some(first) = following(EventNumber::ZERO, true) else { return Err(Stop::NeedsRebuild) };
+        writer.hear_nothing()?;
+        writer.begin()?;
+        check_undone(writer, first)?;
+        put_aside(&mut writer.connection, first)?;
+        empty_tables(&self.shared.model, &mut writer.connection)?;
+        writer.keep_from_here(self.shared.model.tables())?;
+        // All that comes back is to have a record.
+        writer.confirmed(0);
+        let mut work = Work::new(self, writer, backend_id);
+        work.recount = true;
+        work.tip.head = LogHead::EMPTY;
+        work.done.undone_from = Some(first);
+        loop {
+            let events = eventlog::take_aside(&mut work.writer.connection, BATCH)?;
+            if events.is_empty() {
+                return work.commit(0);
+            }
+            for event in events {
+                let is_own = event.client_id == self.shared.client_id;
+                let comes_back = event.number.global() > confirmed || resend_own || event.number.is_client_only();
+                if !is_own || !comes_back {
+                    // A receipt of it was confirmed.
+                    work.done.moved(event.number, Moved::To(eventlog::place_of(first)));
+                    continue;
+                }
+                let generation = event.number.generation().saturating_add(1);
+                let number = following(work.tip.head.number, event.number.is_client_only());
+                bring_back_one(&mut work, &event, number.map(|number| number.with_generation(generation)))?;
+            }
+        }
+    }
+}

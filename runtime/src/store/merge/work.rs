@@ -1,0 +1,221 @@
+//! The transaction that takes over events: appending, materializing, and what becomes of those that do not materialize.
+
+use std::time::Duration;
+
+use hashbrown::{HashMap, hash_map::Entry};
+
+use super::{Done, Ended, Engine, LEAST_EVENTS, Merged, Stop, Writer};
+use crate::{
+    clock::Tick,
+    event::{ClientId, EventContext, EventNumber, SessionId, StoredEvent},
+    options::UnknownEvents,
+    seeded,
+    storage::{
+        eventlog::{Appended, AuthorRow, place_of},
+        meta, quarantine,
+        sqlite::SqliteError,
+    },
+    store::{
+        Applied, Unapplied,
+        inside::{self, Inside},
+        writer::Tip,
+    },
+    value::ValueRef,
+};
+
+/// After so long a transaction takes no more foreign events than it has to, so that commits get their turn.
+const LONG: Duration = Duration::from_millis(40);
+
+/// Changed rows that are kept for those who listen, as long as others may come: half of what there is room for, so that the record of an event is
+/// never cut short by those who listen.
+const HEARD_ROWS: usize = 32_768;
+
+/// A transaction that takes over events.
+pub(super) struct Work<'a> {
+    pub(super) engine: &'a Engine,
+    pub(super) writer: &'a mut Writer,
+    pub(super) tip: Tip,
+    pub(super) merged: Merged,
+    pub(super) done: Done,
+    authors: HashMap<(ClientId, SessionId), AuthorRow>,
+    /// Events of before that were there; the file says that there are never fewer.
+    events: u64,
+    began: Tick,
+    quarantined_before: bool,
+    /// The tables were made anew: unknown events that come back count again.
+    pub(super) recount: bool,
+    backend_id: &'a str,
+}
+
+impl<'a> Work<'a> {
+    /// For a transaction that has begun.
+    pub(super) fn new(engine: &'a Engine, writer: &'a mut Writer, backend_id: &'a str) -> Self {
+        let (tip, began) = (writer.tip, engine.shared.runtime.now());
+        let (merged, done, authors) = Default::default();
+        let (events, quarantined_before, recount) = (tip.head.ordinal, true, false);
+        Self { engine, tip, merged, done, authors, events, began, quarantined_before, recount, backend_id, writer }
+    }
+
+    /// Appends foreign events and materializes them: at least `least` of them if there are so many, then as many as there is time for.
+    pub(super) fn append(&mut self, foreign: &[StoredEvent], least: usize) -> Result<(), Stop> {
+        if !foreign.is_empty() {
+            self.quarantined_before = quarantine::exists(&mut self.writer.connection)?;
+        }
+        for (at, event) in foreign.iter().enumerate() {
+            let is_long = || self.engine.shared.runtime.now().since(self.began) > LONG;
+            if at >= least.max(LEAST_EVENTS) && at % 16 == 0 && is_long() {
+                break;
+            }
+            self.append_foreign(event)?;
+        }
+        self.merged.taken = usize::try_from(self.done.foreign).unwrap_or(usize::MAX);
+        Ok(())
+    }
+
+    fn append_foreign(&mut self, event: &StoredEvent) -> Result<(), Stop> {
+        let number = event.number.without_generation();
+        self.append_row(event, number)?;
+        self.done.foreign += 1;
+        self.done.numbers.push(number);
+        if let Some(id) =
+            event.id.filter(|_| self.quarantined_before && !seeded::bug("arrived-event-stays-quarantined"))
+        {
+            // What could not come back here has arrived all the same.
+            quarantine::remove(&mut self.writer.connection, id)?;
+        }
+        let mark = self.mark()?;
+        self.writer.connection.execute("SAVEPOINT larder_event", &[])?;
+        match self.materialize(event, number) {
+            Ok(Applied::Yes) => self.release(),
+            Ok(Applied::Unknown) => {
+                self.release()?;
+                self.note_unknown(event, number)
+            }
+            Err(Unapplied::Sqlite(error)) => Err(error.into()),
+            Err(unapplied) => {
+                self.roll_back(mark)?;
+                self.merged.failed += 1;
+                let sql = "INSERT INTO larder_failed (place, reason) VALUES (?, ?)";
+                let params = [ValueRef::Integer(place_of(number)), ValueRef::Text(&reason(unapplied))];
+                Ok(self.writer.connection.execute(sql, &params).map(drop)?)
+            }
+        }
+    }
+
+    /// Brings an undone event back under a number; why not, if it does not materialize any more.
+    pub(super) fn bring_back(&mut self, event: &StoredEvent, number: EventNumber) -> Result<Option<String>, Stop> {
+        let (tip, mark) = (self.tip, self.mark()?);
+        self.writer.connection.execute("SAVEPOINT larder_event", &[])?;
+        self.append_row(event, number)?;
+        match self.materialize(event, number) {
+            Ok(applied) => {
+                if applied == Applied::Unknown && self.recount {
+                    self.note_unknown(event, number)?;
+                }
+                self.writer.keep_changes(number, mark)?;
+                self.release()?;
+                self.done.numbers.push(number);
+                Ok(None)
+            }
+            Err(Unapplied::Sqlite(error)) => Err(error.into()),
+            Err(unapplied) => {
+                self.roll_back(mark)?;
+                // A row of its author stays, which nobody minds; this session's was there before.
+                self.tip = tip;
+                Ok(Some(reason(unapplied)))
+            }
+        }
+    }
+
+    /// The end of the transaction: all up to `own` and the foreign events behind it are confirmed.
+    pub(super) fn commit(self, own: u64) -> Result<Ended, Stop> {
+        let Self { engine, writer, tip, merged, mut done, events, backend_id, .. } = self;
+        if !seeded::bug("confirmed-head-not-kept") {
+            writer.note_confirmed(own + done.foreign)?;
+        }
+        if tip.head.ordinal < events && !seeded::bug("fewer-events-not-noted") {
+            writer.note_fewer_events(tip.head.ordinal)?;
+        }
+        if engine.sync.backend_id().as_deref() != Some(backend_id) {
+            meta::put_backend(&mut writer.connection, backend_id)?;
+            done.backend_id = Some(backend_id.to_owned());
+        }
+        if merged.failed > 0 || done.undone_from.is_some() {
+            let failed = writer.connection.integer("SELECT count(*) FROM larder_failed", &[])?;
+            done.failed = failed.map(i64::unsigned_abs);
+        }
+        writer.commit_to(tip)?;
+        Ok(Ended { merged, done })
+    }
+
+    fn append_row(&mut self, event: &StoredEvent, number: EventNumber) -> Result<(), Stop> {
+        let author = match self.authors.entry((event.client_id.clone(), event.session_id.clone())) {
+            Entry::Occupied(known) => *known.get(),
+            Entry::Vacant(new) => {
+                *new.insert(AuthorRow::ensure(&mut self.writer.connection, &event.client_id, &event.session_id)?)
+            }
+        };
+        let appended = Appended { number, name: &event.name, args: event.args.as_deref(), id: event.id };
+        Ok(self.writer.append_by(&mut self.tip, &author, appended)?)
+    }
+
+    fn materialize(&mut self, event: &StoredEvent, number: EventNumber) -> Result<Applied, Unapplied> {
+        let about = EventContext::new(number, event.client_id.clone(), event.session_id.clone());
+        let _inside = inside::enter(self.engine.address(), Inside::Materializer);
+        let model = &self.engine.shared.model;
+        model.apply(&event.name, event.args.as_deref(), &about, &mut self.writer.connection)
+    }
+
+    /// Before an event, whose record begins here.
+    fn mark(&mut self) -> Result<usize, SqliteError> {
+        if self.writer.connection.changes_mark() > HEARD_ROWS {
+            self.writer.stop_hearing();
+        }
+        if !self.writer.is_heard() {
+            self.writer.connection.changes_truncate(0);
+        }
+        Ok(self.writer.connection.changes_mark())
+    }
+
+    fn release(&mut self) -> Result<(), Stop> {
+        Ok(self.writer.connection.execute("RELEASE larder_event", &[]).map(drop)?)
+    }
+
+    fn roll_back(&mut self, mark: usize) -> Result<(), SqliteError> {
+        if !seeded::bug("failed-event-half-applied") {
+            self.writer.connection.execute("ROLLBACK TO larder_event", &[])?;
+        }
+        self.writer.connection.changes_truncate(mark);
+        self.writer.connection.execute("RELEASE larder_event", &[]).map(drop)
+    }
+
+    fn note_unknown(&mut self, event: &StoredEvent, number: EventNumber) -> Result<(), Stop> {
+        let policy = self.engine.shared.options.unknown_events;
+        if policy == UnknownEvents::Fail {
+            return Err(Stop::Unknown { name: event.name.clone(), number });
+        }
+        let sql = "INSERT INTO larder_unknown (name, place, events) VALUES (?, ?, 1) \
+                   ON CONFLICT (name) DO UPDATE SET events = events + 1, place = min(place, excluded.place) RETURNING events";
+        let params = [ValueRef::Text(&event.name), ValueRef::Integer(place_of(number))];
+        let events = self.writer.connection.integer(sql, &params)?;
+        match policy {
+            // Later ones of the name are counted, and told of by the next load.
+            UnknownEvents::Warn if events == Some(1) => {
+                let (store, id) = (self.engine.name().definition(), self.engine.name().id().as_str());
+                tracing::warn!(store, id, event = event.name, %number, "an event came that this app does not know");
+            }
+            UnknownEvents::Callback(_) => self.done.unknown.push(StoredEvent { number, ..event.clone() }),
+            _ => {}
+        }
+        Ok(())
+    }
+}
+
+fn reason(unapplied: Unapplied) -> String {
+    match unapplied {
+        Unapplied::Decode(error) => error.to_string(),
+        Unapplied::Refused(error) => error.to_string(),
+        Unapplied::Panicked(message) => format!("the app's code panicked: {message}"),
+        Unapplied::Sqlite(error) => error.to_string(),
+    }
+}

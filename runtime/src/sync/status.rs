@@ -1,0 +1,188 @@
+//! How the sync of one store stands, for whoever shows it.
+
+use std::{
+    fmt,
+    pin::Pin,
+    sync::{Arc, PoisonError, Weak},
+    task::{Context, Poll},
+};
+
+use futures_core::Stream;
+
+use crate::{
+    error::{StoreError, SyncError},
+    event::EventNumber,
+    primitives::Mutex,
+    store::{CommitWatch, Engine},
+};
+
+/// How the sync of one store stands, from [`Store::sync_status`](crate::Store::sync_status).
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct SyncStatus {
+    /// What it does now.
+    pub phase: SyncPhase,
+    /// The last event that the backend has confirmed; [`EventNumber::ZERO`] when it has none.
+    pub confirmed: EventNumber,
+    /// The last event of the store.
+    pub head: EventNumber,
+    /// Events that the backend has not confirmed.
+    pub pending: u64,
+    /// Confirmed events that do not materialize: see [`Store::failed_events`](crate::Store::failed_events).
+    pub failed: u64,
+    /// Events that the backend has and the store does not, as far as it has said.
+    pub behind: u64,
+    /// Why the last try failed; none since one succeeded.
+    pub last_error: Option<SyncError>,
+}
+
+impl SyncStatus {
+    /// Whether the backend can be reached.
+    pub fn connected(&self) -> bool {
+        !matches!(self.phase, SyncPhase::Off | SyncPhase::Offline)
+    }
+}
+
+/// What the sync of a store does.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum SyncPhase {
+    /// Nothing: the store has no backend.
+    #[default]
+    Off,
+    /// There is no connection.
+    Offline,
+    /// It takes over what the backend has.
+    CatchingUp,
+    /// The store has all that the backend has; what is committed is pushed.
+    Live,
+    /// The last try failed, and there will be another one.
+    Failing,
+    /// It was given up until the store is loaded again; the status has the error.
+    Stopped,
+}
+
+/// What is noted of the sync of a loaded store.
+#[derive(Debug, Default)]
+pub(crate) struct SyncNotes {
+    noted: Mutex<Noted>,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Noted {
+    phase: SyncPhase,
+    behind: u64,
+    failed: u64,
+    last_error: Option<SyncError>,
+    backend_id: Option<String>,
+}
+
+impl SyncNotes {
+    /// At the load: the id of the backend's log, and events that did not materialize.
+    pub(crate) fn new(has_backend: bool, backend_id: Option<String>, failed: u64) -> Self {
+        let phase = if has_backend { SyncPhase::Offline } else { SyncPhase::Off };
+        Self { noted: Mutex::new(Noted { phase, backend_id, failed, ..Noted::default() }) }
+    }
+
+    fn with<R>(&self, change: impl FnOnce(&mut Noted) -> R) -> R {
+        change(&mut self.noted.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// What it does; a phase in which all is well ends the error.
+    pub(crate) fn phase(&self, phase: SyncPhase) {
+        self.with(|noted| {
+            if noted.phase == SyncPhase::Stopped {
+                return;
+            }
+            noted.phase = phase;
+            if phase == SyncPhase::Live {
+                (noted.last_error, noted.behind) = (None, 0);
+            }
+        });
+    }
+
+    /// How many events the backend has still.
+    pub(crate) fn behind(&self, behind: u64) {
+        self.with(|noted| noted.behind = behind);
+    }
+
+    pub(crate) fn failed_with(&self, error: SyncError, phase: SyncPhase) {
+        self.with(|noted| {
+            if noted.phase != SyncPhase::Stopped {
+                (noted.phase, noted.last_error) = (phase, Some(error));
+            }
+        });
+    }
+
+    pub(crate) fn is_stopped(&self) -> bool {
+        self.with(|noted| noted.phase == SyncPhase::Stopped)
+    }
+
+    /// The id of the log that the confirmed events are of.
+    pub(crate) fn backend_id(&self) -> Option<String> {
+        self.with(|noted| noted.backend_id.clone())
+    }
+
+    /// What a transaction has written.
+    pub(crate) fn written(&self, backend_id: Option<&str>, failed: Option<u64>) {
+        self.with(|noted| {
+            if let Some(id) = backend_id {
+                noted.backend_id = Some(id.to_owned());
+            }
+            noted.failed = failed.unwrap_or(noted.failed);
+        });
+    }
+
+    /// With what the store itself knows.
+    pub(crate) fn status(&self, head: EventNumber, confirmed: u64, pending: u64) -> SyncStatus {
+        let Noted { phase, behind, failed, last_error, .. } = self.with(|noted| noted.clone());
+        SyncStatus { phase, confirmed: EventNumber::synced(confirmed), head, pending, failed, behind, last_error }
+    }
+}
+
+/// The status of a store's sync as a stream, from [`Store::watch_sync`](crate::Store::watch_sync): the current one, then each different
+/// one. Changes between two looks are one. It holds no store, and ends when that goes.
+pub struct SyncWatch {
+    engine: Weak<Engine>,
+    watch: Option<CommitWatch>,
+    seen: Option<SyncStatus>,
+}
+
+impl SyncWatch {
+    pub(crate) fn new(engine: &Arc<Engine>) -> Self {
+        Self { engine: Arc::downgrade(engine), watch: None, seen: None }
+    }
+
+    /// The next status; `None` when the store is gone.
+    pub async fn next(&mut self) -> Option<SyncStatus> {
+        std::future::poll_fn(|context| Pin::new(&mut *self).poll_next(context)).await
+    }
+}
+
+impl Stream for SyncWatch {
+    type Item = SyncStatus;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<SyncStatus>> {
+        let Some(engine) = self.engine.upgrade() else { return Poll::Ready(None) };
+        // Before the look, so that nothing is missed in between.
+        self.watch = Some(CommitWatch::new(&engine, context.waker()));
+        if matches!(
+            engine.check_read(),
+            Err(StoreError::Evicted { .. } | StoreError::Closed { .. } | StoreError::Stopped { .. })
+        ) {
+            return Poll::Ready(None);
+        }
+        let status = engine.sync_status();
+        if self.seen.as_ref() == Some(&status) {
+            return Poll::Pending;
+        }
+        self.seen = Some(status.clone());
+        Poll::Ready(Some(status))
+    }
+}
+
+impl fmt::Debug for SyncWatch {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("SyncWatch").field("seen", &self.seen).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,353 @@
+//! A backend whose answers get lost, that is wrong, or that is another one.
+
+use std::{
+    collections::VecDeque,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use futures_util::stream;
+use larder::{
+    BackendError, BackendSupport, BoxFuture, BoxStream, LocalBackend, OnBackendChange, Payload, PullPage, PullRequest,
+    PushAnswer, PushRequest, Remaining, StoreOptions, StoredEvent, SyncBackend, SyncError, SyncPhase, prelude::*,
+    testing::TestRegistry,
+};
+use larder_tests::notebook::{Note, Notebook, written};
+
+use super::clients::{STORE, log, push_foreign};
+
+/// What becomes of a request.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Mishap {
+    /// The events arrive, the answer does not.
+    AnswerLost,
+    /// It does not arrive.
+    Lost,
+    Unauthorized,
+    Panics,
+    /// A page leaves an event out.
+    Gap,
+}
+
+/// A backend whose next requests come to grief.
+struct Flaky {
+    inner: Arc<LocalBackend>,
+    pushes: Mutex<VecDeque<Mishap>>,
+    pulls: Mutex<VecDeque<Mishap>>,
+    payloads: Mutex<Vec<String>>,
+    requests: Mutex<(usize, usize)>,
+    support: BackendSupport,
+}
+
+impl Flaky {
+    fn new(pushes: &[Mishap], pulls: &[Mishap]) -> Arc<Self> {
+        Self::with(pushes, pulls, BackendSupport::default())
+    }
+
+    fn with(pushes: &[Mishap], pulls: &[Mishap], support: BackendSupport) -> Arc<Self> {
+        Arc::new(Self {
+            inner: LocalBackend::new("flaky"),
+            pushes: Mutex::new(pushes.iter().copied().collect()),
+            pulls: Mutex::new(pulls.iter().copied().collect()),
+            payloads: Mutex::default(),
+            requests: Mutex::default(),
+            support,
+        })
+    }
+
+    fn registry(self: &Arc<Self>, options: StoreOptions) -> TestRegistry {
+        let backend = Arc::clone(self) as Arc<dyn SyncBackend>;
+        TestRegistry::build(StoreRegistry::builder().in_memory().defaults(options.sync(backend))).unwrap()
+    }
+
+    /// Pulls and pushes so far.
+    fn requests(&self) -> (usize, usize) {
+        *self.requests.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn next(mishaps: &Mutex<VecDeque<Mishap>>) -> Option<Mishap> {
+    mishaps.lock().unwrap_or_else(PoisonError::into_inner).pop_front()
+}
+
+fn offline() -> BackendError {
+    BackendError::Offline { reason: "a cable is cut".to_owned() }
+}
+
+impl SyncBackend for Flaky {
+    fn identity(&self) -> &str {
+        self.inner.identity()
+    }
+
+    fn supports(&self) -> BackendSupport {
+        self.support
+    }
+
+    fn connected(&self) -> bool {
+        self.inner.connected()
+    }
+
+    fn connection_changed(&self) -> BoxFuture<'static, ()> {
+        self.inner.connection_changed()
+    }
+
+    fn pull<'a>(&'a self, request: PullRequest<'a>) -> BoxStream<'a, Result<PullPage, BackendError>> {
+        self.requests.lock().unwrap().0 += 1;
+        let failed = |error| Box::pin(stream::iter([Err(error)])) as BoxStream<'a, _>;
+        match next(&self.pulls) {
+            None => self.inner.pull(request),
+            Some(Mishap::Gap) => {
+                let events = self.inner.events(request.sync_id).into_iter().skip(1).collect();
+                let id = request.backend_id.unwrap_or("a log").to_owned();
+                Box::pin(stream::iter([Ok(PullPage::new(events, Remaining::Nothing, id))]))
+            }
+            Some(Mishap::Unauthorized) => failed(BackendError::Unauthorized { reason: "401".to_owned() }),
+            Some(Mishap::Panics) => panic!("the backend panics"),
+            Some(Mishap::Lost | Mishap::AnswerLost) => failed(offline()),
+        }
+    }
+
+    fn push<'a>(&'a self, request: PushRequest<'a>) -> BoxFuture<'a, Result<PushAnswer, BackendError>> {
+        Box::pin(async move {
+            self.requests.lock().unwrap().1 += 1;
+            let payload = request.payload.resolve().await?;
+            self.payloads.lock().unwrap().extend(payload.get("token").map(ToString::to_string));
+            match next(&self.pushes) {
+                None => self.inner.push(request).await,
+                Some(Mishap::AnswerLost) => {
+                    self.inner.push(request).await?;
+                    Err(offline())
+                }
+                Some(Mishap::Unauthorized) => Err(BackendError::Unauthorized { reason: "401".to_owned() }),
+                Some(Mishap::Panics) => panic!("the backend panics"),
+                Some(Mishap::Lost | Mishap::Gap) => Err(offline()),
+            }
+        })
+    }
+}
+
+async fn minute(registry: &TestRegistry) {
+    registry.advance(std::time::Duration::from_secs(60)).await;
+}
+
+#[tokio::test]
+async fn events_whose_answer_was_lost_are_known_when_they_come_back_and_are_there_once() {
+    for event_ids in [true, false] {
+        let support = BackendSupport::default().event_ids(event_ids);
+        let flaky = Flaky::with(&[Mishap::AnswerLost, Mishap::AnswerLost], &[], support);
+        let registry = flaky.registry(StoreOptions::new());
+        let store = registry.get::<Notebook>(STORE).await.unwrap();
+        let receipt = store.commit([written(1), written(2)]).unwrap();
+        minute(&registry).await;
+        receipt.confirmed().await.unwrap();
+        assert_eq!((log(&store).as_str(), flaky.inner.events(STORE).len()), ("e1 e2", 2));
+    }
+}
+
+#[tokio::test]
+async fn what_fails_is_tried_again_and_the_status_says_why_it_failed() {
+    let mishaps = [Mishap::Lost, Mishap::Unauthorized, Mishap::Panics, Mishap::Lost];
+    let flaky = Flaky::new(&mishaps, &mishaps);
+    let asked = Arc::new(Mutex::new(0));
+    let counted = Arc::clone(&asked);
+    let payload = Payload::provider(move || {
+        let count = {
+            let mut asked = counted.lock().unwrap();
+            *asked += 1;
+            *asked
+        };
+        async move { Ok(Payload::new().with("token", count)) }
+    });
+    let registry = flaky.registry(StoreOptions::new().sync_payload(payload));
+    let store = registry.get::<Notebook>(STORE).await.unwrap();
+    let receipt = store.commit(written(1)).unwrap();
+    registry.settle().await;
+    let status = store.sync_status();
+    assert_eq!(status.phase, SyncPhase::Failing);
+    assert!(matches!(status.last_error, Some(SyncError::Offline { .. })), "{status:?}");
+    for _ in 0..4 {
+        minute(&registry).await;
+    }
+    receipt.confirmed().await.unwrap();
+    let status = store.sync_status();
+    assert_eq!((status.phase, status.last_error, status.pending), (SyncPhase::Live, None, 0));
+    // Each try has asked for a token of its own.
+    assert_eq!(flaky.payloads.lock().unwrap().join(" "), "1 2 3 4 5");
+}
+
+#[tokio::test]
+async fn an_idle_store_asks_for_nothing_and_a_failing_one_not_more_often_than_every_15_seconds() {
+    let flaky = Flaky::new(&[], &[]);
+    let registry = flaky.registry(StoreOptions::new());
+    let store = registry.get::<Notebook>(STORE).await.unwrap();
+    store.commit(written(1)).unwrap();
+    minute(&registry).await;
+    let before = flaky.requests();
+    for _ in 0..20 {
+        minute(&registry).await;
+    }
+    assert_eq!((before, flaky.requests()), ((1, 1), (1, 1)));
+    flaky.pushes.lock().unwrap().extend([Mishap::Lost; 1_000]);
+    store.commit(written(2)).unwrap();
+    for _ in 0..20 {
+        minute(&registry).await;
+    }
+    let (pulls, pushes) = flaky.requests();
+    assert!(pushes > 20 && pushes < 20 * 4 + 10, "{pushes} pushes and {pulls} pulls in 20 minutes");
+    // A commit does not cut the pause short.
+    store.commit(written(3)).unwrap();
+    registry.settle().await;
+    assert_eq!(flaky.requests().1, pushes);
+}
+
+#[tokio::test]
+async fn a_backend_without_live_pulls_is_asked_every_five_seconds() {
+    let flaky = Flaky::with(&[], &[], BackendSupport::default().live_pull(false));
+    let registry = flaky.registry(StoreOptions::new());
+    let store = registry.get::<Notebook>(STORE).await.unwrap();
+    registry.settle().await;
+    push_foreign(&flaky.inner, &[written(10)]).await;
+    registry.advance(std::time::Duration::from_secs(4)).await;
+    assert_eq!(log(&store), "");
+    registry.advance(std::time::Duration::from_secs(1)).await;
+    assert_eq!(log(&store), "e1");
+    // What is committed meanwhile does not wait.
+    store.commit(written(1)).unwrap();
+    registry.settle().await;
+    assert_eq!((log(&store).as_str(), flaky.inner.events(STORE).len()), ("e1 e2", 2));
+    let before = flaky.requests().0;
+    minute(&registry).await;
+    assert_eq!(flaky.requests().0 - before, 12);
+}
+
+#[tokio::test]
+async fn a_page_with_a_gap_changes_nothing_and_is_asked_for_again() {
+    let flaky = Flaky::new(&[], &[Mishap::Gap]);
+    push_foreign(&flaky.inner, &[written(10), written(11)]).await;
+    let registry = flaky.registry(StoreOptions::new());
+    let store = registry.get::<Notebook>(STORE).await.unwrap();
+    registry.settle().await;
+    assert_eq!(log(&store), "");
+    let error = store.sync_status().last_error.unwrap().to_string();
+    assert!(error.contains("e2") && error.contains("e0"), "{error}");
+    minute(&registry).await;
+    assert_eq!(log(&store), "e1 e2");
+}
+
+#[tokio::test]
+async fn another_log_stops_sync_and_keeps_all_data_unless_it_is_as_good() {
+    for ignored in [false, true] {
+        let flaky = Flaky::new(&[], &[]);
+        let change = if ignored { OnBackendChange::Ignore } else { OnBackendChange::Stop };
+        let registry = flaky.registry(StoreOptions::new().on_backend_change(change));
+        let store = registry.get::<Notebook>(STORE).await.unwrap();
+        store.commit(written(1)).unwrap();
+        minute(&registry).await;
+        flaky.inner.set_connected(false);
+        registry.settle().await;
+        flaky.inner.replace(STORE, flaky.inner.events(STORE));
+        store.commit(written(2)).unwrap();
+        flaky.inner.set_connected(true);
+        minute(&registry).await;
+        let status = store.sync_status();
+        if ignored {
+            assert_eq!((status.phase, log(&store).as_str()), (SyncPhase::Live, "e1 e2"));
+            continue;
+        }
+        assert_eq!((status.phase, log(&store).as_str()), (SyncPhase::Stopped, "e1 | e2"));
+        assert!(matches!(status.last_error, Some(SyncError::BackendIdMismatch { .. })), "{:?}", status.last_error);
+        let before = flaky.requests();
+        minute(&registry).await;
+        assert_eq!(flaky.requests(), before, "it is not asked again");
+        store.commit(written(3)).unwrap();
+        assert_eq!(store.query(Note::all()).unwrap().len(), 3);
+    }
+}
+
+#[tokio::test]
+async fn a_backend_that_went_back_stops_sync() {
+    let flaky = Flaky::new(&[], &[]);
+    let registry = flaky.registry(StoreOptions::new().on_backend_change(OnBackendChange::Ignore));
+    let store = registry.get::<Notebook>(STORE).await.unwrap();
+    store.commit([written(1), written(2)]).unwrap();
+    minute(&registry).await;
+    flaky.inner.set_connected(false);
+    registry.settle().await;
+    flaky.inner.replace(STORE, flaky.inner.events(STORE)[..1].to_vec());
+    store.commit(written(3)).unwrap();
+    flaky.inner.set_connected(true);
+    minute(&registry).await;
+    let status = store.sync_status();
+    let rolled_back = SyncError::BackendRolledBack { store: store.name().clone(), confirmed: 2, head: 1 };
+    assert_eq!((status.phase, status.last_error), (SyncPhase::Stopped, Some(rolled_back)));
+    assert_eq!((log(&store).as_str(), flaky.inner.events(STORE).len()), ("e1 e2 | e3", 1));
+}
+
+#[tokio::test]
+async fn another_log_is_begun_anew_with_what_this_client_has_committed() {
+    for (resend_own, in_log) in [(true, "e1 e2 e3 e4r2 e5r2 e6r2"), (false, "e1 e2 e3 e4r2")] {
+        let flaky = Flaky::new(&[], &[]);
+        let reset = OnBackendChange::Reset { resend_own };
+        let registry = flaky.registry(StoreOptions::new().on_backend_change(reset));
+        let store = registry.get::<Notebook>(STORE).await.unwrap();
+        store.commit(written(1)).unwrap();
+        minute(&registry).await;
+        push_foreign(&flaky.inner, &[written(10)]).await;
+        minute(&registry).await;
+        store.commit([written(2), written(3)]).unwrap();
+        minute(&registry).await;
+        flaky.inner.set_connected(false);
+        registry.settle().await;
+        store.commit(written(4)).unwrap();
+        assert_eq!(log(&store), "e1 e2 e3 e4 | e5");
+        // The new log has the first own event in another place, others that are new, and has lost the rest.
+        let old = flaky.inner.events(STORE);
+        flaky.inner.replace(STORE, Vec::new());
+        push_foreign(&flaky.inner, &[written(20), written(21)]).await;
+        let mut new = flaky.inner.events(STORE);
+        new.push(StoredEvent { number: "e3".parse().unwrap(), ..old[0].clone() });
+        flaky.inner.replace(STORE, new);
+        flaky.inner.set_connected(true);
+        minute(&registry).await;
+        assert_eq!(log(&store), in_log, "{:?}", store.sync_status());
+        let numbers: Vec<_> =
+            store.query(Note::all().order_by(Note::NUMBER.asc())).unwrap().iter().map(|note| note.number).collect();
+        let own = if resend_own { vec![1, 2, 3, 4, 20, 21] } else { vec![1, 4, 20, 21] };
+        assert_eq!((numbers, store.sync_status().phase), (own, SyncPhase::Live));
+        assert!(store.verify().unwrap().is_sound());
+        assert_eq!(flaky.inner.events(STORE).len(), store.log_numbers().unwrap().confirmed().len());
+    }
+}
+
+#[tokio::test]
+async fn a_backend_that_went_back_is_begun_anew_with() {
+    let flaky = Flaky::new(&[], &[]);
+    let reset = OnBackendChange::Reset { resend_own: true };
+    let registry = flaky.registry(StoreOptions::new().on_backend_change(reset));
+    let store = registry.get::<Notebook>(STORE).await.unwrap();
+    store.commit([written(1), written(2), written(3)]).unwrap();
+    minute(&registry).await;
+    flaky.inner.set_connected(false);
+    registry.settle().await;
+    flaky.inner.replace(STORE, flaky.inner.events(STORE)[..1].to_vec());
+    flaky.inner.set_connected(true);
+    minute(&registry).await;
+    assert_eq!(flaky.inner.events(STORE).len(), 3);
+    assert_eq!((log(&store).as_str(), store.sync_status().phase), ("e1r1 e2r1 e3r1", SyncPhase::Live));
+    assert!(store.verify().unwrap().is_sound());
+}
+
+#[tokio::test]
+async fn an_own_event_is_known_by_its_id_whatever_became_of_its_text() {
+    let flaky = Flaky::new(&[Mishap::Lost], &[]);
+    let registry = flaky.registry(StoreOptions::new());
+    let store = registry.get::<Notebook>(STORE).await.unwrap();
+    flaky.inner.set_connected(false);
+    store.commit([written(1), written(2)]).unwrap();
+    let mut events = store.events(larder::EventNumber::ZERO).with_pending();
+    let Some(Ok(larder::LogChange::Event(own))) = events.next().await else { panic!("an event") };
+    let text = Some(r#"{"number":1,"text":"note  1"}"#.to_owned());
+    flaky.inner.replace(STORE, vec![StoredEvent { args: text, ..own }]);
+    flaky.inner.set_connected(true);
+    minute(&registry).await;
+    assert_eq!((log(&store).as_str(), flaky.inner.events(STORE).len()), ("e1 e2", 2));
+}
