@@ -1,0 +1,1 @@
+//! The state machine, without a socket: frames in, actions and frames out.
