@@ -251,9 +251,4 @@ impl Connection {
         }
         true
     }
-
-    /// Live pulls that are open.
-    pub(crate) fn live_pulls(&self) -> usize {
-        self.pulls.open.values().filter(|pull| pull.follows).count()
-    }
 }

@@ -69,7 +69,10 @@ pub fn restore(data: &Path, from: Option<&Path>) -> Result<Restored, StorageErro
     let identity = new_identity();
     place.write(&mut connection, generation, Some(identity.clone()))?;
     let count = |sql: &str| {
-        connection.query_row(sql, [], |row| row.get(0)).map(|Number(count)| count).map_err(|error| schema::opening(&log, &error))
+        connection
+            .query_row(sql, [], |row| row.get(0))
+            .map(|Number(count)| count)
+            .map_err(|error| schema::opening(&log, &error))
     };
     let stores = count("SELECT count(*) FROM stores")?;
     let events = count("SELECT coalesce(sum(head), 0) FROM stores")?;
