@@ -65,7 +65,7 @@ pub(crate) struct Socket {
 }
 
 impl Socket {
-    /// A socket as a TypeScript client opens it; the status where it is refused.
+    /// A socket as a TypeScript client opens it; the status where it is refused, 0 where nobody answers.
     pub(crate) async fn typescript(address: SocketAddr, store: &str, payload: Option<Value>) -> Result<Self, u16> {
         let store_id = Some(StoreId::new(store).expect("a store id"));
         let query = Query { store_id, payload: payload.map(Payload), transport: Some(Transport::WebSocket) };
@@ -88,7 +88,8 @@ impl Socket {
         match tokio_tungstenite::connect_async(request).await {
             Ok((inner, _)) => Ok(Self { inner, inbox: VecDeque::new(), peer, requests: 0 }),
             Err(Error::Http(response)) => Err(response.status().as_u16()),
-            Err(error) => panic!("{error}"),
+            // Nobody is there, or no longer.
+            Err(_) => Err(0),
         }
     }
 
@@ -178,6 +179,11 @@ impl Socket {
             Ok(ServerFrame::Chunk { mut values, .. }) => values.pop().expect("a page"),
             other => panic!("no page of {id}: {other:?}"),
         }
+    }
+
+    /// Gives a frame back, to be read later.
+    pub(crate) fn put_back(&mut self, frame: ServerFrame) {
+        self.inbox.push_back(frame);
     }
 
     pub(crate) async fn wait_for(&mut self, is_it: impl Fn(&ServerFrame) -> bool) -> Result<ServerFrame, u16> {
