@@ -198,7 +198,11 @@ impl Connection {
         let payload = payload.or_else(|| self.opening.payload.clone());
         match call {
             Call::Ping => self.exit(id, Exit::Pong, now),
-            Call::Pull { cursor, live } => self.begin_pull(id, store, payload, cursor, live, now),
+            Call::Pull { cursor, live } => {
+                // Whatever the tag says: an answer over HTTP ends.
+                let live = live && self.opening.door == Transport::WebSocket;
+                self.begin_pull(id, store, payload, cursor, live, now);
+            }
             Call::Push { batch, backend_id } => self.begin_push(id, store, payload, backend_id, batch, now),
         }
     }

@@ -23,11 +23,20 @@ const RECENT_EVENTS: usize = 100;
 /// Bytes of them, at most.
 const RECENT_BYTES: usize = 128 * 1024;
 
+/// Bytes of them of all logs together, at most. Beyond that a log is read from storage.
+const ALL_RECENT_BYTES: usize = 64 * 1024 * 1024;
+
 /// The logs and who follows them.
 pub(crate) struct Hub {
     storage: Arc<dyn Storage>,
-    followed: Mutex<HashMap<StoreId, Followed>>,
+    logs: Mutex<Logs>,
     pub(crate) metrics: Arc<Metrics>,
+}
+
+#[derive(Default)]
+struct Logs {
+    followed: HashMap<StoreId, Followed>,
+    recent_bytes: usize,
 }
 
 #[derive(Default)]
@@ -98,7 +107,7 @@ pub(crate) enum Pulled {
 
 impl Hub {
     pub(crate) fn new(storage: Arc<dyn Storage>, metrics: Arc<Metrics>) -> Arc<Self> {
-        Arc::new(Self { storage, followed: Mutex::default(), metrics })
+        Arc::new(Self { storage, logs: Mutex::default(), metrics })
     }
 
     pub(crate) fn storage(&self) -> &dyn Storage {
@@ -133,9 +142,15 @@ impl Hub {
     }
 
     fn publish(&self, store: &StoreId, head: u64, batch: &[Arc<PulledEvent>], bytes: usize) {
-        let mut all = lock(&self.followed);
-        let Some(followed) = all.get_mut(store) else { return };
+        let mut logs = lock(&self.logs);
+        let Logs { followed, recent_bytes } = &mut *logs;
+        let Some(followed) = followed.get_mut(store) else { return };
+        *recent_bytes -= followed.recent_bytes;
         followed.keep(head, batch, bytes);
+        if *recent_bytes + followed.recent_bytes > ALL_RECENT_BYTES {
+            followed.forget();
+        }
+        *recent_bytes += followed.recent_bytes;
         for follower in &followed.followers {
             follower.put(store, head, bytes);
         }
@@ -166,8 +181,8 @@ impl Hub {
     }
 
     fn recent(&self, store: &StoreId, after: u64, size: PageSize) -> Option<Page> {
-        let all = lock(&self.followed);
-        let followed = all.get(store)?;
+        let logs = lock(&self.logs);
+        let followed = logs.followed.get(store)?;
         let oldest = followed.recent.front()?;
         if after < oldest.event.parent_seq_num || after >= followed.head {
             return None;
@@ -186,8 +201,8 @@ impl Hub {
 
     /// From now on a mailbox hears of a store's log.
     pub(crate) fn follow(&self, store: &StoreId, mailbox: &Arc<Mailbox>) {
-        let mut all = lock(&self.followed);
-        let followers = &mut all.entry(store.clone()).or_default().followers;
+        let mut logs = lock(&self.logs);
+        let followers = &mut logs.followed.entry(store.clone()).or_default().followers;
         if !followers.iter().any(|known| Arc::ptr_eq(known, mailbox)) {
             followers.push(mailbox.clone());
         }
@@ -195,22 +210,27 @@ impl Hub {
 
     /// From now on it does not.
     pub(crate) fn unfollow(&self, store: &StoreId, mailbox: &Arc<Mailbox>) {
-        let mut all = lock(&self.followed);
-        if let Some(followed) = all.get_mut(store) {
+        let mut logs = lock(&self.logs);
+        if let Some(followed) = logs.followed.get_mut(store) {
             followed.followers.retain(|known| !Arc::ptr_eq(known, mailbox));
             if followed.followers.is_empty() {
-                all.remove(store);
+                logs.recent_bytes -= logs.followed.remove(store).map_or(0, |gone| gone.recent_bytes);
             }
         }
     }
 
     /// Stores that somebody follows.
     pub(crate) fn followed(&self) -> usize {
-        lock(&self.followed).len()
+        lock(&self.logs).followed.len()
     }
 }
 
 impl Followed {
+    fn forget(&mut self) {
+        self.recent.clear();
+        self.recent_bytes = 0;
+    }
+
     fn keep(&mut self, head: u64, batch: &[Arc<PulledEvent>], bytes: usize) {
         // Two appends may come here in the other order; the later head stands, and what is kept has no holes.
         if head <= self.head {
@@ -218,8 +238,7 @@ impl Followed {
         }
         let follows = batch.first().is_some_and(|first| first.event.parent_seq_num == self.head);
         if !follows {
-            self.recent.clear();
-            self.recent_bytes = 0;
+            self.forget();
         }
         self.head = head;
         self.recent.extend(batch.iter().cloned());

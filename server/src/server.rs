@@ -129,6 +129,13 @@ impl Server {
     }
 }
 
+impl Drop for Server {
+    /// Takes nothing new and says goodbye, as [`stop`](Server::stop) does, without waiting for it.
+    fn drop(&mut self) {
+        self.shared.stopping.cancel();
+    }
+}
+
 impl fmt::Debug for Server {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Server").field("address", &self.address).finish_non_exhaustive()

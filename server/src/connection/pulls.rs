@@ -164,11 +164,10 @@ impl Connection {
             Ok(held) => {
                 let Some(pull) = self.pulls.open.get_mut(&id) else { return };
                 pull.permit = Some(held);
-                if pull.live && !pull.follows {
-                    // Before the first page is read: what is appended meanwhile is heard of.
-                    pull.follows = true;
-                    self.actions.push(Action::Follow(pull.store.clone()));
-                    self.actions.push(Action::Count(Count::LivePulls { change: 1 }));
+                let begins = pull.live && !pull.follows;
+                let store = pull.store.clone();
+                if begins {
+                    self.begin_to_follow(&id, store);
                 }
                 self.pulls.wanting.push_front(id);
             }
@@ -178,6 +177,18 @@ impl Connection {
                     self.refuse_as(id, true, kind, message, now);
                 }
             }
+        }
+    }
+
+    /// Before the first page is read: what is appended meanwhile is heard of.
+    fn begin_to_follow(&mut self, id: &RequestId, store: StoreId) {
+        let others = self.pulls.open.values().any(|other| other.follows && other.store == store);
+        if !others {
+            self.actions.push(Action::Follow(store));
+        }
+        self.actions.push(Action::Count(Count::LivePulls { change: 1 }));
+        if let Some(pull) = self.pulls.open.get_mut(id) {
+            pull.follows = true;
         }
     }
 

@@ -1,8 +1,13 @@
 //! The WebSocket door.
 
-use std::{future::poll_fn, sync::Arc, time::Duration};
+use std::{
+    future::poll_fn,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use axum::{
+    body::Bytes,
     extract::{
         WebSocketUpgrade,
         ws::{CloseFrame, Message, WebSocket},
@@ -27,6 +32,9 @@ use crate::{
     metrics::Gauge,
     server::Guest,
 };
+
+/// After so long without a word the other side is asked whether it is there; after twice as long it is gone.
+const SILENCE: Duration = Duration::from_secs(30);
 
 /// How long the other side may take to say goodbye.
 const GOODBYE: Duration = Duration::from_secs(2);
@@ -60,6 +68,8 @@ struct Socket {
     connection: Connection,
     driver: Driver,
     shared: Arc<Shared>,
+    heard_at: Instant,
+    asked: bool,
     /// Whether something was handed to the socket that may not be on its way yet.
     unflushed: bool,
 }
@@ -77,9 +87,9 @@ enum End {
 impl Socket {
     fn new(socket: WebSocket, shared: Arc<Shared>, opening: Opening, headers: HeaderMap) -> Self {
         let (sink, stream) = socket.split();
-        let driver = Driver::new(shared.clone(), headers, std::time::Instant::now());
+        let driver = Driver::new(shared.clone(), headers, Instant::now());
         let connection = Connection::new(opening, shared.settings.clone());
-        Self { sink, stream, connection, driver, shared, unflushed: false }
+        Self { sink, stream, connection, driver, shared, heard_at: Instant::now(), asked: false, unflushed: false }
     }
 
     async fn run(mut self) {
@@ -124,7 +134,12 @@ impl Socket {
                         return End::Gone;
                     }
                 }
-                _ = beat.tick() => self.connection.tick(self.driver.now()),
+                _ = beat.tick() => {
+                    self.connection.tick(self.driver.now());
+                    if self.listen_for_life().await.is_err() {
+                        return End::Gone;
+                    }
+                }
                 () = stopping.cancelled(), if !told_to_stop => {
                     told_to_stop = true;
                     self.connection.stop(self.driver.now());
@@ -135,6 +150,7 @@ impl Socket {
 
     fn heard(&mut self, message: Option<Result<Message, axum::Error>>) -> Option<End> {
         let now = self.driver.now();
+        (self.heard_at, self.asked) = (Instant::now(), false);
         match message {
             Some(Ok(Message::Text(text))) => self.connection.frame(&text, now),
             Some(Ok(Message::Binary(bytes))) => self.connection.frame(&String::from_utf8_lossy(&bytes), now),
@@ -144,6 +160,21 @@ impl Socket {
             None => return Some(End::Gone),
         }
         None
+    }
+
+    /// A machine that has lost its power says nothing, not even goodbye.
+    async fn listen_for_life(&mut self) -> Result<(), ()> {
+        let silent = self.heard_at.elapsed();
+        if silent >= SILENCE * 2 {
+            return Err(());
+        }
+        // While something waits for it the queue tells whether it is there.
+        if silent >= SILENCE && !self.asked && !self.connection.has_outgoing() && !self.unflushed {
+            self.asked = true;
+            self.unflushed = true;
+            self.sink.feed(Message::Ping(Bytes::new())).await.map_err(|_| ())?;
+        }
+        Ok(())
     }
 
     fn send_one(&mut self) -> Result<(), axum::Error> {

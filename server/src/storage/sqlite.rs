@@ -31,7 +31,6 @@ pub struct SqliteStorage {
     readers: Readers,
     writer: Writer,
     healthy: Arc<AtomicBool>,
-    _place: Place,
 }
 
 impl SqliteStorage {
@@ -46,9 +45,9 @@ impl SqliteStorage {
         let mut connection = schema::open_log(&place.log())?;
         let identity = place.settle(&mut connection)?;
         let healthy = Arc::new(AtomicBool::new(true));
-        let writer = Writer::start(connection, healthy.clone())?;
         let readers = Readers::new(place.log());
-        Ok(Self { identity: identity.into(), readers, writer, healthy, _place: place })
+        let writer = Writer::start(connection, place, healthy.clone())?;
+        Ok(Self { identity: identity.into(), readers, writer, healthy })
     }
 
     /// The identity of its logs.

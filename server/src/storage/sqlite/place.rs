@@ -42,6 +42,11 @@ impl Place {
         self.folder.join("log.sqlite")
     }
 
+    /// What SQLite keeps beside it.
+    pub(super) fn write_ahead_log(&self) -> PathBuf {
+        self.folder.join("log.sqlite-wal")
+    }
+
     /// The log's identity: a new one if the log went back. Raises the number of both.
     pub(super) fn settle(&mut self, connection: &mut Connection) -> Result<String, StorageError> {
         let path = self.log();

@@ -8,7 +8,10 @@ use std::sync::{
 use rusqlite::{Connection, OptionalExtension as _, Transaction, TransactionBehavior};
 use tokio::sync::{mpsc, oneshot};
 
-use super::schema::{Number, failed, poisons};
+use super::{
+    place::Place,
+    schema::{Number, failed, poisons},
+};
 use crate::storage::{Append, AppendError, StorageError};
 
 /// Appends that one transaction takes at most.
@@ -16,6 +19,12 @@ const GROUP: usize = 100;
 
 /// Bytes of events after which a group takes no more.
 const GROUP_BYTES: usize = 8 * 1024 * 1024;
+
+/// Groups after which the length of the write-ahead log is looked at.
+const GROUPS_PER_LOOK: u64 = 64;
+
+/// Bytes of the write-ahead log that are too many: four times of what SQLite moves into the file by itself.
+const LONG: u64 = 64 * 1024 * 1024;
 
 /// Appends that wait for the writer; who comes later waits to wait.
 const WAITING: usize = 1024;
@@ -35,11 +44,11 @@ pub(super) struct Writer {
 
 impl Writer {
     /// Starts the thread on a connection.
-    pub(super) fn start(connection: Connection, healthy: Arc<AtomicBool>) -> Result<Self, StorageError> {
+    pub(super) fn start(connection: Connection, place: Place, healthy: Arc<AtomicBool>) -> Result<Self, StorageError> {
         let (jobs, incoming) = mpsc::channel(WAITING);
         let (end, ended) = oneshot::channel();
         let run = move || {
-            Loop { connection, healthy, poison: None }.run(incoming);
+            Loop { connection, place, healthy, groups: 0, poison: None }.run(incoming);
             let _ = end.send(());
         };
         let started = std::thread::Builder::new().name("larder-log".to_owned()).spawn(run);
@@ -67,6 +76,9 @@ impl Writer {
 
 struct Loop {
     connection: Connection,
+    /// Dropped after the last write: nobody else opens the log before that.
+    place: Place,
+    groups: u64,
     healthy: Arc<AtomicBool>,
     /// Why nothing is written any more.
     poison: Option<String>,
@@ -83,11 +95,23 @@ impl Loop {
                 group.push(next);
             }
             self.group(group);
+            self.groups += 1;
+            if self.groups.is_multiple_of(GROUPS_PER_LOOK) {
+                self.shorten();
+            }
         }
         if self.poison.is_none()
             && let Err(error) = self.connection.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)")
         {
             tracing::warn!(%error, "the log was closed without a checkpoint; the next start makes up for it");
+        }
+    }
+
+    /// While somebody always reads, SQLite never begins its write-ahead log anew; then it is made to, between two reads.
+    fn shorten(&mut self) {
+        let long = std::fs::metadata(self.place.write_ahead_log()).is_ok_and(|file| file.len() > LONG);
+        if long && let Err(error) = self.connection.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)") {
+            tracing::warn!(%error, "the write-ahead log could not be shortened");
         }
     }
 
@@ -170,4 +194,71 @@ fn append_one(transaction: &Transaction<'_>, append: &Append) -> rusqlite::Resul
     let head = last.event.seq_num;
     transaction.prepare_cached("UPDATE stores SET head = ?2 WHERE number = ?1")?.execute((store, Number(head)))?;
     Ok(Ok(head))
+}
+
+#[cfg(test)]
+mod tests {
+    use larder_wire::{Event, StoreId};
+
+    use super::*;
+
+    fn append(store: &str, head: u64, bytes: usize) -> Append {
+        let event = Event {
+            name: "x".repeat(bytes),
+            args: None,
+            seq_num: head + 1,
+            parent_seq_num: head,
+            client_id: "c".to_owned(),
+            session_id: "s".to_owned(),
+            id: None,
+        };
+        Append::new(StoreId::new(store).expect("an id"), head, 0, vec![event])
+    }
+
+    #[tokio::test]
+    async fn a_full_disk_fails_the_one_that_does_not_fit_and_a_retry_works_when_there_is_room() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let place = Place::lock(folder.path()).expect("a place");
+        let connection = super::super::schema::open_log(&place.log()).expect("a log");
+        connection.execute_batch("PRAGMA max_page_count = 40").expect("a pragma");
+        let healthy = Arc::new(AtomicBool::new(true));
+        let mut writing = Loop { connection, place, healthy: healthy.clone(), groups: 0, poison: None };
+        let (mut jobs, mut answers) = (Vec::new(), Vec::new());
+        for (store, bytes) in [("a", 10), ("b", 400_000), ("c", 10)] {
+            let (answer, answered) = oneshot::channel();
+            jobs.push(Job { append: append(store, 0, bytes), answer });
+            answers.push(answered);
+        }
+        writing.group(jobs);
+        let mut ends = Vec::new();
+        for answered in answers {
+            ends.push(answered.await.expect("an answer"));
+        }
+        assert_eq!((&ends[0], &ends[2]), (&Ok(1), &Ok(1)), "the others of the group are taken");
+        assert!(
+            matches!(&ends[1], Err(AppendError::Storage(StorageError::Failed(said))) if said.contains("full")),
+            "{ends:?}"
+        );
+        assert!(healthy.load(Ordering::Acquire), "a full disk passes");
+        writing.connection.execute_batch("PRAGMA max_page_count = 4000").expect("a pragma");
+        assert_eq!(writing.alone(&append("b", 0, 400_000)), Ok(1));
+    }
+
+    #[test]
+    fn after_an_error_of_the_disk_nothing_more_is_written_and_the_server_is_not_healthy() {
+        let io = rusqlite::Error::SqliteFailure(rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_IOERR_FSYNC), None);
+        assert!(poisons(&io));
+        let full = rusqlite::Error::SqliteFailure(rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_FULL), None);
+        assert!(!poisons(&full));
+        let folder = tempfile::tempdir().expect("a folder");
+        let place = Place::lock(folder.path()).expect("a place");
+        let connection = super::super::schema::open_log(&place.log()).expect("a log");
+        let poison = Some(io.to_string());
+        let mut writing = Loop { connection, place, healthy: Arc::default(), groups: 0, poison };
+        let refused = writing.alone(&append("a", 0, 1)).expect_err("poisoned");
+        assert!(matches!(refused, AppendError::Storage(StorageError::Poisoned(_))), "{refused}");
+        let rows: i64 =
+            writing.connection.query_row("SELECT count(*) FROM events", [], |row| row.get(0)).expect("a count");
+        assert_eq!(rows, 0);
+    }
 }
