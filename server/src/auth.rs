@@ -1,0 +1,82 @@
+//! Who may do what.
+
+mod jwt;
+mod rules;
+
+use std::time::Duration;
+
+use axum::http::HeaderMap;
+use larder_wire::{Payload, StoreId};
+
+use crate::storage::BoxFuture;
+
+pub use jwt::JwtConfig;
+pub use rules::{RuleConfig, Rules, RulesConfig, RulesError, Secret};
+
+/// Decides who may do what: for each connection, and again for each push and pull. A live pull is decided again while it lasts, before
+/// anything more is sent: when the permit has run out, when [`Settings::permit`](crate::Settings::permit) is over, and when
+/// [`revision`](Self::revision) is another.
+pub trait Authorize: Send + Sync + 'static {
+    /// Whether it may be done.
+    ///
+    /// # Errors
+    /// [`Refused`]; the client is told the reason, so it repeats no secret.
+    fn authorize<'a>(&'a self, access: Access<'a>) -> BoxFuture<'a, Result<Permit, Refused>>;
+
+    /// A number that changes whenever earlier permits may no longer hold.
+    fn revision(&self) -> u64 {
+        0
+    }
+}
+
+/// What somebody wants to do.
+#[derive(Clone, Copy, Debug)]
+pub struct Access<'a> {
+    /// What.
+    pub verb: Verb,
+    /// With which store. None when a larder client opens a connection, which has many.
+    pub store: Option<&'a StoreId>,
+    /// What the app says of who asks. Its `Debug` shows nothing of it.
+    pub payload: Option<&'a Payload>,
+    /// The headers of the request that opened the connection. They may hold secrets.
+    pub headers: &'a HeaderMap,
+}
+
+/// What somebody may want.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Verb {
+    /// Open a connection.
+    Connect,
+    /// Read a store's events.
+    Pull,
+    /// Add to a store's events.
+    Push,
+}
+
+/// It may be done.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Permit {
+    /// For how long this holds, at most: until a token expires.
+    pub valid_for: Option<Duration>,
+}
+
+/// It may not be done.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Refused {
+    /// Nobody knows who asks: no token, a wrong one, or one that has expired. The client may ask its app for another one.
+    #[error("{0}")]
+    Unauthenticated(String),
+    /// It is known who asks, and they may not.
+    #[error("{0}")]
+    Forbidden(String),
+}
+
+/// Permits everything to everybody.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct OpenToAll;
+
+impl Authorize for OpenToAll {
+    fn authorize<'a>(&'a self, _access: Access<'a>) -> BoxFuture<'a, Result<Permit, Refused>> {
+        Box::pin(std::future::ready(Ok(Permit::default())))
+    }
+}

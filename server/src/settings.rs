@@ -1,0 +1,53 @@
+//! What a server takes and for how long it waits.
+
+use std::time::Duration;
+
+use larder_wire::Limits;
+
+/// The limits of a server. The defaults suit apps; a server that only machines talk to may want others.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Settings {
+    /// Sizes of messages, batches and events.
+    pub wire: Limits,
+    /// Pushes a second and connection; one second's worth may come at once.
+    pub pushes_per_second: u32,
+    /// Bytes a second and connection that clients may send.
+    pub bytes_per_second: u64,
+    /// Stores a connection.
+    pub stores_per_connection: usize,
+    /// Frames that may wait for a reader.
+    pub queue_frames: usize,
+    /// Bytes that may wait for a reader.
+    pub queue_bytes: usize,
+    /// How long a reader may have more than that waiting before it is dropped.
+    pub slow_reader: Duration,
+    /// How long a connection may last before the first request is permitted, and a request before all of it is there.
+    pub unauthenticated: Duration,
+    /// How long a permit holds for a live pull before it is asked for again. What the rules revoke counts at once.
+    pub permit: Duration,
+    /// Connections at once.
+    pub connections: usize,
+    /// How long a stopping server waits for what is in progress.
+    pub shutdown: Duration,
+    /// The origins whose pages may connect, such as `https://app.example`; empty: all.
+    pub origins: Vec<String>,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            wire: Limits::default(),
+            pushes_per_second: 50,
+            bytes_per_second: 5 * 1024 * 1024,
+            stores_per_connection: 256,
+            queue_frames: 1_000,
+            queue_bytes: 1024 * 1024,
+            slow_reader: Duration::from_secs(2),
+            unauthenticated: Duration::from_secs(5),
+            permit: Duration::from_secs(10),
+            connections: 10_000,
+            shutdown: Duration::from_secs(10),
+            origins: Vec::new(),
+        }
+    }
+}

@@ -1,0 +1,141 @@
+//! Copies of a log, and a log from a copy.
+
+use std::{
+    fs::{self, File},
+    path::{Path, PathBuf},
+};
+
+use rusqlite::Connection;
+
+use super::{
+    place::{Place, sync_folder},
+    schema::{self, Number, new_identity, only_for_the_owner, open_log, open_reader},
+};
+use crate::storage::StorageError;
+
+/// Copies the log of a data directory into a new file, while a server runs on it or not. The copy is one state of all stores.
+///
+/// # Errors
+/// [`StorageError::Open`]: there is no log, or the file is there already or cannot be written.
+pub fn backup(data: &Path, to: &Path) -> Result<(), StorageError> {
+    let failed = |error: rusqlite::Error| StorageError::Open(format!("{}: {error}", to.display()));
+    if to.exists() {
+        return Err(StorageError::Open(format!("{} is there already; give a new name", to.display())));
+    }
+    let log = data.join("log.sqlite");
+    let connection = open_reader(&log).map_err(|error| schema::opening(&log, &error))?;
+    connection.execute_batch("PRAGMA query_only = OFF").map_err(failed)?;
+    let path = to.to_str().ok_or_else(|| StorageError::Open("the backup's name is not UTF-8".to_owned()))?;
+    connection.execute("VACUUM INTO ?1", [path]).map_err(failed)?;
+    only_for_the_owner(to)?;
+    // Whoever copies it back by hand has a log that went back, and no number says so.
+    let copy = Connection::open(to).map_err(failed)?;
+    copy.execute("UPDATE server SET value = 'copy' WHERE name = 'generation'", []).map_err(failed)?;
+    copy.close().map_err(|(_, error)| failed(error))?;
+    let synced = File::open(to).and_then(|file| file.sync_all());
+    synced.map_err(|error| StorageError::Open(format!("{}: {error}", to.display())))
+}
+
+/// What [`restore`] has made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Restored {
+    /// The new identity.
+    pub identity: String,
+    /// How many stores the log has.
+    pub stores: u64,
+    /// How many events they have together.
+    pub events: u64,
+    /// Where the log is that was there before, if it was replaced.
+    pub replaced: Option<PathBuf>,
+}
+
+/// Gives the log of a data directory a new identity; first replaces it by a backup, if one is named. No server may run on it.
+///
+/// Clients that have seen the old identity notice the new one, and do what their app says: start anew, or stop and say so. Without a new
+/// identity they would wait for ever for events that the restored log does not have.
+///
+/// # Errors
+/// [`StorageError`]: a server is running, or the backup is none or damaged. Then everything is as it was.
+pub fn restore(data: &Path, from: Option<&Path>) -> Result<Restored, StorageError> {
+    let place = Place::lock(data)?;
+    let generation = place.generation().ok().flatten().unwrap_or(0) + 1;
+    let replaced = from.map(|from| replace(&place, data, from)).transpose()?.flatten();
+    let log = place.log();
+    if !log.exists() {
+        return Err(StorageError::Open(format!("{} has no log; name a backup with `--from`", data.display())));
+    }
+    let mut connection = open_log(&log)?;
+    check(&connection, &log)?;
+    let identity = new_identity();
+    place.write(&mut connection, generation, Some(identity.clone()))?;
+    let count = |sql: &str| {
+        connection
+            .query_row(sql, [], |row| row.get(0))
+            .map(|Number(count)| count)
+            .map_err(|error| schema::opening(&log, &error))
+    };
+    let stores = count("SELECT count(*) FROM stores")?;
+    let events = count("SELECT coalesce(sum(head), 0) FROM stores")?;
+    Ok(Restored { identity, stores, events, replaced })
+}
+
+/// Puts a checked copy of a backup into the log's place. The old log stays beside it.
+fn replace(place: &Place, data: &Path, from: &Path) -> Result<Option<PathBuf>, StorageError> {
+    let failed = |error: std::io::Error| StorageError::Open(format!("{}: {error}", data.display()));
+    let (log, new) = (place.log(), data.join("log.sqlite.new"));
+    for ending in ["", "-wal", "-shm"] {
+        remove(&with_ending(&new, ending)).map_err(failed)?;
+    }
+    let copied = fs::copy(from, &new).map_err(|error| StorageError::Open(format!("{}: {error}", from.display())))?;
+    tracing::debug!(bytes = copied, "copied");
+    let connection = open_log(&new)?;
+    check(&connection, from)?;
+    connection.execute_batch("PRAGMA journal_mode = DELETE").map_err(|error| schema::opening(&new, &error))?;
+    connection.close().map_err(|(_, error)| schema::opening(&new, &error))?;
+    File::open(&new).and_then(|file| file.sync_all()).map_err(failed)?;
+    let aside = (0..).map(|number| data.join(format!("log.sqlite.replaced-{number}"))).find(|path| !path.exists());
+    let aside = aside.filter(|_| log.exists());
+    if let Some(aside) = &aside {
+        // The file itself last: while it is there under its name, so is what belongs to it.
+        for ending in ["-wal", "-shm", ""] {
+            let old = with_ending(&log, ending);
+            if old.exists() {
+                fs::rename(old, with_ending(aside, ending)).map_err(failed)?;
+            }
+        }
+    }
+    fs::rename(&new, &log).map_err(failed)?;
+    sync_folder(data).map_err(failed)?;
+    Ok(aside)
+}
+
+fn check(connection: &Connection, path: &Path) -> Result<(), StorageError> {
+    let said: String = connection
+        .query_row("PRAGMA integrity_check(1)", [], |row| row.get(0))
+        .map_err(|error| schema::opening(path, &error))?;
+    let Number(holes) = connection
+        .query_row(
+            "SELECT count(*) FROM stores WHERE head != (SELECT count(*) FROM events WHERE store = stores.number)",
+            [],
+            |row| row.get(0),
+        )
+        .map_err(|error| schema::opening(path, &error))?;
+    match (said.as_str(), holes) {
+        ("ok", 0) => Ok(()),
+        ("ok", _) => Err(StorageError::Damaged(format!("{holes} stores of {} lack events", path.display()))),
+        _ => Err(StorageError::Damaged(format!("{}: {said}", path.display()))),
+    }
+}
+
+fn with_ending(path: &Path, ending: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(ending);
+    name.into()
+}
+
+fn remove(path: &Path) -> std::io::Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}

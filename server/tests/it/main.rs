@@ -1,0 +1,16 @@
+//! The server through its doors: in this process over real sockets, and as the program that people run.
+
+mod binary;
+mod doors;
+mod kills;
+mod lab;
+mod larder_peers;
+mod limits;
+mod log_file;
+mod order;
+mod process;
+mod recorded;
+mod recovery;
+mod secrets;
+mod security;
+mod slow;

@@ -1,0 +1,102 @@
+//! Backups, and logs that come from them: never with the identity that clients have met.
+
+use std::path::Path;
+
+use larder_server::{Append, SqliteStorage, Storage as _, backup, restore};
+use larder_wire::StoreId;
+
+use crate::lab::events;
+
+async fn add(storage: &SqliteStorage, head: u64, count: u64) {
+    let store = StoreId::new("a").expect("an id");
+    storage.append(Append::new(store, head, 0, events(head, count))).await.expect("an append");
+}
+
+async fn head(storage: &SqliteStorage) -> u64 {
+    storage.head(&StoreId::new("a").expect("an id")).await.expect("a head")
+}
+
+/// A log with three events and a backup of them, five in the log afterwards. Its identity.
+async fn prepared(folder: &Path) -> String {
+    let data = folder.join("data");
+    let storage = SqliteStorage::open(&data).expect("a log");
+    add(&storage, 0, 3).await;
+    backup(&data, &folder.join("backup")).expect("a copy, while the log is in use");
+    add(&storage, 3, 2).await;
+    storage.close().await;
+    storage.name().to_owned()
+}
+
+#[tokio::test]
+async fn a_restored_log_is_the_backups_and_has_a_new_identity() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let before = prepared(folder.path()).await;
+    let data = folder.path().join("data");
+    let restored = restore(&data, Some(&folder.path().join("backup"))).expect("restored");
+    assert_eq!((restored.stores, restored.events), (1, 3));
+    assert_ne!(restored.identity, before);
+    let replaced = restored.replaced.expect("the old log stays");
+    assert!(replaced.exists());
+    let storage = SqliteStorage::open(&data).expect("a log");
+    assert_eq!((storage.name(), head(&storage).await), (restored.identity.as_str(), 3));
+    add(&storage, 3, 1).await;
+    storage.close().await;
+    drop(storage);
+    let storage = SqliteStorage::open(&data).expect("a log");
+    assert_eq!((storage.name(), head(&storage).await), (restored.identity.as_str(), 4), "it stays that one");
+}
+
+#[tokio::test]
+async fn a_log_put_back_by_hand_gets_a_new_identity_by_itself() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let data = folder.path().join("data");
+    let before = prepared(folder.path()).await;
+    // A copy of a stopped server's file, put back after the server ran again.
+    let old = folder.path().join("old");
+    std::fs::copy(data.join("log.sqlite"), &old).expect("a copy");
+    let storage = SqliteStorage::open(&data).expect("a log");
+    assert_eq!(storage.name(), before, "a restart is no reason");
+    add(&storage, 5, 1).await;
+    storage.close().await;
+    drop(storage);
+    for copy in [old, folder.path().join("backup")] {
+        std::fs::copy(copy, data.join("log.sqlite")).expect("put back");
+        let storage = SqliteStorage::open(&data).expect("a log");
+        assert_ne!(storage.name(), before);
+        storage.close().await;
+    }
+    // And into a directory that never had it.
+    let other = folder.path().join("other");
+    std::fs::create_dir(&other).expect("a folder");
+    std::fs::copy(data.join("log.sqlite"), other.join("log.sqlite")).expect("put there");
+    let here = SqliteStorage::open(&data).expect("a log");
+    let there = SqliteStorage::open(&other).expect("a log");
+    assert_ne!(here.name(), there.name());
+}
+
+#[tokio::test]
+async fn a_backup_that_is_none_changes_nothing() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let data = folder.path().join("data");
+    let before = prepared(folder.path()).await;
+    let bad = folder.path().join("bad");
+    std::fs::write(&bad, "no database").expect("a file");
+    assert!(restore(&data, Some(&bad)).is_err());
+    assert!(restore(&data, Some(&folder.path().join("missing"))).is_err());
+    let holes = folder.path().join("holes");
+    std::fs::copy(folder.path().join("backup"), &holes).expect("a copy");
+    let file = rusqlite::Connection::open(&holes).expect("a file");
+    file.execute_batch("DELETE FROM events WHERE number = 2").expect("a hole");
+    drop(file);
+    assert!(restore(&data, Some(&holes)).expect_err("a hole").to_string().contains("lack events"));
+    let storage = SqliteStorage::open(&data).expect("a log");
+    assert_eq!((storage.name(), head(&storage).await), (before.as_str(), 5));
+    let running = restore(&data, None).expect_err("a server has it").to_string();
+    assert!(running.contains("is another server's that is running"), "{running}");
+    storage.close().await;
+    drop(storage);
+    assert!(backup(&data, &folder.path().join("backup")).is_err(), "a backup overwrites nothing");
+    let renamed = restore(&data, None).expect("only a new identity");
+    assert_eq!((renamed.events, renamed.replaced), (5, None));
+    assert_ne!(renamed.identity, before);
+}

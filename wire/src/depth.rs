@@ -1,0 +1,38 @@
+//! How deep JSON is nested, told without recursion and before anything parses it.
+
+use crate::{Limits, WireError};
+
+/// Whether a text is short enough, and its arrays and objects are at most `limits.json_depth` levels deep. Text that is no JSON passes: the parser
+/// says what is wrong with it.
+///
+/// # Errors
+/// [`WireError::MessageTooLong`], and [`WireError::TooDeep`] with the byte at which the limit is passed.
+pub fn check_depth(text: &str, limits: &Limits) -> Result<(), WireError> {
+    if text.len() > limits.message_bytes {
+        return Err(WireError::MessageTooLong { bytes: text.len(), limit: limits.message_bytes });
+    }
+    let (mut depth, mut in_string, mut escaped) = (0_usize, false, false);
+    for (at, byte) in text.bytes().enumerate() {
+        if in_string {
+            match byte {
+                _ if escaped => escaped = false,
+                b'\\' => escaped = true,
+                b'"' => in_string = false,
+                _ => {}
+            }
+            continue;
+        }
+        match byte {
+            b'"' => in_string = true,
+            b'[' | b'{' => {
+                depth += 1;
+                if depth > limits.json_depth {
+                    return Err(WireError::TooDeep { at, limit: limits.json_depth });
+                }
+            }
+            b']' | b'}' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+    }
+    Ok(())
+}

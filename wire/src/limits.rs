@@ -1,0 +1,45 @@
+//! What both sides hold to. A server may be told other limits; clients start from these.
+
+/// The sizes that a message may have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Bytes of one encoded event: its name, arguments and ids.
+    pub event_bytes: usize,
+    /// Events of one push, and of one page of a pull.
+    pub batch_events: usize,
+    /// Bytes of all events of one push.
+    pub batch_bytes: usize,
+    /// Bytes of one message, in either direction.
+    pub message_bytes: usize,
+    /// Levels of arrays and objects inside each other in one message.
+    pub json_depth: usize,
+}
+
+impl Limits {
+    /// 256 KiB an event.
+    pub const EVENT_BYTES: usize = 256 * 1024;
+    /// 100 events a push.
+    pub const BATCH_EVENTS: usize = 100;
+    /// 1 MiB a push.
+    pub const BATCH_BYTES: usize = 1024 * 1024;
+    /// 2 MiB a message.
+    pub const MESSAGE_BYTES: usize = 2 * 1024 * 1024;
+    /// 64 levels.
+    pub const JSON_DEPTH: usize = 64;
+    /// The longest text that a request may have as its id, in bytes.
+    pub const REQUEST_ID_BYTES: usize = 128;
+    /// The largest event number: the last integer that JavaScript counts exactly.
+    pub const EVENT_NUMBER: u64 = (1 << 53) - 1;
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            event_bytes: Self::EVENT_BYTES,
+            batch_events: Self::BATCH_EVENTS,
+            batch_bytes: Self::BATCH_BYTES,
+            message_bytes: Self::MESSAGE_BYTES,
+            json_depth: Self::JSON_DEPTH,
+        }
+    }
+}
