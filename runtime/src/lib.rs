@@ -172,6 +172,9 @@ pub use jiff::Timestamp;
 pub use serde;
 pub use uuid::Uuid;
 
+#[cfg(feature = "ws")]
+#[cfg_attr(docsrs, doc(cfg(feature = "ws")))]
+pub use self::sync::{BackendUrlError, WsBackend, WsBackendBuilder};
 pub use self::{
     across::{Across, AcrossSubscription, FailedStore, Gathered, Gathering},
     adapter::{Adapter, SqliteAdapter},

@@ -4,6 +4,8 @@ mod backend;
 mod local;
 mod network;
 pub(crate) mod processor;
+#[cfg(feature = "ws")]
+mod remote;
 pub(crate) mod state;
 mod status;
 
@@ -13,5 +15,7 @@ pub use backend::{
 };
 pub use local::LocalBackend;
 pub use network::NetworkStatus;
+#[cfg(feature = "ws")]
+pub use remote::{BackendUrlError, WsBackend, WsBackendBuilder};
 pub(crate) use status::SyncNotes;
 pub use status::{SyncPhase, SyncStatus, SyncWatch};

@@ -29,7 +29,7 @@ impl Spawner {
     pub(super) fn private() -> Result<Self, String> {
         let (stop, stopped) = oneshot::channel::<()>();
         let (sender, receiver) = mpsc::channel();
-        let body = move || match Builder::new_current_thread().enable_time().build() {
+        let body = move || match Builder::new_current_thread().enable_all().build() {
             Ok(runtime) => {
                 let _ = sender.send(Ok(runtime.handle().clone()));
                 // An error says that the sender is gone, which is what ends this thread.
