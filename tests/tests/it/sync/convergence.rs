@@ -80,12 +80,12 @@ async fn run(steps: Vec<Step>, in_files: bool, listened: bool) {
         assert!(report.is_sound(), "{report:?}");
         for (live, rows) in live.iter_mut().flatten().zip([usize::MAX, 2]) {
             let fresh: Vec<_> = store.query(cards()).unwrap().into_iter().take(rows).collect();
-            let shown = live.next();
-            match larder_tests::lab::poll_once(&mut std::pin::pin!(shown)).await {
-                Some(shown) => last[usize::from(rows == 2)] = shown.unwrap().unwrap().to_vec(),
-                None => {}
+            let last = &mut last[usize::from(rows == 2)];
+            let shown = larder_tests::lab::poll_once(&mut std::pin::pin!(live.next())).await;
+            if let Some(shown) = shown {
+                *last = shown.unwrap().unwrap().to_vec();
             }
-            assert_eq!(last[usize::from(rows == 2)], fresh);
+            assert_eq!(*last, fresh);
         }
     }
     // Nothing is lost: what is not in the agreed log is quarantined here.
