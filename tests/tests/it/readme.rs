@@ -78,8 +78,20 @@ fn links_in_the_pages_lead_somewhere() {
 #[test]
 fn files_that_the_pages_name_are_there() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the workspace's folder");
-    let folders =
-        ["macros/", "runtime/", "wire/", "server/", "tests/", "ui-tests/", "examples/", "benches/", "crash/", "fuzz/", "docs/", ".ci/"];
+    let folders = [
+        "macros/",
+        "runtime/",
+        "wire/",
+        "server/",
+        "tests/",
+        "ui-tests/",
+        "examples/",
+        "benches/",
+        "crash/",
+        "fuzz/",
+        "docs/",
+        ".ci/",
+    ];
     for page in PAGES {
         let text = read(page);
         let named =
