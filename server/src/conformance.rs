@@ -62,7 +62,7 @@ fn event(number: u64) -> Event {
         parent_seq_num: number - 1,
         client_id: "client".to_owned(),
         session_id: "session".to_owned(),
-        id: (number % 2 == 0).then(|| EventId(u128::from(number).to_be_bytes())),
+        id: number.is_multiple_of(2).then(|| EventId(u128::from(number).to_be_bytes())),
     }
 }
 

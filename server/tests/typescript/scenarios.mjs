@@ -52,9 +52,9 @@ const scenarios = {
     const lab = await Lab.open()
     const at = { store: 'lost', transport }
     const [a, b] = [await lab.client('a', at), await lab.client('b', at)]
-    for (let kill = 0; kill < 6; kill++) {
+    for (let kill = 0; kill < 3; kill++) {
       await Promise.all([a.note(`a-${kill}`), b.note(`b-${kill}`)])
-      await sleep(15 * kill)
+      await sleep(25 * kill)
       await lab.stop('SIGKILL')
       await lab.start()
       must(await converged(lab, 'lost', [a, b], 2 * kill + 2), `after kill ${kill}`)
