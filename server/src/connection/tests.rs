@@ -1,5 +1,7 @@
 //! The state machine, without a socket: frames in, actions and frames out, and the time is what the test says.
 
+mod rates;
+
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use larder_wire::{Call, ClientFrame, Event, Limits, Metadata, Peer, PulledEvent, Request, Tracing};
@@ -303,19 +305,6 @@ fn a_failing_storage_ends_the_connection_of_a_typescript_pull_and_answers_a_lard
         let closed = bench.connection.closing().map(|close| close.code);
         assert_eq!((closed, bench.frames().len()), if peer == Peer::Larder { (None, 1) } else { (Some(1013), 0) });
     }
-}
-
-#[test]
-fn a_bucket_gives_what_it_holds_and_then_so_much_a_second() {
-    let mut bucket = Bucket::new(10);
-    let second = |at: f64| Duration::from_secs_f64(at);
-    assert!((0..10).all(|_| bucket.take(1, second(0.0))) && !bucket.take(1, second(0.0)));
-    assert!(!bucket.take(1, second(0.09)) && bucket.take(1, second(0.1)));
-    assert!(
-        (0..10).all(|_| bucket.take(1, second(99.0))) && !bucket.take(1, second(99.0)),
-        "it holds no more than that"
-    );
-    assert!(!bucket.take(1, second(1.0)), "a clock that goes back gives nothing");
 }
 
 proptest! {

@@ -233,7 +233,20 @@ export const converged = async (lab, store, clients, notes, { token, patience = 
         return log
       }
     }
-    if (Date.now() > until) return undefined
+    if (Date.now() > until) {
+      await told(lab, ids, clients)
+      return undefined
+    }
     await sleep(100)
+  }
+}
+
+/** What the log and each client have, for whoever looks at a failure. */
+const told = async (lab, ids, clients) => {
+  const refused = `${await lab.metric('refused_total')} refused, ${await lab.metric('server_ahead_total')} not at the head`
+  console.log(`  log: ${ids.join(' ')} (${refused})`)
+  for (const client of clients) {
+    const state = await client.state()
+    console.log(`  ${client.options.client}: ${state.notes.map(([id]) => id).join(' ')}, last ${state.last}`)
   }
 }
