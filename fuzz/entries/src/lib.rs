@@ -4,6 +4,7 @@
 extern crate proc_macro;
 
 pub mod events;
+pub mod frames;
 pub mod macros;
 pub mod mutations;
 pub mod stores;

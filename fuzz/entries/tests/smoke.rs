@@ -2,7 +2,7 @@
 
 use std::{fs, path::Path};
 
-use larder_fuzz_entries::{events, macros, mutations::mutated, stores};
+use larder_fuzz_entries::{events, frames, macros, mutations::mutated, stores};
 use larder_tests::ledger::Mix;
 
 fn corpus(target: &str) -> Vec<Vec<u8>> {
@@ -28,6 +28,11 @@ fn run(target: &str, runs: usize, entry: fn(&[u8])) {
 #[test]
 fn any_arguments_decode_or_are_refused() {
     run("events", 100_000, events::run);
+}
+
+#[test]
+fn any_frame_or_url_is_read_or_refused_and_written_as_it_was_read() {
+    run("frames", 100_000, frames::run);
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! The state machine, without a socket: frames in, actions and frames out, and the time is what the test says.
 
+mod rates;
+
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use larder_wire::{Call, ClientFrame, Event, Limits, Metadata, Peer, PulledEvent, Request, Tracing};
@@ -34,6 +36,10 @@ fn pulled(numbers: std::ops::RangeInclusive<u64>, bytes: usize, head: u64) -> Pu
         Arc::new(PulledEvent { event: event(number, bytes), metadata })
     };
     Pulled::Page { page: Page { events: numbers.map(stamped).collect(), head }, backend_id: "backend".into() }
+}
+
+fn empty() -> Pulled {
+    Pulled::Page { page: Page { events: Vec::new(), head: 0 }, backend_id: "backend".into() }
 }
 
 impl Bench {
@@ -129,7 +135,7 @@ impl Bench {
         let ticket = self.only("authorize");
         self.permit(ticket);
         let ticket = self.only("pull");
-        self.done(Done::Pulled { ticket, outcome: pulled(1..=0, 0, 0) });
+        self.done(Done::Pulled { ticket, outcome: empty() });
         assert_eq!(self.frames().len(), 1);
     }
 }
@@ -158,7 +164,7 @@ fn a_permit_holds_no_longer_than_its_token() {
     let permit = Permit { valid_for: Some(Duration::from_secs(1)) };
     bench.done(Done::Authorized { ticket, revision: 0, answer: Ok(permit) });
     let ticket = bench.only("pull");
-    bench.done(Done::Pulled { ticket, outcome: pulled(1..=0, 0, 0) });
+    bench.done(Done::Pulled { ticket, outcome: empty() });
     bench.pass(Duration::from_millis(999));
     bench.hear("a", 1, 1, 1);
     let ticket = bench.only("pull");
@@ -301,19 +307,6 @@ fn a_failing_storage_ends_the_connection_of_a_typescript_pull_and_answers_a_lard
     }
 }
 
-#[test]
-fn a_bucket_gives_what_it_holds_and_then_so_much_a_second() {
-    let mut bucket = Bucket::new(10);
-    let second = |at: f64| Duration::from_secs_f64(at);
-    assert!((0..10).all(|_| bucket.take(1, second(0.0))) && !bucket.take(1, second(0.0)));
-    assert!(!bucket.take(1, second(0.09)) && bucket.take(1, second(0.1)));
-    assert!(
-        (0..10).all(|_| bucket.take(1, second(99.0))) && !bucket.take(1, second(99.0)),
-        "it holds no more than that"
-    );
-    assert!(!bucket.take(1, second(1.0)), "a clock that goes back gives nothing");
-}
-
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(400))]
 
@@ -378,7 +371,7 @@ fn answer(action: Action, heads: &BTreeMap<String, u64>, choice: u8, now: Now) -
     }
 }
 
-/// A page goes on where the one before it ended; an exit is the end.
+/// A page goes on where the last one ended.
 fn check(frame: &ServerFrame, cursors: &mut BTreeMap<u64, u64>) {
     match frame {
         ServerFrame::Chunk { request_id: RequestId::Number(id), values } => {

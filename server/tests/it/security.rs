@@ -182,13 +182,16 @@ async fn a_token_that_is_revoked_ends_live_pulls_before_anything_more_is_told() 
 #[tokio::test]
 async fn a_live_pull_ends_when_its_token_expires() {
     let (lab, _) = lab(&rules("\"good\"")).await;
-    let token = jwt(2, json!(["tenant-*"]));
+    let token = jwt(6, json!(["tenant-*"]));
+    let expires = now() + 6;
     let mut socket = Socket::typescript(lab.address, "tenant-a", payload(&token)).await.expect("still good");
     let live = socket.ask("tenant-a", payload(&token), Call::Pull { cursor: None, live: true }).await;
     socket.page_of(&live).await;
     assert_eq!(post(lab.address, "tenant-a", payload("good"), push(events(0, 1))).await.status, 200);
     assert_eq!(socket.page_of(&live).await.batch.len(), 1);
-    tokio::time::sleep(std::time::Duration::from_millis(2_100)).await;
+    while now() <= expires {
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
     assert_eq!(post(lab.address, "tenant-a", payload("good"), push(events(1, 1))).await.status, 200);
     assert_eq!(socket.next().await, Err(1008));
     assert_eq!(Socket::typescript(lab.address, "tenant-a", payload(&token)).await.err(), Some(401));

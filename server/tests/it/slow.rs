@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use larder_server::Settings;
-use larder_wire::{Exit, Peer};
+use larder_wire::Exit;
 use tokio::{io::AsyncWriteExt as _, net::TcpSocket, time::sleep};
 
 use crate::lab::{Lab, event, push};
@@ -60,13 +60,13 @@ async fn a_slow_reader_is_dropped_and_catches_up_when_it_pulls_again() {
 
 #[tokio::test]
 async fn a_socket_that_is_only_open_is_closed_in_time() {
-    let settings = Settings { unauthenticated: Duration::from_millis(150), ..Settings::default() };
+    let settings = Settings { unauthenticated: Duration::from_secs(2), ..Settings::default() };
     let rules = toml_rules("[[rules]]\nstores = [\"*\"]\ntokens = [\"t\"]");
     let lab = Lab::start(settings, std::sync::Arc::new(larder_server::MemoryStorage::new()), rules).await;
     let began = Instant::now();
     let mut silent = crate::lab::Socket::larder(lab.address, None).await.expect("it may say later who it is");
     assert_eq!(silent.closed().await, 1008);
-    assert!(began.elapsed() < Duration::from_secs(5));
+    assert!(began.elapsed() < Duration::from_secs(20));
     // Pings are no reason to stay.
     let mut pinging = crate::lab::Socket::larder(lab.address, None).await.expect("it may say later who it is");
     pinging.send(r#"{"_tag":"Ping"}"#).await;
@@ -75,7 +75,7 @@ async fn a_socket_that_is_only_open_is_closed_in_time() {
     let call = larder_wire::Call::Pull { cursor: None, live: true };
     let id = known.ask("a", Some(serde_json::json!({ "authToken": "t" })), call).await;
     known.page_of(&id).await;
-    sleep(Duration::from_millis(400)).await;
+    sleep(Duration::from_millis(2_500)).await;
     known.send(r#"{"_tag":"Ping"}"#).await;
     assert!(known.next().await.is_ok(), "somebody known may stay");
     // One that does not even ask.
@@ -83,7 +83,6 @@ async fn a_socket_that_is_only_open_is_closed_in_time() {
     let mut byte = [0];
     let read = tokio::time::timeout(Duration::from_secs(10), tokio::io::AsyncReadExt::read(&mut mute, &mut byte)).await;
     assert_eq!(read.expect("the server ends it").unwrap_or(0), 0);
-    let _ = Peer::Larder;
 }
 
 fn toml_rules(text: &str) -> std::sync::Arc<larder_server::Rules> {

@@ -5,16 +5,26 @@ import { commitTogether, converged, endAll, Lab, settled, sleep, whole } from '.
 
 const must = (log, what) => assert.ok(log !== undefined, `not converged in time: ${what}`)
 
+/** A pull of 0.4 over HTTP ends with the first poll that fails, until the client is started again; one on a WebSocket comes back by itself. */
+const back = async (transport, clients) => {
+  if (transport === 'ws') return
+  for (const client of clients) {
+    await client.close()
+    await client.boot()
+  }
+}
+
 const scenarios = {
   'concurrent commits of two clients converge': async (transport) => {
     const lab = await Lab.open()
     const at = { store: 'concurrent', transport }
     const [a, b] = [await lab.client('a', at), await lab.client('b', at)]
-    await commitTogether([a, b], 0, 15)
-    const log = await settled(lab, 'concurrent', [a, b], 30)
-    must(log, 'two clients')
+    for (let number = 0; number < 10; number++) {
+      await Promise.all([a.note(`a-${number}`), b.note(`b-${number}`)])
+      must(await converged(lab, 'concurrent', [a, b], 2 * number + 2), `pair ${number}`)
+    }
     const late = await lab.client('c', at)
-    must(await converged(lab, 'concurrent', [a, b, late], log.length), 'a third one that comes late')
+    must(await converged(lab, 'concurrent', [a, b, late], 20), 'a third one that comes late')
     await lab.close()
   },
 
@@ -27,7 +37,8 @@ const scenarios = {
     await lab.stop()
     await commitTogether([a, b], 1, 6)
     await lab.start()
-    must(await settled(lab, 'offline', [a, b], 11), 'after the restart')
+    await back(transport, [a, b])
+    must(await converged(lab, 'offline', [a, b], 11), 'after the restart')
     await lab.close()
   },
 
@@ -43,6 +54,7 @@ const scenarios = {
     await a.kill()
     await lab.start()
     await a.boot()
+    await back(transport, [b])
     must(await converged(lab, 'killed', [a, b], 4), 'after both were started again')
     await lab.close()
   },
@@ -51,13 +63,14 @@ const scenarios = {
     const lab = await Lab.open()
     const at = { store: 'lost', transport }
     const [a, b] = [await lab.client('a', at), await lab.client('b', at)]
-    for (let kill = 0; kill < 4; kill++) {
-      await commitTogether([a, b], 5 * kill, 5 * kill + 5)
-      await sleep(20 + 30 * kill)
+    for (let kill = 0; kill < 3; kill++) {
+      await Promise.all([a.note(`a-${kill}`), b.note(`b-${kill}`)])
+      await sleep(25 * kill)
       await lab.stop('SIGKILL')
       await lab.start()
+      await back(transport, [a, b])
+      must(await converged(lab, 'lost', [a, b], 2 * kill + 2), `after kill ${kill}`)
     }
-    must(await settled(lab, 'lost', [a, b], 40), 'after four kills')
     await lab.close()
   },
 
@@ -122,7 +135,7 @@ const scenarios = {
     const at = { store: 'storm', transport }
     const clients = await Promise.all(['a', 'b', 'c'].map((name) => lab.client(name, at)))
     await commitTogether(clients, 0, 40)
-    must(await settled(lab, 'storm', clients, 120), 'three clients')
+    must(await settled(lab, at, clients, 120), 'three clients')
     await lab.close()
   },
 }

@@ -27,6 +27,8 @@ fn source_folder(test: &str) -> Option<&'static str> {
         "larder" => Some("runtime/src"),
         "crash" => Some("crash/tests/it"),
         "bytes" => Some("benches/tests/bytes"),
+        "server" => Some("server/tests/it"),
+        "wire" => Some("wire/tests/it"),
         _ => None,
     }
 }
