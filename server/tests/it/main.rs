@@ -4,6 +4,7 @@ mod binary;
 mod doors;
 mod kills;
 mod lab;
+mod larder_clients;
 mod larder_peers;
 mod limits;
 mod log_file;

@@ -43,11 +43,10 @@ pub(super) struct Frames {
 
 #[derive(Clone, Debug)]
 enum Asked {
-    Pull,
+    /// Events behind this number: the wire has no word for that where the log's id is not known.
+    Pull { after: u64 },
     /// With the id of the log that the events were said to follow: the wire's answer does not repeat it.
-    Push {
-        backend_id: String,
-    },
+    Push { backend_id: String },
 }
 
 /// What a frame says.
@@ -75,7 +74,7 @@ impl Frames {
 
     pub(super) fn pull(&mut self, id: u64, pull: Pull) -> String {
         let Pull { sync_id, after, backend_id, live, payload } = pull;
-        self.open.insert(id, Asked::Pull);
+        self.open.insert(id, Asked::Pull { after });
         let cursor = backend_id.map(|backend_id| Cursor { backend_id, event_sequence_number: after });
         self.request(id, sync_id, payload, Call::Pull { cursor, live })
     }
@@ -127,7 +126,7 @@ impl Frames {
         Ok(match ServerFrame::decode(text, &self.limits)? {
             ServerFrame::Pong => Vec::new(),
             ServerFrame::Chunk { request_id, values } => match self.known(&request_id) {
-                Some((id, Asked::Pull)) => values.into_iter().map(|value| self.page(id, value)).collect(),
+                Some((id, Asked::Pull { after })) => values.into_iter().map(|value| page(id, after, value)).collect(),
                 _ => Vec::new(),
             },
             ServerFrame::Exit { request_id, exit } => match self.known(&request_id) {
@@ -148,17 +147,18 @@ impl Frames {
         };
         self.open.get(&id).map(|asked| (id, asked.clone()))
     }
+}
 
-    fn page(&self, id: u64, response: PullResponse) -> Heard {
-        let PullResponse { batch, page_info, backend_id, .. } = response;
-        let remaining = match page_info {
-            PageInfo::NoMore => Remaining::Nothing,
-            PageInfo::MoreKnown { remaining } => Remaining::Known(remaining),
-            PageInfo::MoreUnknown => Remaining::Some,
-        };
-        let events = batch.into_iter().map(|pulled| from_wire(&pulled.event)).collect();
-        Heard::Page { id, page: PullPage::new(events, remaining, backend_id) }
-    }
+fn page(id: u64, after: u64, response: PullResponse) -> Heard {
+    let PullResponse { batch, page_info, backend_id, .. } = response;
+    let remaining = match page_info {
+        PageInfo::NoMore => Remaining::Nothing,
+        PageInfo::MoreKnown { remaining } => Remaining::Known(remaining),
+        PageInfo::MoreUnknown => Remaining::Some,
+    };
+    let events = batch.iter().filter(|pulled| pulled.event.seq_num > after).map(|pulled| from_wire(&pulled.event));
+    let events = events.collect();
+    Heard::Page { id, page: PullPage::new(events, remaining, backend_id) }
 }
 
 fn request_id(id: u64) -> RequestId {
@@ -195,9 +195,9 @@ fn from_wire(event: &larder_wire::Event) -> StoredEvent {
 
 fn ended(id: u64, asked: Asked, exit: Exit) -> Heard {
     match (asked, exit) {
-        (Asked::Pull, Exit::Ended) => Heard::PullEnded { id, error: None },
-        (Asked::Pull, Exit::Failed(cause)) => Heard::PullEnded { id, error: Some(refused(&cause)) },
-        (Asked::Pull, Exit::Pushed | Exit::Pong) => Heard::PullEnded {
+        (Asked::Pull { .. }, Exit::Ended) => Heard::PullEnded { id, error: None },
+        (Asked::Pull { .. }, Exit::Failed(cause)) => Heard::PullEnded { id, error: Some(refused(&cause)) },
+        (Asked::Pull { .. }, Exit::Pushed | Exit::Pong) => Heard::PullEnded {
             id,
             error: Some(BackendError::Other("the server answers a pull as it does a push".into())),
         },
