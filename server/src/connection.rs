@@ -95,7 +95,7 @@ impl Rates {
         let bytes = settings.bytes_per_second;
         Self {
             pushes: Bucket::new(u64::from(settings.pushes_per_second)),
-            bytes: Bucket::new(bytes.max(settings.wire.message_bytes as u64)),
+            bytes: Bucket::holding(bytes.max(settings.wire.message_bytes as u64), bytes),
             patience: Bucket::new(bytes.saturating_mul(4)),
         }
     }

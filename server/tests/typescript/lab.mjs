@@ -193,9 +193,9 @@ export const commitTogether = (clients, from, to) =>
   )
 
 /**
- * Waits until all have converged. A client of 0.4.0 that commits and rebases at the same time may number its events with holes, on its disk too, and then
- * pushes what follows no head for ever, against any server that looks. So where they do not converge it is told apart whose fault that is: the
- * server has refused pushes; its log is whole and keeps what it had; and a client with an empty disk gets exactly that.
+ * Waits until all have converged. A client of 0.4.0 that commits and rebases at the same time may stop asking for good, or number its events with
+ * holes, on its disk too, and push what follows no head. So where they do not converge it is told apart whose fault that is: the server has refused
+ * pushes; its log is whole and keeps what it had; and a client with an empty disk gets exactly that.
  */
 export const settled = async (lab, at, clients, notes) => {
   const log = await converged(lab, at.store, clients, notes)
@@ -214,7 +214,7 @@ export const settled = async (lab, at, clients, notes) => {
   const fresh = await lab.client('fresh', at)
   const seen = await converged(lab, at.store, [fresh], ids.length)
   assert.ok(seen !== undefined, 'a client with an empty disk has the whole log')
-  console.log(`  ${ids.length} of ${notes} are in the log; the others are numbered with holes by their clients, and ${refused} pushes were refused`)
+  console.log(`  ${ids.length} of ${notes} are in the log; the clients of the others have stopped or number them with holes, and ${refused} pushes were refused`)
   return after
 }
 

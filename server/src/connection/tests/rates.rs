@@ -66,3 +66,10 @@ fn a_bucket_gives_what_it_holds_and_then_so_much_a_second() {
     );
     assert!(!bucket.take(1, second(1.0)), "a clock that goes back gives nothing");
 }
+
+#[test]
+fn one_large_message_is_taken_however_little_a_second_is_allowed_and_the_next_waits_its_time() {
+    let mut bucket = Bucket::holding(2_000, 10);
+    assert!(bucket.take(2_000, Duration::ZERO));
+    assert!(!bucket.take(11, Duration::from_secs(1)) && bucket.take(10, Duration::from_secs(1)));
+}
