@@ -10,7 +10,7 @@
 
 use std::time::Duration;
 
-use super::{PushAnswer, Remaining};
+use super::PushAnswer;
 use crate::event::StoredEvent;
 
 /// Most events of one push.
@@ -36,8 +36,8 @@ pub(crate) enum Next {
 /// The sync of one store, as long as it has a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Processor {
-    /// The backend has nothing that the store has not, as far as is known.
-    caught_up: bool,
+    /// Where the backend's log ends, as far as it has said. Not known is beyond all.
+    backend_head: u64,
 }
 
 /// What a backend said that no further try changes.
@@ -52,26 +52,28 @@ pub(crate) enum Misfit {
 impl Processor {
     /// Of a store that may be behind the backend: it pulls first.
     pub(crate) fn behind() -> Self {
-        Self { caught_up: false }
+        Self { backend_head: u64::MAX }
     }
 
     /// Of a store that pushes first, and pulls if it is told that it is behind.
     pub(crate) fn hopeful() -> Self {
-        Self { caught_up: true }
+        Self { backend_head: 0 }
     }
 
-    /// What is to be done, with so many events unsent.
-    pub(crate) fn next(self, unsent: u64) -> Next {
-        match (self.caught_up, unsent) {
-            (false, _) => Next::Pull,
-            (true, 0) => Next::Wait,
-            (true, _) => Next::Push,
+    /// What is to be done, with all confirmed up to a number and so many events unsent behind it. What the backend has may have come by
+    /// another pull meanwhile.
+    pub(crate) fn next(self, confirmed: u64, unsent: u64) -> Next {
+        match unsent {
+            _ if confirmed < self.backend_head => Next::Pull,
+            0 => Next::Wait,
+            _ => Next::Push,
         }
     }
 
-    /// A page was taken over.
-    pub(crate) fn pulled(&mut self, remaining: Remaining) {
-        self.caught_up = remaining == Remaining::Nothing;
+    /// A pull has ended, after which all is confirmed up to a number; whether it has brought what the backend has said that it has.
+    pub(crate) fn pulled(&mut self, confirmed: u64) -> bool {
+        let said = std::mem::take(&mut self.backend_head);
+        said == u64::MAX || confirmed >= said
     }
 
     /// A push was answered; whether its events are confirmed.
@@ -82,8 +84,8 @@ impl Processor {
         match *answer {
             PushAnswer::Accepted { .. } => Ok(true),
             PushAnswer::Ahead { head } if head < confirmed => Err(Misfit::RolledBack { confirmed, head }),
-            PushAnswer::Ahead { .. } => {
-                self.caught_up = false;
+            PushAnswer::Ahead { head } => {
+                self.backend_head = head;
                 Ok(false)
             }
             PushAnswer::OtherBackend { .. } => Err(Misfit::OtherBackend),
@@ -140,19 +142,20 @@ mod tests {
     #[test]
     fn it_pulls_until_nothing_remains_then_pushes_until_nothing_is_unsent() {
         let mut processor = Processor::behind();
-        assert_eq!(processor.next(3), Next::Pull);
-        processor.pulled(Remaining::Known(7));
-        assert_eq!(processor.next(3), Next::Pull);
-        processor.pulled(Remaining::Nothing);
-        assert_eq!((processor.next(3), processor.next(0)), (Next::Push, Next::Wait));
-        assert_eq!(Processor::hopeful().next(1), Next::Push);
+        assert_eq!((processor.next(0, 3), processor.next(9, 0)), (Next::Pull, Next::Pull));
+        assert!(processor.pulled(4));
+        assert_eq!((processor.next(4, 3), processor.next(4, 0)), (Next::Push, Next::Wait));
+        assert_eq!(Processor::hopeful().next(0, 1), Next::Push);
     }
 
     #[test]
     fn a_backend_that_is_ahead_is_pulled_and_one_that_went_back_is_not_trusted() {
         let mut processor = Processor::hopeful();
         assert_eq!(processor.pushed(&PushAnswer::Ahead { head: 7 }, 5), Ok(false));
-        assert_eq!(processor.next(1), Next::Pull);
+        assert_eq!((processor.next(5, 1), processor.next(7, 1)), (Next::Pull, Next::Push));
+        assert!(!processor.pulled(6), "it has not given what it has");
+        processor.pushed(&PushAnswer::Ahead { head: 7 }, 5).unwrap();
+        assert!(processor.pulled(7));
         let back = processor.pushed(&PushAnswer::Ahead { head: 4 }, 5);
         assert_eq!(back, Err(Misfit::RolledBack { confirmed: 5, head: 4 }));
         let other = PushAnswer::OtherBackend { backend_id: "b".to_owned() };

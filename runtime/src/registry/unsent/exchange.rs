@@ -60,13 +60,13 @@ pub(super) async fn push(
     }
 }
 
-/// Takes over all that the backend has now; whether that was anything.
+/// Takes over all that the backend has now.
 pub(super) async fn pull_once(
     core: &Core,
     backend: &Arc<dyn SyncBackend>,
     processor: &mut Processor,
     mut progress: impl FnMut(u64, u64) + Send,
-) -> Result<bool, SyncError> {
+) -> Result<(), SyncError> {
     let before = core.engine.confirmed();
     let (payload, backend_id) = (core.engine.payload(), known_backend(core));
     let request = PullRequest::new(&core.sync_id, &payload).after(before, backend_id.as_deref());
@@ -75,7 +75,6 @@ pub(super) async fn pull_once(
     while let Some(page) = next_page(core, &mut pages).await {
         let remaining = take_page(core, page, &mut gathered).await?;
         let taken = core.engine.confirmed() - before;
-        processor.pulled(remaining);
         let left = match remaining {
             Remaining::Nothing => break,
             Remaining::Known(left) => left,
@@ -83,7 +82,10 @@ pub(super) async fn pull_once(
         };
         progress(taken, taken + left);
     }
-    Ok(core.engine.confirmed() > before)
+    match processor.pulled(core.engine.confirmed()) {
+        true => Ok(()),
+        false => Err(failed(core, "the backend says that it has further events, and does not give them")),
+    }
 }
 
 /// The id of the log that a request names: none where another one is as good.

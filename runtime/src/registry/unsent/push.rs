@@ -87,14 +87,10 @@ pub(super) async fn send_all(loaded: &Arc<dyn AnyLoaded>, longest: Option<Durati
 
 /// One push or pull; `false` when nothing is unsent.
 async fn step(core: &Core, backend: &Arc<dyn SyncBackend>, processor: &mut Processor) -> Result<bool, SyncError> {
-    match processor.next(core.engine.unsent_events()) {
+    match processor.next(core.engine.confirmed(), core.engine.unsent_events()) {
         Next::Wait => return Ok(false),
         Next::Push => push(core, backend, processor).await?,
-        Next::Pull => {
-            if !pull_once(core, backend, processor, |_, _| {}).await? {
-                return Err(failed(core, "the backend says that it has further events, and does not give them"));
-            }
-        }
+        Next::Pull => pull_once(core, backend, processor, |_, _| {}).await?,
     }
     Ok(true)
 }

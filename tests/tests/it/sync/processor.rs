@@ -194,3 +194,37 @@ async fn stores_in_sync_take_no_task_of_their_own() {
     assert!(others.iter().all(|store| log(store) == "e1"));
     drop(first);
 }
+
+#[tokio::test]
+async fn clients_that_commit_at_the_same_time_come_to_one_log_without_a_pause() {
+    for in_files in [true, false] {
+        let backend = LocalBackend::new("local");
+        let clients = [0, 1, 2].map(|_| Client::new(&backend.another(), in_files));
+        let mut stores = Vec::new();
+        for client in &clients {
+            stores.push(client.open::<Notebook>().await);
+            client.settle().await;
+        }
+        for round in 0..20 {
+            for (store, own) in stores.iter().zip([1_000, 2_000, 3_000]) {
+                store.commit([written(own + round), NoteEvent::LookedAt(round)]).unwrap();
+            }
+            if round % 4 == 0 {
+                tokio::task::yield_now().await;
+            }
+        }
+        // No time passes on the clocks of the clients.
+        for _ in 0..40 {
+            for client in &clients {
+                client.settle().await;
+            }
+        }
+        assert_eq!(backend.events(STORE).len(), 60);
+        for store in &stores {
+            let status = store.sync_status();
+            assert_eq!((status.pending, status.confirmed.global(), status.last_error), (0, 60, None));
+            assert_eq!(store.query(Note::all()).unwrap().len(), 60);
+            assert!(store.verify().unwrap().is_sound());
+        }
+    }
+}
