@@ -159,7 +159,8 @@ impl Connection {
         }
         match ClientFrame::decode(text, &self.settings.wire) {
             Ok(ClientFrame::Ping) => self.send(&ServerFrame::Pong, now),
-            Ok(ClientFrame::Ack { .. } | ClientFrame::Eof) => {}
+            Ok(ClientFrame::Ack { request_id }) => self.taken(&request_id),
+            Ok(ClientFrame::Eof) => {}
             Ok(ClientFrame::Interrupt { request_id }) => self.interrupt(&request_id, now),
             Ok(ClientFrame::Request(request)) if in_time => self.request(request, now),
             Ok(ClientFrame::Request(Request { id, call, .. })) => {

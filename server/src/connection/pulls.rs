@@ -6,7 +6,8 @@ use std::{
 };
 
 use larder_wire::{
-    Cursor, Exit, Failure, PageInfo, Payload, PullResponse, Refusal, RefusalKind, RequestId, ServerFrame, StoreId,
+    Cursor, Exit, Failure, PageInfo, Payload, Peer, PullResponse, Refusal, RefusalKind, RequestId, ServerFrame,
+    StoreId, Transport,
 };
 
 use super::{Action, Connection, Now};
@@ -19,6 +20,10 @@ use crate::{
 
 /// Bytes that may wait for the client while another page is read.
 const ROOM: usize = 64 * 1024;
+
+/// Pages that a larder client may have without having said that it took them. Who does not say so, as TypeScript clients of some servers, is
+/// not waited for: they take what comes.
+const WINDOW: usize = 8;
 
 /// Pulls of one connection at once for each store it may have.
 const PULLS_PER_STORE: usize = 2;
@@ -49,6 +54,10 @@ struct Pull {
     caught_up: bool,
     owed: News,
     permit: Option<Held>,
+    /// Pages that the client has not said to have taken, if it is one that says so.
+    unacked: usize,
+    /// It goes on when the client has taken a page.
+    waits: bool,
     /// Neither wanting a page, nor reading, nor asking.
     idle: bool,
 }
@@ -135,6 +144,8 @@ impl Connection {
                 caught_up: false,
                 owed: News::default(),
                 permit: None,
+                unacked: 0,
+                waits: false,
                 idle: false,
             },
         );
@@ -223,11 +234,16 @@ impl Connection {
         pull.cursor = last;
         pull.heard = pull.heard.max(page.head);
         pull.met = None;
+        if self.opening.peer == Peer::Larder && self.opening.door == Transport::WebSocket {
+            pull.unacked += 1;
+        }
         let ends = pull.cursor >= pull.heard;
         if ends {
             pull.caught_up = true;
             pull.owed = News::default();
             pull.idle = true;
+        } else if pull.unacked >= WINDOW {
+            pull.waits = true;
         } else {
             self.pulls.wanting.push_back(id.clone());
         }
@@ -242,6 +258,15 @@ impl Connection {
         if ends && !live {
             self.end_pull(&id);
             self.exit(id, Exit::Ended, now);
+        }
+    }
+
+    /// The client has taken a page.
+    pub(super) fn taken(&mut self, id: &RequestId) {
+        let Some(pull) = self.pulls.open.get_mut(id) else { return };
+        pull.unacked = pull.unacked.saturating_sub(1);
+        if std::mem::take(&mut pull.waits) {
+            self.pulls.wanting.push_back(id.clone());
         }
     }
 

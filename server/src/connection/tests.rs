@@ -1,6 +1,7 @@
 //! The state machine, without a socket: frames in, actions and frames out, and the time is what the test says.
 
 mod rates;
+mod window;
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 

@@ -1,0 +1,48 @@
+//! How far a pull runs ahead of a client that says what it has taken.
+
+use super::*;
+
+/// The pages that come until the pull waits, of a log with many.
+fn pages(bench: &mut Bench, from: u64) -> u64 {
+    let mut pages = 0;
+    while let Some(Action::Pull { ticket, .. }) = bench.open.pop() {
+        let number = from + pages + 1;
+        bench.done(Done::Pulled { ticket, outcome: pulled(number..=number, 10, 1_000) });
+        pages += bench.frames().len() as u64;
+    }
+    pages
+}
+
+fn ack(bench: &mut Bench, id: u64) {
+    let frame = ClientFrame::Ack { request_id: RequestId::Number(id) };
+    bench.connection.frame(&frame.encode(Peer::Larder), bench.now);
+    bench.collect();
+}
+
+#[test]
+fn eight_pages_come_before_a_larder_client_has_said_that_it_took_one() {
+    let mut bench = Bench::new(Peer::Larder, Settings::default());
+    bench.pull(7, "a");
+    let ticket = bench.only("authorize");
+    bench.permit(ticket);
+    assert_eq!(pages(&mut bench, 0), 8);
+    ack(&mut bench, 7);
+    assert_eq!(pages(&mut bench, 8), 1, "one was taken, one more comes");
+    ack(&mut bench, 6);
+    assert_eq!(pages(&mut bench, 9), 0, "that is another pull's");
+    (0..3).for_each(|_| ack(&mut bench, 7));
+    assert_eq!(pages(&mut bench, 9), 3);
+}
+
+#[test]
+fn a_typescript_client_is_not_waited_for() {
+    let mut bench = Bench::new(Peer::TypeScript, Settings::default());
+    bench.pull(7, "a");
+    let ticket = bench.only("authorize");
+    bench.permit(ticket);
+    for page in 1..=100 {
+        let ticket = bench.only("pull");
+        bench.done(Done::Pulled { ticket, outcome: pulled(page..=page, 10, 1_000) });
+        assert_eq!(bench.frames().len(), 1);
+    }
+}
