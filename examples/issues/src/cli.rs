@@ -13,6 +13,11 @@ pub struct Cli {
     /// Where the stores live
     #[arg(long, global = true, value_name = "DIR", default_value = "larder-data")]
     pub data: PathBuf,
+    /// Share the workspaces through the sync server at this URL, such as `wss://sync.example.com`
+    ///
+    /// What the server is to know of you stands in the environment variable ISSUES_TOKEN.
+    #[arg(long, global = true, value_name = "URL")]
+    pub sync: Option<String>,
     /// Print JSON, for scripts
     #[arg(long, global = true)]
     pub json: bool,
@@ -105,6 +110,13 @@ pub enum Command {
         /// The new name
         name: Option<String>,
     },
+    /// Fetch a workspace that others have shared, with all its issues
+    Join {
+        /// Such as `salsa-rs/salsa`
+        workspace: String,
+    },
+    /// Print of each workspace how far it and the sync server are
+    SyncStatus,
     /// Open every store once and print what the registry did
     Stats,
 }

@@ -6,6 +6,7 @@ mod list;
 mod search;
 mod show;
 mod stats;
+mod sync;
 mod watch;
 
 use larder::{ShutdownReport, StoreEnd, prelude::*};
@@ -24,10 +25,12 @@ pub const CAPACITY: usize = 128;
 /// # Errors
 /// What keeps the command from its result.
 pub async fn run(cli: Cli) -> Result<(), Failure> {
-    let registry = StoreRegistry::builder().data_dir(&cli.data).capacity(CAPACITY).build()?;
+    let builder = StoreRegistry::builder().data_dir(&cli.data).capacity(CAPACITY);
+    let sharing = sync::sharing(cli.sync.as_deref()).await?;
+    let registry = builder.defaults(sharing.options).build()?;
     let mut output = Output::stdout(cli.json);
     let result = run_command(&registry, cli.command, &mut output).await;
-    report(&registry.shutdown(std::time::Duration::from_secs(10)).await);
+    report(&registry.shutdown(sharing.at_the_end).await);
     result?;
     Ok(output.flush()?)
 }
@@ -59,6 +62,8 @@ async fn run_command(registry: &StoreRegistry, command: Command, output: &mut Ou
         }
         Command::Close { workspace, number, author } => edit::close(registry, &workspace, number, author, output).await,
         Command::Author { name } => edit::author(registry, name, output).await,
+        Command::Join { workspace } => sync::join(registry, &workspace, output).await,
+        Command::SyncStatus => sync::status(registry, output).await,
         Command::Stats => stats::run(registry, output).await,
     }
 }

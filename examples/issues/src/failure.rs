@@ -2,7 +2,7 @@
 
 use std::io;
 
-use larder::{AcrossError, LoadError, QueryError};
+use larder::{AcrossError, BackendUrlError, LoadError, QueryError};
 
 /// Why a command ends without its result.
 #[derive(Debug, thiserror::Error)]
@@ -22,6 +22,12 @@ pub enum Failure {
         /// Why not.
         source: io::Error,
     },
+    /// The sync server cannot be at this URL.
+    #[error("--sync: {0}")]
+    Url(#[from] BackendUrlError),
+    /// A command that shares something has nobody to share it with.
+    #[error("say which sync server: `--sync wss://sync.example.com`")]
+    NoServer,
     /// The data dir, or a store in it, cannot be opened.
     #[error(transparent)]
     Load(#[from] LoadError),

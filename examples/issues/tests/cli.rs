@@ -2,6 +2,8 @@
 
 #[path = "cli/many.rs"]
 mod many;
+#[path = "cli/shared.rs"]
+mod shared;
 
 use std::{
     collections::{BTreeMap, hash_map::RandomState},

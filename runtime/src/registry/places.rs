@@ -77,14 +77,16 @@ impl State {
                 .any(|(_, slot)| slot.counts && slot.entry.phase() == Phase::Loading && slot.is_passing())
     }
 
-    /// Takes the place of a store that the registry itself has open, or wants to, else of the one that was idle longest; whether there was
-    /// one. The registry's own loads take none from each other.
+    /// Takes the place of a store that the registry itself has open, or wants to, else of the one that was idle longest, else of one that
+    /// nobody but its unsent events keeps; whether there was one. The registry's own loads take none from each other.
     fn free_a_place(&mut self, for_hidden: bool, actions: &mut Vec<Action>) -> bool {
         let idle =
             self.slots.iter().filter(|(_, slot)| slot.counts).filter_map(|(at, slot)| match slot.entry.phase() {
                 Phase::Inactive { since, .. } => Some((since, at)),
                 // Open only to be sent: it is opened again.
                 Phase::Queued | Phase::Loading | Phase::Active if slot.hidden && !for_hidden => Some((Tick::ZERO, at)),
+                // It is opened again, too, to be sent.
+                Phase::Active if slot.is_only_pinned() && !for_hidden => Some((Tick::NEVER, at)),
                 _ => None,
             });
         let Some((_, longest)) = idle.min() else { return false };

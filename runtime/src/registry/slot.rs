@@ -124,6 +124,12 @@ pub(super) struct Slot {
 }
 
 impl Slot {
+    /// Whether the registry is its only observer, for what it has not sent.
+    pub(super) fn is_only_pinned(&self) -> bool {
+        let observers = || self.loaded.as_ref().map_or(0, |loaded| loaded.core().observers());
+        self.pinned.is_some() && self.entry.waiters() == 0 && observers() == 1
+    }
+
     /// Whether nobody who waits keeps the store after its load.
     pub(super) fn is_passing(&self) -> bool {
         !self.hidden && self.passing == self.entry.waiters()

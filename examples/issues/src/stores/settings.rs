@@ -13,11 +13,11 @@ pub struct Setting {
     pub value: String,
 }
 
-/// What happened to the settings.
+/// What happened to the settings. It is this installation's alone, and no other one's that shares workspaces with it.
 #[derive(Event, Clone, Debug, PartialEq)]
 pub enum SettingEvent {
     /// A setting got a value.
-    #[event(name = "v1.SettingChosen")]
+    #[event(name = "v1.SettingChosen", client_only)]
     Chosen {
         /// Which one.
         name: String,

@@ -118,3 +118,23 @@ async fn rule_13_a_store_that_is_being_sent_gives_way_to_none_of_the_registrys_o
     bench.advance(120).await;
     assert_eq!((one.received_of_all(), two.received_of_all()), (2, 2));
 }
+
+#[tokio::test]
+async fn rule_13_stores_that_only_their_unsent_events_keep_give_their_places_to_those_that_are_asked_for() {
+    let dir = tempfile::tempdir().unwrap();
+    let fake = Fake::new("wss://slow", true);
+    let bench = Bench::with(|builder| builder.data_dir(dir.path()).capacity(2));
+    fake.hang(&["a", "b", "c", "d"]);
+    for id in ["a", "b", "c", "d"] {
+        // Its handle goes at once, and its push hangs: the registry keeps it.
+        bench.get::<NoteStore>(id).options(synced(&fake)).await.unwrap().commit(written(1)).unwrap();
+        bench.settle().await;
+    }
+    // Whoever is observed by somebody else gives way to nobody.
+    let _handles = (bench.get::<NoteStore>("e").await.unwrap(), bench.get::<NoteStore>("f").await.unwrap());
+    assert!(matches!(bench.get::<NoteStore>("g").await, Err(LoadError::TooManyOpenFiles { .. })));
+    drop(_handles);
+    fake.hang(&[]);
+    bench.advance(300).await;
+    assert_eq!(fake.received_of_all(), 4, "what was closed unsent is sent");
+}
