@@ -378,7 +378,7 @@ impl state::State {
                 continue;
             }
             let mut plan = slot::Plan::clone(&slot.plan);
-            plan.resolved.sync_payload = payload.clone();
+            Arc::make_mut(&mut plan.resolved).sync_payload = payload.clone();
             slot.plan = Arc::new(plan);
             changed.extend(slot.loaded.clone().map(|loaded| (loaded, payload)));
         }

@@ -51,6 +51,11 @@ impl StoreOptions {
         Self::default()
     }
 
+    /// Whether nothing is set.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.gc_time.is_none() && self.sync_payload.is_none() && !self.has_fixed()
+    }
+
     /// Whether anything is set that a loaded store cannot take on.
     pub(crate) fn has_fixed(&self) -> bool {
         self.durability.is_some()
@@ -166,7 +171,8 @@ impl std::fmt::Debug for StoreOptions {
 pub(crate) struct Layers<'a> {
     pub(crate) registry: &'a StoreOptions,
     pub(crate) definition: &'a StoreOptions,
-    pub(crate) call: &'a StoreOptions,
+    /// None when the call says nothing.
+    pub(crate) call: Option<&'a StoreOptions>,
 }
 
 impl Layers<'_> {
@@ -194,11 +200,15 @@ impl Layers<'_> {
     }
 
     fn scalar<T>(self, get: impl Fn(&StoreOptions) -> Option<T>) -> Option<T> {
-        get(self.call).or_else(|| get(self.definition)).or_else(|| get(self.registry))
+        self.call.and_then(&get).or_else(|| get(self.definition)).or_else(|| get(self.registry))
     }
 
     fn merged<T: Default>(self, get: impl Fn(&StoreOptions) -> Option<T>, merge: impl Fn(T, T) -> T) -> T {
-        [self.registry, self.definition, self.call].into_iter().filter_map(get).fold(T::default(), merge)
+        [Some(self.registry), Some(self.definition), self.call]
+            .into_iter()
+            .flatten()
+            .filter_map(get)
+            .fold(T::default(), merge)
     }
 }
 

@@ -189,10 +189,11 @@ impl State {
         let defaults = Arc::clone(&self.defaults);
         let slot = self.slots.get_mut(at)?;
         let mut plan = Plan::clone(&slot.plan);
-        let earlier = plan.call.sync_payload.take().unwrap_or_default();
-        plan.call.sync_payload = Some(earlier.superseded_by(later));
+        let call = plan.call.get_or_insert_default();
+        let earlier = call.sync_payload.take().unwrap_or_default();
+        call.sync_payload = Some(earlier.superseded_by(later));
         let payload = plan.layers(&defaults).payload();
-        plan.resolved.sync_payload = payload.clone();
+        Arc::make_mut(&mut plan.resolved).sync_payload = payload.clone();
         actions.push(Action::Drop(Box::new(std::mem::replace(&mut slot.plan, Arc::new(plan)))));
         Some(payload)
     }

@@ -224,7 +224,7 @@ impl Opening {
             name: name.clone(),
             place,
             create: !plan.existing,
-            options: plan.resolved.clone(),
+            options: Arc::clone(&plan.resolved),
             client_id: shared.client_id.clone(),
             session_id: shared.session_id.clone(),
             readers: Arc::clone(&shared.readers),

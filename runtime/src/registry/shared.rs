@@ -23,7 +23,7 @@ use crate::{
     error::LoadError,
     event::{ClientId, SessionId},
     id::StoreId,
-    options::{ResolvedOptions, StoreOptions},
+    options::StoreOptions,
     primitives::{Mutex, MutexGuard},
     storage::{catalog::Catalog, layout::Layout},
     store::ReaderPool,
@@ -267,8 +267,8 @@ impl Shared {
         self.know(kind, &definition);
         let mut plan = Plan {
             definition,
-            call: call.options.clone(),
-            resolved: ResolvedOptions::default(),
+            call: (!call.options.is_empty()).then(|| Box::new(call.options.clone())),
+            resolved: Arc::default(),
             in_memory: self.in_memory || (kind.adapter)().is_in_memory(),
             wire: call.wire.clone(),
             runs_on_load: !call.without_on_load,

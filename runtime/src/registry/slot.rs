@@ -32,8 +32,9 @@ use crate::{
 #[derive(Clone)]
 pub(super) struct Plan {
     pub(super) definition: StoreOptions,
-    pub(super) call: StoreOptions,
-    pub(super) resolved: ResolvedOptions,
+    /// None when the call says nothing, as most do: each loaded store has a plan.
+    pub(super) call: Option<Box<StoreOptions>>,
+    pub(super) resolved: Arc<ResolvedOptions>,
     pub(super) in_memory: bool,
     /// Where the store's events go, instead of where its options say.
     pub(super) wire: Option<Wire>,
@@ -48,7 +49,7 @@ pub(super) struct Plan {
 impl Plan {
     /// All layers again, on top of these defaults. What was resolved before comes back: parts of it may be the app's.
     #[must_use = "it is not to be dropped under the registry's lock"]
-    pub(super) fn resolve(&mut self, defaults: &StoreOptions) -> ResolvedOptions {
+    pub(super) fn resolve(&mut self, defaults: &StoreOptions) -> Arc<ResolvedOptions> {
         let mut resolved = self.layers(defaults).resolve();
         if let Some(Wire { backend, sync_id }) = &self.wire {
             resolved.sync = Some(Arc::clone(backend));
@@ -57,11 +58,11 @@ impl Plan {
         if self.is_projection {
             resolved.sync = None;
         }
-        std::mem::replace(&mut self.resolved, resolved)
+        std::mem::replace(&mut self.resolved, Arc::new(resolved))
     }
 
     pub(super) fn layers<'a>(&'a self, defaults: &'a StoreOptions) -> Layers<'a> {
-        Layers { registry: defaults, definition: &self.definition, call: &self.call }
+        Layers { registry: defaults, definition: &self.definition, call: self.call.as_deref() }
     }
 }
 

@@ -284,7 +284,7 @@ fn count_unsent(
             name: name.clone(),
             place: file_of(shared, name)?,
             create: false,
-            options: plan.resolved.clone(),
+            options: Arc::clone(&plan.resolved),
             client_id: shared.client_id.clone(),
             session_id: shared.session_id.clone(),
             readers: Arc::clone(&shared.readers),

@@ -52,7 +52,7 @@ pub(crate) struct OpenRequest {
     /// A store that is not there is made.
     pub(crate) create: bool,
     /// All layers of the options.
-    pub(crate) options: ResolvedOptions,
+    pub(crate) options: Arc<ResolvedOptions>,
     /// Who commits.
     pub(crate) client_id: ClientId,
     /// In which session.
@@ -114,7 +114,7 @@ pub(crate) struct Shared {
     pub(crate) name: StoreName,
     pub(crate) model: Arc<SchemaModel>,
     pub(crate) place: Place,
-    pub(crate) options: ResolvedOptions,
+    pub(crate) options: Arc<ResolvedOptions>,
     pub(crate) client_id: ClientId,
     pub(crate) session_id: SessionId,
     pub(crate) pool: Arc<ReaderPool>,

@@ -90,13 +90,13 @@ pub(super) fn open(place: &Place) -> (Store<NoteStore>, Arc<Ears>) {
 
 fn request(place: &Place, host: &Arc<Ears>, readers: &Arc<ReaderPool>) -> OpenRequest {
     let none = StoreOptions::default();
-    let layers = Layers { registry: &none, definition: &NoteStore::__options(), call: &none };
+    let layers = Layers { registry: &none, definition: &NoteStore::__options(), call: None };
     OpenRequest {
         model: SchemaModel::of::<NoteStore>().unwrap(),
         name: StoreName::new(NoteStore::NAME, "note:1".parse().unwrap()),
         place: place.clone(),
         create: true,
-        options: layers.resolve(),
+        options: layers.resolve().into(),
         client_id: "client".into(),
         session_id: "session".into(),
         readers: Arc::clone(readers),
@@ -283,7 +283,8 @@ fn by_default_commits_survive_the_process_and_power_syncs_each_also_after_idlene
         let (place, _dir) = on_disk();
         let mut request = request(&place, &Arc::default(), &Arc::new(ReaderPool::new(4)));
         assert_eq!(request.options.durability, Durability::Process);
-        request.options.durability = durability.unwrap_or(request.options.durability);
+        let options = Arc::make_mut(&mut request.options);
+        options.durability = durability.unwrap_or(options.durability);
         let store = Store::<NoteStore>::new(Engine::open(request).unwrap().0);
         store.commit(note(1, 1)).unwrap();
         assert_eq!(synchronous(&store), Some(value));

@@ -148,13 +148,13 @@ fn open<D: StoreDefinition>() -> Result<Store<D>, LoadError> {
     let id = D::NAME.parse::<StoreId>().map_err(|source| LoadError::Id { definition: D::NAME, source })?;
     let definition = D::__options();
     let none = StoreOptions::default();
-    let options = Layers { registry: &none, definition: &definition, call: &none }.resolve();
+    let options = Layers { registry: &none, definition: &definition, call: None }.resolve();
     let (engine, _) = Engine::open(OpenRequest {
         model: SchemaModel::of::<D>()?,
         name: StoreName::new(D::NAME, id),
         place: Place::Memory,
         create: true,
-        options,
+        options: options.into(),
         client_id: ClientId::from("given"),
         session_id: SessionId::from("given"),
         readers: Arc::new(ReaderPool::new(0)),
