@@ -86,6 +86,16 @@ impl Runtime {
         Ok(Self { inner: Arc::new(Inner { time: Time::Real { start: Instant::now() }, spawner }) })
     }
 
+    /// As [`real`](Self::real), for tasks that have sockets.
+    ///
+    /// # Errors
+    /// As of [`real`](Self::real).
+    #[cfg(all(feature = "ws", not(all(test, larder_shuttle))))]
+    pub(crate) fn for_sockets() -> Result<Self, String> {
+        let spawner = Spawner::for_sockets()?;
+        Ok(Self { inner: Arc::new(Inner { time: Time::Real { start: Instant::now() }, spawner }) })
+    }
+
     /// Time that moves when a test says so; tasks run as with [`real`](Self::real).
     ///
     /// # Errors

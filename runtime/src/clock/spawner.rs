@@ -26,10 +26,25 @@ impl Spawner {
         }
     }
 
+    /// As [`current_or_private`](Self::current_or_private), and a private thread waits for sockets, too. That opens files that stay open as long as the
+    /// process lives, so it is for those alone who have sockets.
+    #[cfg(feature = "ws")]
+    pub(super) fn for_sockets() -> Result<Self, String> {
+        Handle::try_current().map_or_else(|_| Self::on_thread(true), |_| Self::current_or_private())
+    }
+
     pub(super) fn private() -> Result<Self, String> {
+        Self::on_thread(false)
+    }
+
+    fn on_thread(sockets: bool) -> Result<Self, String> {
         let (stop, stopped) = oneshot::channel::<()>();
         let (sender, receiver) = mpsc::channel();
-        let body = move || match Builder::new_current_thread().enable_all().build() {
+        let build = move || {
+            let mut builder = Builder::new_current_thread();
+            if sockets { builder.enable_all() } else { builder.enable_time() }.build()
+        };
+        let body = move || match build() {
             Ok(runtime) => {
                 let _ = sender.send(Ok(runtime.handle().clone()));
                 // An error says that the sender is gone, which is what ends this thread.

@@ -150,7 +150,7 @@ impl WsBackendBuilder {
         let endpoint = Endpoint::parse(&self.url, self.plain_text)?;
         let invalid = |reason: String| BackendUrlError::Invalid { reason };
         let tls = tls(&self.trusted).map_err(|error: BoxError| invalid(format!("TLS cannot be set up: {error}")))?;
-        let runtime = Runtime::real().map_err(invalid)?;
+        let runtime = Runtime::for_sockets().map_err(invalid)?;
         let peer = if self.livestore { Peer::TypeScript } else { Peer::Larder };
         Ok(Arc::new(WsBackend {
             address: endpoint.address(),
