@@ -13,6 +13,9 @@ use crate::{
     sync::{BackendError, PullPage, PushAnswer, Remaining},
 };
 
+#[cfg(test)]
+mod tests;
+
 /// A pull, as it is asked on a connection.
 #[derive(Debug)]
 pub(super) struct Pull {

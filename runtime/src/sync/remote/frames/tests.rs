@@ -1,0 +1,117 @@
+//! What a server may say, true or not.
+
+use proptest::prelude::*;
+
+use super::*;
+
+fn pull(after: u64) -> Pull {
+    Pull { sync_id: "a".into(), after, backend_id: None, live: true, payload: None }
+}
+
+fn push() -> Push {
+    let event = StoredEvent {
+        number: EventNumber::synced(4),
+        name: "v1.Happened".into(),
+        args: Some(r#"{ "b":1.0,"a":"\u00e9" }"#.into()),
+        client_id: "c".into(),
+        session_id: "s".into(),
+        id: Some(EventId(7)),
+    };
+    Push { sync_id: "a".into(), events: vec![event], backend_id: "log".into(), payload: None }
+}
+
+fn heard(frames: &mut Frames, text: &str) -> Vec<Heard> {
+    frames.hear(text).expect("a frame")
+}
+
+#[test]
+fn arguments_go_out_and_come_back_as_they_were_written() {
+    let mut frames = Frames::new(Peer::Larder);
+    let sent = push().events;
+    let text = frames.push(1, push()).expect("JSON");
+    assert!(text.contains(r#""args":{ "b":1.0,"a":"\u00e9" }"#), "{text}");
+    frames.pull(2, pull(0));
+    let event = text.split(r#""batch":["#).nth(1).and_then(|rest| rest.split("],").next()).expect("the batch");
+    let chunk = format!(
+        r#"{{"_tag":"Chunk","requestId":"2","values":[{{"batch":[{{"eventEncoded":{event},"metadata":{{"_tag":"None"}}}}],
+            "pageInfo":{{"_tag":"NoMore"}},"backendId":"log"}}]}}"#
+    );
+    let [Heard::Page { id: 2, page }] = &heard(&mut frames, &chunk)[..] else { panic!("no page") };
+    assert_eq!((&page.events, page.remaining, &*page.backend_id), (&sent, Remaining::Nothing, "log"));
+    let mut no_json = push();
+    no_json.events[0].args = Some("{".into());
+    assert!(matches!(frames.push(3, no_json), Err(BackendError::Other(_))));
+}
+
+#[test]
+fn events_at_or_before_the_number_of_a_pull_are_passed_over() {
+    let mut frames = Frames::new(Peer::Larder);
+    frames.pull(1, pull(2));
+    let event = |number: u64| {
+        format!(
+            r#"{{"eventEncoded":{{"name":"x","seqNum":{number},"parentSeqNum":{},"clientId":"c","sessionId":"s"}},"metadata":{{"_tag":"None"}}}}"#,
+            number - 1
+        )
+    };
+    let batch = [1, 2, 3].map(event).join(",");
+    let chunk = format!(
+        r#"{{"_tag":"Chunk","requestId":"1","values":[{{"batch":[{batch}],"pageInfo":{{"_tag":"MoreUnknown"}},"backendId":"log"}}]}}"#
+    );
+    let [Heard::Page { page, .. }] = &heard(&mut frames, &chunk)[..] else { panic!("no page") };
+    let numbers: Vec<_> = page.events.iter().map(|event| event.number.global()).collect();
+    assert_eq!((numbers, page.remaining), (vec![3], Remaining::Some));
+}
+
+#[test]
+fn an_answer_to_what_was_given_up_or_never_asked_says_nothing() {
+    let mut frames = Frames::new(Peer::Larder);
+    frames.pull(1, pull(0));
+    assert!(frames.interrupt(1).is_some() && frames.interrupt(1).is_none() && frames.is_idle());
+    for id in [r#""1""#, "1", r#""x""#, r#""99""#] {
+        let exit = format!(r#"{{"_tag":"Exit","requestId":{id},"exit":{{"_tag":"Success"}}}}"#);
+        assert!(heard(&mut frames, &exit).is_empty());
+    }
+}
+
+#[test]
+fn each_refusal_is_what_an_app_can_act_on() {
+    let mut frames = Frames::new(Peer::Larder);
+    let mut answer = |error: &str| {
+        frames.push(1, push()).expect("JSON");
+        let exit = format!(
+            r#"{{"_tag":"Exit","requestId":"1","exit":{{"_tag":"Failure","cause":{{"_tag":"Fail","error":{error}}}}}}}"#
+        );
+        match heard(&mut frames, &exit).pop() {
+            Some(Heard::Pushed { id: 1, answer }) => answer,
+            other => panic!("{other:?}"),
+        }
+    };
+    let ahead = answer(r#"{"_tag":"ServerAheadError","minimumExpectedNum":9,"providedNum":3}"#);
+    assert!(matches!(ahead, Ok(PushAnswer::Ahead { head: 9 })));
+    let other = answer(r#"{"_tag":"BackendIdMismatchError","expected":"new","received":"log"}"#);
+    assert!(matches!(other, Ok(PushAnswer::OtherBackend { backend_id }) if backend_id == "new"));
+    let refused = |name: &str| format!(r#"{{"_tag":"UnknownError","cause":{{"name":"{name}","message":"why"}}}}"#);
+    assert!(
+        matches!(answer(&refused("larder.Forbidden")), Err(BackendError::Unauthorized { reason }) if reason == "why")
+    );
+    assert!(matches!(answer(&refused("larder.Unavailable")), Err(BackendError::Offline { .. })));
+    assert!(matches!(answer(&refused("larder.TooLarge")), Err(BackendError::Other(_))));
+    assert!(matches!(answer(&refused("Error")), Err(BackendError::Other(_))));
+}
+
+proptest! {
+    #[test]
+    fn whatever_a_server_sends_nothing_panics(text in r#"\PC{0,80}"#, id in 0_u64..4) {
+        let mut frames = Frames::new(Peer::Larder);
+        frames.pull(0, pull(0));
+        let _ = frames.push(1, push());
+        let _ = frames.hear(&text);
+        for tag in ["Chunk", "Exit", "Defect", "Pong"] {
+            let quoted = serde_json::Value::String(text.clone());
+            let frame = format!(
+                r#"{{"_tag":"{tag}","requestId":"{id}","values":[{quoted}],"exit":{{"_tag":{quoted}}},"defect":{quoted}}}"#
+            );
+            let _ = frames.hear(&frame);
+        }
+    }
+}
