@@ -19,12 +19,14 @@ struct Client {
     /// What does not materialize any more on top of foreign events.
     refused: Vec<String>,
     quarantined: Vec<StoredEvent>,
+    /// Pages for which something was undone.
+    rebases: u32,
 }
 
 impl Client {
     fn new(name: &'static str) -> Self {
         let (log, refused, quarantined) = Default::default();
-        Self { name, session: 1, confirmed: 0, log, refused, quarantined }
+        Self { name, session: 1, confirmed: 0, log, refused, quarantined, rebases: 0 }
     }
 
     fn head(&self) -> EventNumber {
@@ -55,6 +57,7 @@ impl Client {
             Merge::Reject(reject) => return Err(reject),
             Merge::Advance(advance) => (advance.own, advance.foreign),
             Merge::Rebase(rebase) => {
+                self.rebases += 1;
                 let at = self.log.partition_point(|event| event.number < rebase.undone_from());
                 let undone = self.log.split_off(at);
                 assert!(!undone[0].number.is_client_only(), "a client-only event is undone with what it follows");

@@ -61,6 +61,7 @@ fn a_client_only_event_before_an_own_unechoed_event_and_a_foreign_one_in_one_pag
     let mut client = client("w x .y z", 1);
     client.take(&page(2, "x z f:p")).unwrap();
     assert_eq!((client.shown().as_str(), client.texts().as_str()), ("e1 e2 e2.1 e3 e4", "w x y z p"));
+    assert_eq!(client.rebases, 0, "what is own stays where it is, and nothing is undone for it");
     // Before the first event of all, too.
     let mut client = super::named::client(".v w", 0);
     client.take(&page(1, "w f:p")).unwrap();

@@ -15,7 +15,6 @@ pub(super) const SYNC: &[Bug] = &[
         "an own event that comes under another number is pushed again",
         &[
             "larder::sync::state::tests::histories::every_history_converges_to_one_log_with_nothing_lost_nothing_twice_and_each_clients_order_kept",
-            "it::sync::failing::another_log_is_begun_anew_with_what_this_client_has_committed",
         ],
     ),
     bug(
