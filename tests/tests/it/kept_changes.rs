@@ -127,7 +127,7 @@ fn rows(sqlite: &Connection) -> Vec<Vec<Sql>> {
         .collect()
 }
 
-fn any_event() -> impl Strategy<Value = BoardEvent> {
+pub(crate) fn any_event() -> impl Strategy<Value = BoardEvent> {
     let sql = [
         "UPDATE cards SET weight = coalesce(weight, 0) + 0.5 WHERE number % 2 = 0",
         "REPLACE INTO remarks SELECT number, 'again' FROM cards",

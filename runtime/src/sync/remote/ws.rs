@@ -87,10 +87,10 @@ impl WsBackend {
             .then(|| OneStore { sync_id: sync_id.to_owned(), payload: payload.cloned() });
         let slot = {
             let mut links = self.links.lock().unwrap_or_else(PoisonError::into_inner);
-            // Those of stores that nobody syncs any more.
-            links.retain(|_, link| {
-                link.try_lock().map_or(true, |link| link.as_ref().is_none_or(|link| !link.is_over()))
-            });
+            // Those of stores that nobody syncs any more. Who opens one has it, too.
+            let is_open =
+                |link: &Slot| link.try_lock().is_ok_and(|link| link.as_ref().is_some_and(|link| !link.is_over()));
+            links.retain(|_, link| Arc::strong_count(link) > 1 || is_open(link));
             let key = one_store.as_ref().map(|one| one.sync_id.clone());
             Arc::clone(links.entry(key).or_default())
         };

@@ -3,10 +3,13 @@
 use std::sync::Arc;
 
 use larder::{LocalBackend, StoreHandle};
-use proptest::{prelude::*, sample::select};
+use proptest::prelude::*;
 
 use super::clients::{Client, STORE, push_foreign};
-use crate::board::{BoardEvent, BoardStore, Card, Remark};
+use crate::{
+    board::{BoardEvent, BoardStore, Card, Remark},
+    kept_changes::any_event,
+};
 
 /// What happens in a history.
 #[derive(Clone, Debug)]
@@ -19,26 +22,6 @@ enum Step {
     Sync,
     /// It restarts, if it is stored.
     Restart,
-}
-
-fn any_event() -> impl Strategy<Value = BoardEvent> {
-    let sql = [
-        "UPDATE cards SET weight = coalesce(weight, 0) + 0.5 WHERE number % 2 = 0",
-        "REPLACE INTO remarks SELECT number, 'again' FROM cards",
-        "UPDATE cards SET parent = (SELECT min(number) FROM cards)",
-        "UPDATE cards SET number = number + 10 WHERE number = 3 AND parent IS NULL",
-        "DELETE FROM remarks",
-    ];
-    let card = 1..6_i64;
-    prop_oneof![
-        4 => (card.clone(), any::<Option<i8>>()).prop_map(|(number, weight)| BoardEvent::Added { number, weight: weight.map(f64::from) }),
-        2 => (card.clone(), prop::collection::vec("[a-c]", 1..4)).prop_map(|(card, at)| BoardEvent::Remarked { card, at }),
-        2 => (card.clone(), any::<bool>()).prop_map(|(number, done)| BoardEvent::Moved { number, done }),
-        2 => card.clone().prop_map(BoardEvent::Removed),
-        2 => card.clone().prop_map(BoardEvent::Replaced),
-        1 => card.prop_map(BoardEvent::AddedTwice),
-        3 => select(sql.to_vec()).prop_map(|sql| BoardEvent::SqlRun(sql.to_owned())),
-    ]
 }
 
 fn any_step() -> impl Strategy<Value = Step> {
