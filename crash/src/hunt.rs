@@ -17,6 +17,7 @@ use crate::{
     lab::{Lab, Recording},
     power::{Mix, lose},
     script::{Note, Step},
+    system,
     trace::Op,
     workloads::{self, Workload},
 };
@@ -121,6 +122,7 @@ impl Hunt {
         found: &Mutex<Found>,
         progress: &(dyn Fn(&Found) + Sync),
     ) -> io::Result<()> {
+        system::stay_on_one_processor();
         let (lab, mut round) = (Lab::new()?, self.round(seed));
         while let Some(workload) = round.get_mut(next.fetch_add(1, Ordering::Relaxed)) {
             if self.lie == Lie::TwoTransactions {

@@ -15,6 +15,7 @@ use crate::{
     disk::{Disk, write_tree},
     player::{Player, runtime},
     script::{Note, Step},
+    system,
     trace::{Op, Trace, Tree},
     watch::Watch,
     workloads::Workload,
@@ -36,6 +37,7 @@ pub(crate) struct Lab {
 
 impl Lab {
     pub(crate) fn new() -> io::Result<Self> {
+        system::leave_memory_uncounted();
         let memory = Path::new("/dev/shm");
         let folder = if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() }?;
         Ok(Self { folder, runtime: runtime() })

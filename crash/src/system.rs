@@ -15,7 +15,10 @@ use std::{
     os::unix::ffi::OsStrExt as _,
     path::Path,
     ptr,
-    sync::atomic::{AtomicU64, Ordering},
+    sync::{
+        Once,
+        atomic::{AtomicU64, AtomicUsize, Ordering},
+    },
 };
 
 use crate::watch::{self, Call, Watch};
@@ -25,6 +28,37 @@ const DESCRIPTORS: usize = 16_384;
 
 /// What is open at each descriptor: the watch's key in the upper half, the file's number in the lower; 0 when it is not watched.
 static OPEN: [AtomicU64; DESCRIPTORS] = [const { AtomicU64::new(0) }; DESCRIPTORS];
+
+/// Lets SQLite not count its memory: all threads would wait for the one lock of the counters, twice for each allocation, and checks take
+/// twice as long. SQLite refuses where it is in use already, and counts on.
+pub(crate) fn leave_memory_uncounted() {
+    static ONCE: Once = Once::new();
+    // SAFETY: the option takes one integer. SQLite asks that no other thread is in `sqlite3_config` or initializes it meanwhile: labs, which
+    // this comes before, are the first that use it, and each waits here.
+    ONCE.call_once(|| unsafe {
+        rusqlite::ffi::sqlite3_config(rusqlite::ffi::SQLITE_CONFIG_MEMSTATUS, 0);
+    });
+}
+
+/// Keeps this thread, and those that it starts, on one processor: those of one check wait for each other all the time, and are several
+/// times as fast where nothing has to be woken on another processor. Where the kernel refuses, they stay where they are.
+pub(crate) fn stay_on_one_processor() {
+    static NEXT: AtomicUsize = AtomicUsize::new(0);
+    let size = size_of::<libc::cpu_set_t>();
+    // SAFETY: a set of processors is bits, for which zero is a value; the kernel writes and reads at most `size` bytes of it, and numbers
+    // are below `CPU_SETSIZE`, which is how many the set has room for.
+    unsafe {
+        let (mut allowed, mut one) = std::mem::zeroed::<(libc::cpu_set_t, libc::cpu_set_t)>();
+        if libc::sched_getaffinity(0, size, &raw mut allowed) != 0 {
+            return;
+        }
+        let numbers: Vec<_> = (0..libc::CPU_SETSIZE as usize).filter(|at| libc::CPU_ISSET(*at, &allowed)).collect();
+        if let Some(number) = numbers.get(NEXT.fetch_add(1, Ordering::Relaxed) % numbers.len().max(1)) {
+            libc::CPU_SET(*number, &mut one);
+            libc::sched_setaffinity(0, size, &raw const one);
+        }
+    }
+}
 
 /// What the kernel answered: a result, or the number of an error.
 type Answer = Result<c_long, c_int>;
