@@ -117,11 +117,16 @@ impl<'a> RowRef<'a> {
         index: usize,
         decode: impl FnOnce(ValueRef<'_>) -> Result<V, ValueError>,
     ) -> Result<V, QueryErrorKind> {
+        decode(self.column(row, index)?).map_err(|source| self.failed(row, index, source))
+    }
+
+    /// The nth column, raw. Not generic, so that it is compiled once.
+    fn column(&self, row: &'static str, index: usize) -> Result<ValueRef<'a>, QueryErrorKind> {
         let place = self.place(index);
         if place >= self.source.len() {
-            return Err(self.failed(row, place, ValueError::MissingColumn((index + 1).to_string())));
+            return Err(self.failed(row, index, ValueError::MissingColumn((index + 1).to_string())));
         }
-        decode(self.source.value(place)).map_err(|source| self.failed(row, place, source))
+        Ok(self.source.value(place))
     }
 
     fn place(&self, index: usize) -> usize {
@@ -130,7 +135,8 @@ impl<'a> RowRef<'a> {
     }
 
     #[cold]
-    fn failed(&self, row: &'static str, place: usize, source: ValueError) -> QueryErrorKind {
+    fn failed(&self, row: &'static str, index: usize, source: ValueError) -> QueryErrorKind {
+        let place = self.place(index);
         let column = self.source.name(place).map_or_else(|| (place + 1).to_string(), str::to_owned);
         QueryErrorKind::Decode { row, column, source }
     }

@@ -188,8 +188,7 @@ impl Engine {
     pub(crate) fn project(self: &Arc<Self>, sources: Vec<FromSource>) -> Result<(), Box<CommitErrorKind>> {
         let events = [EncodedEvent { info: &READ, args: None }];
         let batch = Batch { model: Arc::clone(&self.shared.model), events, sources };
-        let (outcome, _) = run_work(self, batch)?;
-        outcome.map(|committed| self.shared.host.committed(committed.numbers.len()))
+        run_work(self, Box::new(batch)).map(drop)
     }
 }
 

@@ -24,7 +24,7 @@ const MOST_ADDED: f64 = 0.3;
 
 /// Lines of LLVM's language that the stores of the example may make, optimised. A number may fall; where it must rise, look first
 /// which functions are made anew for each store and could be one for all.
-const MOST_IR_LINES: usize = 26_000;
+const MOST_IR_LINES: usize = 31_000;
 
 #[derive(Parser)]
 struct Options {

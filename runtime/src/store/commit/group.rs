@@ -7,12 +7,9 @@ use super::{
 };
 use crate::{event::EventNumber, seeded, storage::sqlite::SqliteError};
 
-/// Shows a commit's work to whoever looks: it may stand behind a lock.
-type Show<'a> = dyn Fn(&mut dyn FnMut(&dyn CommitWork)) + 'a;
-
 /// One commit of a group.
 struct Member<'a> {
-    work: &'a Show<'a>,
+    work: &'a dyn CommitWork,
     numbers: Vec<EventNumber>,
     /// How many rows had changed when its savepoint was released.
     changes_end: usize,
@@ -31,23 +28,14 @@ impl Engine {
             lead.refuse_all(&|| self.closed());
             return own.map(|_| Err(self.closed()));
         }
-        let show_own = |look: &mut dyn FnMut(&dyn CommitWork)| {
-            if let Some(work) = own {
-                look(work);
-            }
-        };
-        let show_jobs: Vec<_> =
-            lead.jobs().iter().map(|job| move |look: &mut dyn FnMut(&dyn CommitWork)| job.show(look)).collect();
-        let mut members: Vec<Member<'_>> = Vec::with_capacity(1 + show_jobs.len());
-        if own.is_some() {
-            members.push(Member::new(&show_own));
-        }
-        members.extend(show_jobs.iter().map(|show| Member::new(show)));
+        let works: Vec<_> = lead.jobs().iter().map(|job| job.work()).collect();
+        let mut members: Vec<_> =
+            own.into_iter().chain(works.iter().map(|work| &***work as &dyn CommitWork)).map(Member::new).collect();
         self.follow_listeners(writer);
         let group = self.run_group(writer, &mut members);
         let mut outcomes = self.outcomes(writer, &group, &mut members).into_iter();
         let own_outcome = own.and_then(|_| outcomes.next());
-        lead.jobs().iter().zip(outcomes).for_each(|(job, outcome)| job.ticket().finish(outcome));
+        lead.jobs().iter().zip(outcomes).for_each(|(job, outcome)| job.ticket.finish(outcome));
         own_outcome
     }
 
@@ -103,11 +91,7 @@ impl Engine {
         let mark = writer.connection.changes_mark();
         let sqlite = |error| failed(&self.shared, error);
         writer.connection.execute("SAVEPOINT larder_commit", &[]).map_err(sqlite)?;
-        // Nobody takes back the events of a commit that waits, so the work is there.
-        let mut applied = Err(Failed { kind: self.closed(), sqlite: None });
-        (member.work)(&mut |work| {
-            applied = apply(writer, &self.shared, self.address(), tip, work, &mut member.numbers);
-        });
+        let applied = apply(writer, &self.shared, self.address(), tip, member.work, &mut member.numbers);
         let ended = end_savepoint(writer, applied.is_err(), mark);
         if let Err(error) = ended {
             // Half a commit may be left in the transaction: nobody gets it.
@@ -128,11 +112,7 @@ impl Engine {
             outcomes.push(match (fate, member.error.take()) {
                 (Fate::Applied, _) => Ok(self.committed(std::mem::take(&mut member.numbers))),
                 (Fate::Failed, Some(error)) => Err(error),
-                _ => {
-                    let mut outcome = Err(self.closed());
-                    (member.work)(&mut |work| outcome = self.commit_alone(writer, work));
-                    outcome
-                }
+                _ => self.commit_alone(writer, member.work),
             });
         }
         outcomes
@@ -152,7 +132,7 @@ fn end_savepoint(writer: &mut Writer, failed: bool, mark: usize) -> Result<(), S
 }
 
 impl<'a> Member<'a> {
-    fn new(work: &'a Show<'a>) -> Self {
+    fn new(work: &'a dyn CommitWork) -> Self {
         Self { work, numbers: Vec::new(), changes_end: 0, error: None }
     }
 }

@@ -22,20 +22,30 @@ pub(crate) struct CommitQueue {
 #[derive(Default)]
 struct QueueState {
     leading: bool,
-    waiting: VecDeque<Arc<dyn Job>>,
+    waiting: VecDeque<Arc<Job>>,
 }
 
 /// A commit that waits, owned by its caller and by the queue.
-pub(crate) trait Job: Send + Sync {
-    fn ticket(&self) -> &Ticket;
-    fn size(&self) -> usize;
-    /// Shows the work to the leader.
-    fn show(&self, look: &mut dyn FnMut(&dyn CommitWork));
+pub(super) struct Job {
+    /// Only the leader looks at it; the lock is for an app's events that only one thread at a time may see.
+    work: Mutex<Box<dyn CommitWork + Send>>,
+    size: usize,
+    pub(super) ticket: Ticket,
+}
+
+impl Job {
+    pub(super) fn new(work: Box<dyn CommitWork + Send>, ticket: Ticket) -> Self {
+        Self { size: work.events().len(), work: Mutex::new(work), ticket }
+    }
+
+    pub(super) fn work(&self) -> MutexGuard<'_, Box<dyn CommitWork + Send>> {
+        self.work.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// Where a waiting commit hears of its outcome.
 #[derive(Default)]
-pub(crate) struct Ticket {
+pub(super) struct Ticket {
     answer: Mutex<Answer>,
     // Waited on with the queue's lock.
     wake: Condvar,
@@ -106,7 +116,7 @@ impl CommitQueue {
     }
 
     /// Queues a commit.
-    pub(super) fn push(&self, job: Arc<dyn Job>) {
+    pub(super) fn push(&self, job: Arc<Job>) {
         self.lock().waiting.push_back(job);
     }
 
@@ -143,7 +153,7 @@ impl CommitQueue {
 /// Leading, and the waiting commits that were taken into the group.
 pub(super) struct Lead<'a> {
     queue: &'a CommitQueue,
-    jobs: Vec<Arc<dyn Job>>,
+    jobs: Vec<Arc<Job>>,
 }
 
 impl Lead<'_> {
@@ -151,7 +161,7 @@ impl Lead<'_> {
     pub(super) fn take_group(&mut self, own_events: usize) {
         let mut state = self.queue.lock();
         if !state.waiting.is_empty() {
-            let count = group_size(own_events, state.waiting.iter().map(|job| job.size()));
+            let count = group_size(own_events, state.waiting.iter().map(|job| job.size));
             let count = if seeded::bug("group-of-one") { usize::from(own_events == 0) } else { count };
             self.jobs = state.waiting.drain(..count).collect();
         }
@@ -161,13 +171,13 @@ impl Lead<'_> {
         self.jobs.is_empty()
     }
 
-    pub(super) fn jobs(&self) -> &[Arc<dyn Job>] {
+    pub(super) fn jobs(&self) -> &[Arc<Job>] {
         &self.jobs
     }
 
     /// Answers all with an error.
     pub(super) fn refuse_all(&self, error: &dyn Fn() -> Box<CommitErrorKind>) {
-        self.jobs.iter().for_each(|job| job.ticket().finish(Err(error())));
+        self.jobs.iter().for_each(|job| job.ticket.finish(Err(error())));
     }
 }
 
@@ -176,11 +186,11 @@ impl Drop for Lead<'_> {
         let mut state = self.queue.lock();
         state.leading = false;
         // Without an answer only if the leader panicked outside of all user code: they wait on, and one of them leads.
-        let (done, lost): (Vec<_>, Vec<_>) = self.jobs.drain(..).partition(|job| job.ticket().is_answered());
+        let (done, lost): (Vec<_>, Vec<_>) = self.jobs.drain(..).partition(|job| job.ticket.is_answered());
         lost.into_iter().rev().for_each(|job| state.waiting.push_front(job));
-        done.iter().for_each(|job| job.ticket().wake.notify_one());
+        done.iter().for_each(|job| job.ticket.wake.notify_one());
         if let Some(first) = state.waiting.front() {
-            first.ticket().wake.notify_one();
+            first.ticket.wake.notify_one();
         }
     }
 }
@@ -188,27 +198,31 @@ impl Drop for Lead<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::commit::Committed;
+    use crate::{
+        event::EventContext,
+        storage::sqlite::Connection,
+        store::{
+            commit::{Committed, EncodedEvent},
+            replay::Unapplied,
+        },
+    };
 
-    #[derive(Default)]
-    struct Empty(Ticket);
+    struct Nothing;
 
-    impl Job for Empty {
-        fn ticket(&self) -> &Ticket {
-            &self.0
+    impl CommitWork for Nothing {
+        fn events(&self) -> &[EncodedEvent] {
+            &[]
         }
 
-        fn size(&self) -> usize {
-            1
+        fn materialize(&self, _: usize, _: &EventContext, _: &mut Connection) -> Result<(), Unapplied> {
+            Ok(())
         }
-
-        fn show(&self, _look: &mut dyn FnMut(&dyn CommitWork)) {}
     }
 
-    fn leading() -> (CommitQueue, Arc<Empty>) {
-        let (queue, job) = (CommitQueue::default(), Arc::new(Empty::default()));
+    fn leading() -> (CommitQueue, Arc<Job>) {
+        let (queue, job) = (CommitQueue::default(), Arc::new(Job::new(Box::new(Nothing), Ticket::default())));
         assert!(queue.try_lead());
-        queue.push(Arc::clone(&job) as Arc<dyn Job>);
+        queue.push(Arc::clone(&job));
         (queue, job)
     }
 
@@ -217,8 +231,8 @@ mod tests {
         let (queue, job) = leading();
         let mut lead = queue.lead();
         lead.take_group(1);
-        job.ticket().finish(Ok(Committed::default()));
-        assert!(matches!(queue.wait(job.ticket()), Turn::Done(Ok(_))));
+        job.ticket.finish(Ok(Committed::default()));
+        assert!(matches!(queue.wait(&job.ticket), Turn::Done(Ok(_))));
         drop(lead);
         assert_eq!(queue.waiting(), 0);
         assert!(queue.try_lead());
@@ -231,6 +245,6 @@ mod tests {
         lead.take_group(1);
         drop(lead);
         assert_eq!(queue.waiting(), 1);
-        assert!(matches!(queue.wait(job.ticket()), Turn::Lead));
+        assert!(matches!(queue.wait(&job.ticket), Turn::Lead));
     }
 }

@@ -29,13 +29,11 @@ use crate::{
     telemetry,
 };
 
-/// The events of one commit.
+/// The events of one commit, ready to be committed.
 struct TypedWork<S: StoreSchema> {
-    /// As they were given; a commit that fails gives them back.
-    events: Vec<S::Event>,
     /// As their texts say, which is what every rebuild and every other client reads: what these build is the fold of the log, whatever
     /// an app's `Serialize` leaves out.
-    read_back: Vec<S::Event>,
+    events: Vec<S::Event>,
     encoded: Vec<EncodedEvent>,
 }
 
@@ -45,30 +43,7 @@ impl<S: Materializer> CommitWork for TypedWork<S> {
     }
 
     fn materialize(&self, index: usize, about: &EventContext, connection: &mut Connection) -> Result<(), Unapplied> {
-        replay::materialize::<S>(connection, |tables| S::materialize(&self.read_back[index], about, tables))
-    }
-}
-
-/// A commit that queues.
-struct TypedJob<W> {
-    work: Mutex<Option<W>>,
-    size: usize,
-    ticket: Ticket,
-}
-
-impl<W: CommitWork + Send + 'static> Job for TypedJob<W> {
-    fn ticket(&self) -> &Ticket {
-        &self.ticket
-    }
-
-    fn size(&self) -> usize {
-        self.size
-    }
-
-    fn show(&self, look: &mut dyn FnMut(&dyn CommitWork)) {
-        if let Some(work) = &*self.work.lock().unwrap_or_else(PoisonError::into_inner) {
-            look(work);
-        }
+        replay::materialize::<S>(connection, |tables| S::materialize(&self.events[index], about, tables))
     }
 }
 
@@ -79,29 +54,21 @@ pub(crate) fn commit<D: StoreDefinition>(
 ) -> Result<Receipt, CommitError<EventOf<D>>> {
     let span = engine.timed(telemetry::commit(engine.name(), events.len()));
     let _entered = span.enter();
-    let (encoded, read_back) = match ready(engine, &events) {
-        Ok(ready) => ready,
-        Err(kind) => return Err(CommitError::new(*kind, events)),
-    };
-    if encoded.is_empty() {
-        return Ok(Receipt::new(engine, Committed::default()));
+    match ready::<D::Schema>(engine, &events).and_then(|work| run(engine, work)) {
+        Ok(committed) => {
+            events.iter().for_each(|event| deprecated::warn_once(engine.name(), &EventOf::<D>::EVENTS[event.index()]));
+            Ok(Receipt::new(engine, committed))
+        }
+        Err(kind) => Err(given_back(*kind, events)),
     }
-    telemetry::ended("encode");
-    let work = TypedWork::<D::Schema> { events, read_back, encoded };
-    let (outcome, mut events) = run(engine, work);
+}
+
+/// The caller has the events again.
+fn given_back<E>(kind: CommitErrorKind, mut events: Vec<E>) -> CommitError<E> {
     if seeded::bug("events-given-back-reversed") {
         events.reverse();
     }
-    match outcome {
-        Ok(committed) => {
-            for info in events.iter().map(|event| &EventOf::<D>::EVENTS[event.index()]) {
-                info.deprecated.inspect(|reason| deprecated::warn_once(engine.name(), info.name, reason));
-            }
-            engine.shared.host.committed(committed.numbers.len());
-            Ok(Receipt::new(engine, committed))
-        }
-        Err(kind) => Err(CommitError::new(*kind, events)),
-    }
+    CommitError::new(kind, events)
 }
 
 /// A commit from inside of the store would wait for itself.
@@ -115,88 +82,120 @@ fn not_inside(engine: &Engine) -> Result<(), Box<CommitErrorKind>> {
 }
 
 /// Checks, encodes and reads back; nothing is touched yet.
-fn ready<E: Event>(engine: &Arc<Engine>, events: &[E]) -> Result<(Vec<EncodedEvent>, Vec<E>), Box<CommitErrorKind>> {
-    engine.check_write()?;
-    not_inside(engine)?;
-    engine.note_call();
-    let (count, limit) = (events.len(), engine.shared.options.limits.max_commit_events);
+fn ready<S: Materializer>(
+    engine: &Arc<Engine>,
+    events: &[S::Event],
+) -> Result<Box<dyn CommitWork + Send>, Box<CommitErrorKind>> {
+    check(engine, events.len())?;
+    let mut work =
+        TypedWork::<S> { events: Vec::with_capacity(events.len()), encoded: Vec::with_capacity(events.len()) };
+    for event in events {
+        let info: &'static EventInfo = &<S::Event as Event>::EVENTS[event.index()];
+        let args = encode(engine, info, &mut || event.encode())?;
+        read_back(engine, info, &mut || {
+            let event = S::Event::decode(info.name, args.as_deref()).map_err(EventEncodeError::NotReadable)?;
+            work.events.push(event.ok_or(EventEncodeError::Unnamed)?);
+            Ok(())
+        })?;
+        work.encoded.push(EncodedEvent { info, args });
+    }
+    telemetry::ended("encode");
+    Ok(Box::new(work))
+}
+
+/// Whether so many events may be committed now, and from here.
+fn check(engine: &Engine, count: usize) -> Result<(), Box<CommitErrorKind>> {
+    check_caller(engine)?;
+    let limit = engine.shared.options.limits.max_commit_events;
     if count > limit {
         return Err(Box::new(CommitErrorKind::TooManyEvents { store: engine.store(), count, limit }));
     }
-    let (mut encoded, mut read_back) = (Vec::with_capacity(count), Vec::with_capacity(count));
-    for event in events {
-        let (text, read) = encode(engine, event)?;
-        encoded.push(text);
-        read_back.push(read);
-    }
-    Ok((encoded, read_back))
+    Ok(())
 }
 
-fn encode<E: Event>(engine: &Engine, event: &E) -> Result<(EncodedEvent, E), Box<CommitErrorKind>> {
-    let info: &'static EventInfo = &E::EVENTS[event.index()];
-    let failed = |source| Box::new(CommitErrorKind::Encode { store: engine.store(), event: info.name, source });
-    let args = unless_it_panics(|| event.encode()).map_err(failed)?;
+/// Whether a commit may come now, and from here.
+fn check_caller(engine: &Engine) -> Result<(), Box<CommitErrorKind>> {
+    engine.check_write()?;
+    not_inside(engine)?;
+    engine.note_call();
+    Ok(())
+}
+
+/// The text of an event's arguments, which is not too long.
+fn encode(
+    engine: &Engine,
+    info: &'static EventInfo,
+    encode: &mut dyn FnMut() -> Result<Option<String>, EventEncodeError>,
+) -> Result<Option<String>, Box<CommitErrorKind>> {
+    let args = unless_it_panics(encode).map_err(|source| not_encoded(engine, info, source))?;
     let (bytes, limit) = (args.as_ref().map_or(0, String::len), engine.shared.options.limits.max_event_bytes);
     if bytes > limit {
         let (store, event) = (engine.store(), info.name);
         return Err(Box::new(CommitErrorKind::EventTooLarge { store, event, bytes, limit }));
     }
-    let read = || E::decode(info.name, args.as_deref()).map_err(EventEncodeError::NotReadable);
-    let read_back = unless_it_panics(read).and_then(|event| event.ok_or(EventEncodeError::Unnamed)).map_err(failed)?;
-    Ok((EncodedEvent { info, args }, read_back))
+    Ok(args)
+}
+
+/// The event again, from its text.
+fn read_back(
+    engine: &Engine,
+    info: &'static EventInfo,
+    read: &mut dyn FnMut() -> Result<(), EventEncodeError>,
+) -> Result<(), Box<CommitErrorKind>> {
+    unless_it_panics(read).map_err(|source| not_encoded(engine, info, source))
+}
+
+#[cold]
+fn not_encoded(engine: &Engine, info: &'static EventInfo, source: EventEncodeError) -> Box<CommitErrorKind> {
+    Box::new(CommitErrorKind::Encode { store: engine.store(), event: info.name, source })
 }
 
 /// A `Serialize` or `Deserialize` of the app may panic as a materializer may, and the events are not lost with it.
-fn unless_it_panics<R>(work: impl FnOnce() -> Result<R, EventEncodeError>) -> Result<R, EventEncodeError> {
+fn unless_it_panics<R>(work: &mut dyn FnMut() -> Result<R, EventEncodeError>) -> Result<R, EventEncodeError> {
     catch_unwind(AssertUnwindSafe(work))
         .unwrap_or_else(|panic| Err(EventEncodeError::Panicked(Panicked::new(panic.as_ref()).into_message())))
 }
 
-fn run<S: Materializer>(engine: &Arc<Engine>, work: TypedWork<S>) -> (Outcome, Vec<S::Event>) {
-    let (outcome, work) = queue(engine, work);
-    (outcome, work.map(|work| work.events).unwrap_or_default())
-}
-
-/// Commits what is encoded already.
+/// Commits what is encoded already, of a caller that may commit.
 ///
 /// # Errors
-/// When it may not be committed from here.
-pub(in crate::store) fn run_work<W: CommitWork + Send + 'static>(
-    engine: &Arc<Engine>,
-    work: W,
-) -> Result<(Outcome, Option<W>), Box<CommitErrorKind>> {
-    engine.check_write()?;
-    not_inside(engine)?;
-    engine.note_call();
-    Ok(queue(engine, work))
+/// When nothing was committed.
+pub(in crate::store) fn run_work(engine: &Arc<Engine>, work: Box<dyn CommitWork + Send>) -> Outcome {
+    check_caller(engine)?;
+    run(engine, work)
 }
 
-/// Leads, or waits for who does. The work comes back.
-fn queue<W: CommitWork + Send + 'static>(engine: &Arc<Engine>, work: W) -> (Outcome, Option<W>) {
+fn run(engine: &Arc<Engine>, work: Box<dyn CommitWork + Send>) -> Outcome {
+    if work.events().is_empty() {
+        return Ok(Committed::default());
+    }
+    let committed = queue(engine, work)?;
+    engine.shared.host.committed(committed.numbers.len());
+    Ok(committed)
+}
+
+/// Leads, or waits for who does.
+fn queue(engine: &Arc<Engine>, work: Box<dyn CommitWork + Send>) -> Outcome {
     let waiting = match inside::wait_for(engine.address()) {
         Ok(waiting) => waiting,
         Err(inside::Circle) => {
             let inside = "another store, while somebody inside of this one waits for that";
-            return (Err(Box::new(CommitErrorKind::Reentrant { store: engine.store(), inside })), Some(work));
+            return Err(Box::new(CommitErrorKind::Reentrant { store: engine.store(), inside }));
         }
     };
     if engine.queue.try_lead() {
-        let outcome = engine.lead(Some(&work), waiting).unwrap_or_else(|| Err(engine.closed()));
-        return (outcome, Some(work));
+        return engine.lead(Some(&*work), waiting).unwrap_or_else(|| Err(engine.closed()));
     }
-    let (size, ticket) = (work.events().len(), Ticket::waiting(waiting));
-    let job = Arc::new(TypedJob { size, work: Mutex::new(Some(work)), ticket });
-    engine.queue.push(Arc::clone(&job) as Arc<dyn Job>);
-    let outcome = loop {
+    let job = Arc::new(Job::new(work, Ticket::waiting(waiting)));
+    engine.queue.push(Arc::clone(&job));
+    loop {
         match engine.queue.wait(&job.ticket) {
-            Turn::Done(outcome) => break outcome,
+            Turn::Done(outcome) => return outcome,
             Turn::Lead => {
                 engine.lead(None, job.ticket.stop_waiting());
             }
         }
-    };
-    let work = job.work.lock().unwrap_or_else(PoisonError::into_inner).take();
-    (outcome, work)
+    }
 }
 
 /// The future of [`Store::commit_async`](crate::Store::commit_async): the commit runs on the blocking pool from the first poll on,
