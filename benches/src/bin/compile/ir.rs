@@ -21,8 +21,10 @@ pub(crate) fn rows() -> Outcome<Vec<Row>> {
         return Err("the example does not compile".into());
     }
     let Size { lines, of_larder, functions } = count(&fs::read_to_string(&file)?);
-    let all =
-        Row::new(format!("lines of LLVM IR for the example's 3 stores and its list of all issues, {functions} functions"), lines.to_string());
+    let all = Row::new(
+        format!("lines of LLVM IR for the example's 3 stores and its list of all issues, {functions} functions"),
+        lines.to_string(),
+    );
     Ok(vec![
         all.bar(format!("<= {MOST_IR_LINES}"), lines <= MOST_IR_LINES),
         Row::new("  of which larder's generic functions, for types of theirs", of_larder.to_string()),
