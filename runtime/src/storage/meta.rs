@@ -182,6 +182,13 @@ pub(crate) fn put_confirmed(connection: &mut Connection, global: u64) -> Result<
     put(connection, "confirmed", ValueRef::Integer(i64::try_from(global).unwrap_or(i64::MAX)))
 }
 
+/// Up to which number the sync backend has confirmed.
+#[cfg(feature = "testing")]
+pub(crate) fn confirmed(connection: &mut Connection) -> Result<u64, SqliteError> {
+    let confirmed = connection.integer("SELECT value FROM larder_meta WHERE key = 'confirmed'", &[])?;
+    Ok(confirmed.and_then(|confirmed| u64::try_from(confirmed).ok()).unwrap_or(0))
+}
+
 /// Writes the identity of the backend's log.
 pub(crate) fn put_backend(connection: &mut Connection, identity: &str) -> Result<(), SqliteError> {
     put(connection, "backend", ValueRef::Text(identity))

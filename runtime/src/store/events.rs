@@ -12,30 +12,34 @@ use std::{
 use futures_core::Stream;
 
 use super::{Engine, observer::Observer, read::Span, undos::Undo, watch::WatchSlot};
-#[cfg(feature = "testing")]
-use crate::event::LogNumbers;
 use crate::{
     error::{QueryError, QueryErrorKind, StoreError},
     event::{EventNumber, StoredEvent},
     storage::eventlog::{LogCursor, LogError, last_of, place_of},
 };
+#[cfg(feature = "testing")]
+use crate::{event::LogNumbers, storage::meta};
 
 /// Events read from the log at once.
 const READ_EVENTS: usize = 128;
 
 impl Engine {
-    /// The numbers of all events.
+    /// The numbers of all events, and which of them are confirmed: both as they are in the file at one moment.
     #[cfg(feature = "testing")]
     pub(crate) fn log_numbers(&self) -> Result<LogNumbers, QueryError> {
-        let (mut numbers, confirmed) = (Vec::new(), self.last_confirmed());
-        loop {
-            let after = numbers.last().copied().unwrap_or(EventNumber::ZERO);
-            let read = self.log_after(after, READ_EVENTS)?;
-            if read.is_empty() {
-                break;
+        let (mut numbers, mut confirmed) = (Vec::<EventNumber>::new(), EventNumber::ZERO);
+        self.read(Span::Snapshot, &mut |connection| {
+            numbers.clear();
+            let noted = meta::confirmed(connection).map_err(|error| self.log_refused(error.into()))?;
+            let cursor = LogCursor::after(connection, self.shared.key.clone(), place_of(EventNumber::ZERO));
+            let mut cursor = cursor.map_err(|error| self.log_refused(error))?;
+            while cursor.read(connection, READ_EVENTS).map_err(|error| self.log_refused(error))? > 0 {
+                numbers.extend(cursor.rows().map(|row| row.number));
             }
-            numbers.extend(read.into_iter().map(|event| event.number));
-        }
+            let head = numbers.last().copied().unwrap_or(EventNumber::ZERO);
+            confirmed = if self.has_backend() { head.min(last_of(noted)) } else { head };
+            Ok(())
+        })?;
         let pending = numbers.split_off(numbers.partition_point(|number| *number <= confirmed));
         Ok(LogNumbers::new(numbers, pending))
     }
