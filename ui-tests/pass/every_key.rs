@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use larder::{Attributes, Durability, InitialSync, Payload, SyncBackend, UnknownEvents, prelude::*};
+use larder::{Attributes, Durability, InitialSync, OnBackendChange, Payload, SyncBackend, UnknownEvents, prelude::*};
 
 #[derive(Event)]
 enum IssueEvent {
@@ -62,6 +62,7 @@ define_store! {
         sync_id: wire_id,
         sync_payload: Payload::new().with("token", "secret"),
         initial_sync: InitialSync::Skip,
+        on_backend_change: OnBackendChange::Reset { resend_own: true },
         attributes: Attributes::new().with("team", "issues"),
         queries {},
     }

@@ -76,6 +76,7 @@ const KEYS: &[Known] = &[
     Known::once("sync_id", "sync_id: wire_id"),
     Known::once("sync_payload", "sync_payload: payload()"),
     Known::once("initial_sync", "initial_sync: InitialSync::Skip"),
+    Known::once("on_backend_change", "on_backend_change: OnBackendChange::Reset { resend_own: true }"),
     Known::once("attributes", "attributes: attributes()"),
     Known::once("queries", "queries { .. }"),
     Known::once("crate", "crate: path::to::larder"),

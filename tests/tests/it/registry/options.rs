@@ -9,7 +9,8 @@ use std::{
 };
 
 use larder::{
-    Attributes, Durability, Environment, InitialSync, LoadError, Payload, StoreOptions, UnknownEvents, prelude::*,
+    Attributes, Durability, Environment, InitialSync, LoadError, OnBackendChange, Payload, StoreOptions, UnknownEvents,
+    prelude::*,
 };
 
 use super::{
@@ -32,6 +33,7 @@ larder::define_store! {
         sync_payload: Payload::new().with("tenant", "acme"),
         attributes: Attributes::new().with("team", "core"),
         initial_sync: InitialSync::Skip,
+        on_backend_change: OnBackendChange::Ignore,
     }
 }
 
@@ -68,6 +70,7 @@ async fn the_same_options_again_are_no_conflict_and_others_are_named() {
         .max_event_bytes(1_000)
         .max_commit_events(2)
         .initial_sync(InitialSync::Skip)
+        .on_backend_change(OnBackendChange::Ignore)
         .attributes(Attributes::new().with("team", "core"));
     assert!(bench.get::<FullStore>("n").options(same).await.is_ok());
     let conflicts = [
@@ -76,6 +79,7 @@ async fn the_same_options_again_are_no_conflict_and_others_are_named() {
         ("max_event_bytes", StoreOptions::new().max_event_bytes(1)),
         ("max_commit_events", StoreOptions::new().max_commit_events(1)),
         ("initial_sync", StoreOptions::new().initial_sync(InitialSync::Blocking { timeout: Duration::ZERO })),
+        ("on_backend_change", StoreOptions::new().on_backend_change(OnBackendChange::Stop)),
         ("sync_id", StoreOptions::new().sync_id(|_| "other".to_owned())),
         ("attributes", StoreOptions::new().attributes(Attributes::new().with("team", "other"))),
     ];
