@@ -1,6 +1,7 @@
 //! Sync: clients of one backend agree on one log, whatever each has committed meanwhile.
 
 mod backends;
+mod batches;
 pub(crate) mod clients;
 mod convergence;
 mod failing;
