@@ -1,4 +1,7 @@
 //! JSON Web Tokens, as far as access needs them: HS256 or EdDSA, whichever the server is told, and nothing that the token says instead.
+//!
+//! The cryptography is `ring`'s, which TLS and the clients use too. The crates that know all of JOSE bring a second library of it along, RSA
+//! and elliptic curves included, for two algorithms of which each is one call.
 
 use std::fmt;
 
