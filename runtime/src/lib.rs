@@ -172,9 +172,15 @@ pub use jiff::Timestamp;
 pub use serde;
 pub use uuid::Uuid;
 
+#[cfg(any(feature = "http", feature = "ws"))]
+#[cfg_attr(docsrs, doc(cfg(any(feature = "http", feature = "ws"))))]
+pub use self::sync::{BackendUrlError, UntrustedServer};
+#[cfg(feature = "http")]
+#[cfg_attr(docsrs, doc(cfg(feature = "http")))]
+pub use self::sync::{HttpBackend, HttpBackendBuilder};
 #[cfg(feature = "ws")]
 #[cfg_attr(docsrs, doc(cfg(feature = "ws")))]
-pub use self::sync::{BackendUrlError, WsBackend, WsBackendBuilder};
+pub use self::sync::{WsBackend, WsBackendBuilder};
 pub use self::{
     across::{Across, AcrossSubscription, FailedStore, Gathered, Gathering},
     adapter::{Adapter, SqliteAdapter},

@@ -1,5 +1,6 @@
 //! The server through its doors: in this process over real sockets, and as the program that people run.
 
+mod apps;
 mod binary;
 mod doors;
 mod kills;
@@ -15,3 +16,4 @@ mod recovery;
 mod secrets;
 mod security;
 mod slow;
+mod tls;
