@@ -10,6 +10,7 @@ use tokio::time::timeout;
 
 use crate::{
     apps::{Client, LineEvent, PATIENCE, Way, added, shows, texts},
+    cuts::Network,
     lab::Lab,
 };
 
@@ -186,4 +187,20 @@ async fn a_pull_over_http_is_read_page_by_page_and_connections_are_used_again() 
     drop(pull);
     while lab.metric("connections").await > 2 {}
     assert_eq!(read().await.1, 3_000);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn behind_a_gateway_with_nobody_behind_it_tries_become_rare() {
+    let nobody = "127.0.0.1:9".parse().expect("an address");
+    let gateway = Network::to(nobody).await;
+    let mut apps = Vec::new();
+    for way in Way::ALL {
+        let client = Client::new(way.to(gateway.address), StoreOptions::new());
+        let page = client.page("page-1").await;
+        page.commit(added("a")).expect("it commits");
+        apps.push((client, page));
+    }
+    tokio::time::sleep(Duration::from_secs(4)).await;
+    // At once, and then after 1 s, and 2 s, some of them on two connections: not thousands.
+    assert!(gateway.connections() <= 60, "{} connections in 4 s", gateway.connections());
 }

@@ -2,6 +2,7 @@
 
 mod apps;
 mod binary;
+mod cuts;
 mod doors;
 mod kills;
 mod lab;
@@ -16,4 +17,5 @@ mod recovery;
 mod secrets;
 mod security;
 mod slow;
+mod stress;
 mod tls;

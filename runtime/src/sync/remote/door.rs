@@ -9,7 +9,7 @@ use rustls::{
     pki_types::{CertificateDer, ServerName},
 };
 use tokio::{
-    io::{AsyncRead, AsyncWrite},
+    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
     net::TcpStream,
 };
 use tokio_rustls::TlsConnector;
@@ -75,6 +75,28 @@ impl Door {
         match self.tls.connect(name, stream).await {
             Ok(stream) => Ok(Box::new(stream)),
             Err(error) => Err(self.not_trusted(&error)),
+        }
+    }
+
+    /// Whether a server answers there, whatever it says: a connection alone says nothing, as what stands in front of a server takes it, too.
+    ///
+    /// # Errors
+    /// Why none does.
+    pub(super) async fn knock(&self) -> Result<(), BackendError> {
+        let mut line = self.connect().await?;
+        let (path, authority) = (self.endpoint.path(), self.endpoint.authority());
+        let asked = format!("GET {path} HTTP/1.1\r\nhost: {authority}\r\nconnection: close\r\n\r\n");
+        line.write_all(asked.as_bytes()).await.map_err(|error| offline(&error))?;
+        let mut begin = [0; "HTTP/1.1 200".len()];
+        line.read_exact(&mut begin).await.map_err(|error| offline(&error))?;
+        match &begin {
+            // A gateway that has nobody behind it.
+            [b'H', b'T', b'T', b'P', .., b'5', b'0', b'2'..=b'4'] => {
+                let status = String::from_utf8_lossy(&begin[9..]).into_owned();
+                Err(BackendError::Offline { reason: format!("{} answers {status}", self.endpoint.address()) })
+            }
+            [b'H', b'T', b'T', b'P', ..] => Ok(()),
+            _ => Err(BackendError::Other(format!("{} speaks no HTTP", self.endpoint.address()).into())),
         }
     }
 

@@ -116,7 +116,6 @@ impl Endpoint {
         }
     }
 
-    #[cfg(feature = "http")]
     pub(super) fn path(&self) -> &str {
         &self.path
     }

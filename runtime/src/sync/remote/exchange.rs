@@ -102,14 +102,12 @@ impl Exchanges {
         }
     }
 
-    /// Looks whether somebody is there, and keeps the connection.
+    /// Looks whether somebody is there.
     ///
     /// # Errors
     /// Why nobody is.
     pub(super) async fn knock(&self) -> Result<(), BackendError> {
-        let line = self.open().await?;
-        self.keep(line);
-        Ok(())
+        with_patience(&self.runtime, PATIENCE, self.door.knock()).await
     }
 
     async fn exchange(&self, ask: Ask, heard: &mpsc::Sender<Result<Heard, BackendError>>) -> Result<(), BackendError> {

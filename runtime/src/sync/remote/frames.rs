@@ -55,6 +55,8 @@ enum Asked {
 
 /// What a frame says.
 #[derive(Debug)]
+// An answer over HTTP is one to a single request.
+#[cfg_attr(not(feature = "ws"), expect(dead_code, reason = "ids tell the requests of a socket apart"))]
 pub(super) enum Heard {
     /// A page of a pull.
     Page { id: u64, page: PullPage },

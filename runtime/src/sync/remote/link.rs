@@ -102,9 +102,9 @@ impl Link {
         let (ready, known) = oneshot::channel();
         let clock = runtime.clone();
         runtime.spawn(async move {
-            let there = with_patience(&clock, PATIENCE, door.connect()).await;
+            let there = with_patience(&clock, PATIENCE, door.knock()).await;
             // Whoever asked may be gone.
-            let _ = ready.send(there.map(drop));
+            let _ = ready.send(there);
         });
         known.await.map_err(|_| shut_down())?
     }
