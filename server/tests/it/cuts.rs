@@ -30,6 +30,8 @@ struct Shared {
     lost: AtomicU8,
     cut: Mutex<CancellationToken>,
     connections: AtomicU64,
+    /// What clients said.
+    said: Mutex<Vec<u8>>,
 }
 
 /// What a network loses, without a word to anybody.
@@ -49,6 +51,7 @@ impl Network {
             lost: AtomicU8::new(0),
             cut: Mutex::default(),
             connections: AtomicU64::new(0),
+            said: Mutex::default(),
         });
         let network = Self { address, shared };
         tokio::spawn(network.clone().take(listener));
@@ -74,6 +77,18 @@ impl Network {
         self.shared.connections.load(Ordering::Acquire)
     }
 
+    /// The first line of each request that clients have made: what ends in logs.
+    pub(crate) fn requests(&self) -> Vec<String> {
+        let said = String::from_utf8_lossy(&lock(&self.shared.said)).into_owned();
+        let lines = said.lines().filter_map(|line| line.strip_suffix(" HTTP/1.1"));
+        // The line of a request follows the body of the one before, without a break.
+        lines
+            .map(|line| {
+                line.rsplit_once("GET ").or(line.rsplit_once("POST ")).map_or(line, |(_, target)| target).to_owned()
+            })
+            .collect()
+    }
+
     async fn take(self, listener: TcpListener) {
         while let Ok((client, _)) = listener.accept().await {
             self.shared.connections.fetch_add(1, Ordering::AcqRel);
@@ -97,6 +112,9 @@ impl Network {
         // What was swallowed once is missing for ever: what comes after it on this connection would be no frame.
         let mut broken = false;
         while let Ok(read @ 1..) = from.read(&mut bytes).await {
+            if way == Lost::ToServer {
+                lock(&self.shared.said).extend(&bytes[..read]);
+            }
             broken |= self.shared.lost.load(Ordering::Acquire) == way as u8;
             if !broken && to.write_all(&bytes[..read]).await.is_err() {
                 return;

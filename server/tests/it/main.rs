@@ -15,6 +15,7 @@ mod process;
 mod recorded;
 mod recovery;
 mod secrets;
+mod secrets_of_clients;
 mod security;
 mod slow;
 mod stress;

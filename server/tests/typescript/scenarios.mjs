@@ -156,12 +156,15 @@ const scenarios = {
     await lab.close()
   },
 
-  'a storm of three clients leaves one whole log': async (transport) => {
+  'a storm of three clients leaves one whole log, and a client of larder beside them loses nothing': async (transport) => {
     const lab = await Lab.open()
     const at = { store: 'storm', transport }
     const clients = await Promise.all(['a', 'b', 'c'].map((name) => lab.client(name, at)))
+    clients.push(await lab.larder('d', at))
     await commitTogether(clients, 0, 40)
-    must(await settled(lab, at, clients, 120), 'three clients')
+    const log = await settled(lab, at, clients, 160)
+    const own = log.filter((event) => event.args.id.startsWith('d-')).map((event) => event.args.id)
+    assert.deepEqual(own, Array.from({ length: 40 }, (_, number) => `d-${number}`), 'what larder committed is there, once and in order')
     await lab.close()
   },
 }
