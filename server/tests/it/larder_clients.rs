@@ -3,7 +3,8 @@
 use std::{sync::Arc, time::Duration};
 
 use larder::{
-    BackendError, Payload, PullRequest, StoreOptions, SyncBackend, SyncPhase, WsBackend, testing::sync_backend_conforms,
+    BackendError, Payload, PullRequest, PushRequest, StoreOptions, SyncBackend, SyncPhase, WsBackend,
+    testing::sync_backend_conforms,
 };
 use larder_server::{MemoryStorage, OpenToAll, Rules, Server, Settings, SqliteStorage, Storage};
 use tokio::time::timeout;
@@ -203,4 +204,32 @@ async fn behind_a_gateway_with_nobody_behind_it_tries_become_rare() {
     tokio::time::sleep(Duration::from_secs(4)).await;
     // At once, and then after 1 s, and 2 s, some of them on two connections: not thousands.
     assert!(gateway.connections() <= 60, "{} connections in 4 s", gateway.connections());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pulls_over_http_that_nobody_reads_on_are_in_no_pushs_way() {
+    let settings = Settings { pushes_per_second: 10_000, ..Settings::default() };
+    let lab = Lab::start(settings, Arc::new(MemoryStorage::new()), Arc::new(OpenToAll)).await;
+    let mut writer = lab.larder().await;
+    for batch in 0..20 {
+        assert_eq!(writer.push("long", batch * 100, 100).await, larder_wire::Exit::Pushed);
+    }
+    let (backend, payload) = (Way::Http.to(lab.address), Payload::new());
+    let mut pulls = Vec::new();
+    for _ in 0..20 {
+        let mut pull = backend.pull(PullRequest::new("long", &payload));
+        // Those that have no turn yet are asked for, too.
+        let first = timeout(Duration::from_millis(200), futures_util::StreamExt::next(&mut pull)).await;
+        assert!(first.is_err() || matches!(first, Ok(Some(Ok(_)))));
+        pulls.push(pull);
+    }
+    let push = backend.push(PushRequest::new("new", 0, &[], &payload));
+    assert!(timeout(PATIENCE, push).await.expect("in time").is_ok());
+    for mut pull in pulls {
+        let mut last = 0;
+        while let Some(page) = timeout(PATIENCE, futures_util::StreamExt::next(&mut pull)).await.expect("in time") {
+            last = page.expect("a page").events.last().map_or(last, |event| event.number.global());
+        }
+        assert!(last == 2_000 || last == 0, "{last}");
+    }
 }

@@ -211,6 +211,30 @@ async fn a_token_that_was_revoked_opens_no_door_for_any_verb() {
 }
 
 #[tokio::test]
+async fn a_token_that_is_revoked_ends_an_answer_over_http_before_all_of_it_is_told() {
+    let (lab, rules_now) = lab(&rules("\"good\"")).await;
+    let large = format!("\"{}\"", "x".repeat(200_000));
+    let mut writer = Socket::larder(lab.address, payload("good")).await.expect("good");
+    for number in 1..=100 {
+        let id = writer.ask("tenant-a", None, push(vec![crate::lab::event(number, &large)])).await;
+        // What is too fast is refused, and asked again.
+        if writer.exit_of(&id).await != Exit::Pushed {
+            tokio::time::sleep(std::time::Duration::from_millis(500)).await;
+            let id = writer.ask("tenant-a", None, push(vec![crate::lab::event(number, &large)])).await;
+            assert_eq!(writer.exit_of(&id).await, Exit::Pushed);
+        }
+    }
+    let body = request(&RequestId::Number(1), Transport::Http, "tenant-a", payload("good"), PULL).encode(Peer::Larder);
+    let mut answer = crate::lab::SlowAnswer::ask(lab.address, &[(HEADER, HEADER_VALUE)], &body).await;
+    answer.read(100_000).await;
+    rules_now.replace(&rules("\"kept\"")).expect("rules");
+    let all = answer.rest().await;
+    let told = all.matches("\"eventEncoded\"").count();
+    assert!((1..100).contains(&told), "{told} events were told");
+    assert!(all.contains("larder.Unauthenticated"), "and why it ended");
+}
+
+#[tokio::test]
 async fn a_live_pull_ends_when_its_token_expires() {
     let (lab, _) = lab(&rules("\"good\"")).await;
     let token = jwt(6, json!(["tenant-*"]));

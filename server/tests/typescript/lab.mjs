@@ -245,7 +245,7 @@ export const settled = async (lab, at, clients, notes) => {
 
 /** Waits until nothing is added to the log any more. */
 const still = async (lab, store) => {
-  for (let [length, calm] = [-1, 0]; calm < 6; ) {
+  for (let [length, calm] = [-1, 0]; calm < 4; ) {
     const now = (await lab.log(store)).length
     calm = now === length ? calm + 1 : 0
     length = now
@@ -272,7 +272,7 @@ export const converged = async (lab, store, clients, notes, { token, storm = fal
     }
     const now = JSON.stringify([ids.length, states.map((state) => [state.notes.length, state.last])])
     if (now !== seen) [moved, seen] = [Date.now(), now]
-    if (Date.now() > until || (storm && Date.now() > moved + 12_000)) {
+    if (Date.now() > until || (storm && Date.now() > moved + 9_000)) {
       await told(lab, ids, clients)
       return undefined
     }

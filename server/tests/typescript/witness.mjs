@@ -174,10 +174,11 @@ export const judge = (witnesses, log) => {
       answer: (exit, { batch, backendId }) => {
         const error = [exit.cause].flat()[0]?.error
         if (exit._tag === 'Success' && backendId?.value !== undefined) batch.forEach((event) => is(backendId.value, event))
-        if (error?._tag !== 'ServerAheadError') return
+        if (error === undefined || batch.length === 0) return
         const parent = batch[0].parentSeqNum
         const follows = batch.every((event, at) => event.parentSeqNum === parent + at && event.seqNum === parent + at + 1)
-        assert.ok(!follows || error.minimumExpectedNum !== parent, 'a push that follows the head is not refused')
+        assert.ok(error.cause?.name !== 'larder.Invalid' || !follows, 'a batch without a hole is not refused for one')
+        if (error._tag === 'ServerAheadError') assert.ok(!follows || error.minimumExpectedNum !== parent, 'a push that follows the head is not refused')
       },
     })
   }

@@ -7,8 +7,19 @@ use super::frames::Pull;
 use crate::{
     clock::Runtime,
     options::Payload,
-    sync::{BackendError, PullRequest},
+    sync::{BackendError, PullRequest, PushRequest},
 };
+
+/// Refuses a batch with a hole inside: a backend of LiveStore would keep it, and its log would have the hole for good.
+///
+/// # Errors
+/// Which event does not follow.
+pub(super) fn whole(request: &PushRequest<'_>) -> Result<(), BackendError> {
+    match request.gap() {
+        Some(number) => Err(BackendError::Other(format!("event {number} does not follow the one before").into())),
+        None => Ok(()),
+    }
+}
 
 /// What the server is told, if anything.
 pub(super) async fn told(payload: &Payload) -> Result<Option<WirePayload>, BackendError> {
@@ -56,8 +67,6 @@ pub(super) async fn with_patience<R>(
         Either::Left((Err(panic), _)) => {
             Err(BackendError::Other(crate::clock::Panicked::new(panic.as_ref()).into_message().into()))
         }
-        Either::Right(_) => {
-            Err(BackendError::Offline { reason: format!("no connection after {} s", patience.as_secs()) })
-        }
+        Either::Right(_) => Err(BackendError::Offline { reason: format!("no answer after {} s", patience.as_secs()) }),
     }
 }

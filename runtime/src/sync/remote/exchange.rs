@@ -32,7 +32,7 @@ use crate::{
 /// How long a server may take to open a connection, to begin an answer, or to go on with one.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// Connections at once.
+/// Pulls at once, and as many pushes beside them.
 const LINES: usize = 8;
 
 /// How long a free connection is used again: servers close those that nobody uses, larder's after 30 s.
@@ -45,7 +45,9 @@ pub(super) struct Exchanges {
     /// Whether the last request had an answer.
     pub(super) reachable: watch::Sender<bool>,
     free: Mutex<Vec<(Line, Tick)>>,
-    turns: Semaphore,
+    /// Whoever takes the pages of a pull may wait for a push meanwhile: so no pull is in the way of one.
+    pulls: Semaphore,
+    pushes: Semaphore,
 }
 
 type Line = SendRequest<Text>;
@@ -53,6 +55,8 @@ type Line = SendRequest<Text>;
 /// What is asked.
 pub(super) enum Ask {
     Pull(Pull),
+    /// Of which the first page is all that is wanted, for a push.
+    First(Pull),
     Push(Push),
 }
 
@@ -88,8 +92,8 @@ struct Asked {
 
 impl Exchanges {
     pub(super) fn new(door: Door, runtime: Runtime) -> Self {
-        let (free, turns) = (Mutex::default(), Semaphore::new(LINES));
-        Self { door, runtime, reachable: watch::Sender::new(true), free, turns }
+        let (pulls, pushes) = (Semaphore::new(LINES), Semaphore::new(LINES));
+        Self { door, runtime, reachable: watch::Sender::new(true), free: Mutex::default(), pulls, pushes }
     }
 
     /// Asks; what is heard goes to the channel, an error last. It ends when nobody listens any more.
@@ -113,15 +117,16 @@ impl Exchanges {
     async fn exchange(&self, ask: Ask, heard: &mpsc::Sender<Result<Heard, BackendError>>) -> Result<(), BackendError> {
         let mut frames = Frames::new(self.door.peer, Transport::Http);
         let (sync_id, payload) = match &ask {
-            Ask::Pull(pull) => (pull.sync_id.clone(), pull.payload.clone()),
+            Ask::Pull(pull) | Ask::First(pull) => (pull.sync_id.clone(), pull.payload.clone()),
             Ask::Push(push) => (push.sync_id.clone(), push.payload.clone()),
         };
+        let turns = if matches!(ask, Ask::Pull(_)) { &self.pulls } else { &self.pushes };
         let text = match ask {
-            Ask::Pull(pull) => frames.pull(0, pull),
+            Ask::Pull(pull) | Ask::First(pull) => frames.pull(0, pull),
             Ask::Push(push) => frames.push(0, push)?,
         };
         let asked = self.asked(&sync_id, payload, text)?;
-        let _turn = self.turns.acquire().await.map_err(|_| shut_down())?;
+        let _turn = turns.acquire().await.map_err(|_| shut_down())?;
         let (response, line) = self.send(&asked).await?;
         self.check(&response)?;
         if self.hear(response.into_body(), &mut frames, heard).await? {

@@ -7,7 +7,7 @@ use larder_wire::Peer;
 use tokio::sync::{mpsc, oneshot};
 
 use super::{
-    asking::{ended, pull_of, say, shut_down, told},
+    asking::{ended, pull_of, say, shut_down, told, whole},
     door::{Door, tls},
     endpoint::{BackendUrlError, Endpoint, Scheme},
     exchange::{Ask, Exchanges},
@@ -25,7 +25,7 @@ const PAGES: usize = 4;
 
 /// A sync server that is reached by HTTP, larder's own or one of LiveStore: for networks that let no WebSocket through.
 ///
-/// What others commit is asked for every 5 s; over a [`WsBackend`](crate::WsBackend) (feature `ws`) it comes at once. `sync_payload` goes with each request, never
+/// What others commit is asked for every 5 s; over a `WsBackend` (feature `ws`) it comes at once. `sync_payload` goes with each request, never
 /// into the URL. A backend of LiveStore gets it in the URL, as its own clients send it: there it may end in logs.
 ///
 /// ```no_run
@@ -76,7 +76,7 @@ impl HttpBackend {
 
     /// The id of a store's log, for a first push of somebody who has never pulled.
     async fn backend_id(&self, pull: Pull) -> Result<String, BackendError> {
-        match page(&mut self.ask(Ask::Pull(pull))).await {
+        match page(&mut self.ask(Ask::First(pull))).await {
             Some(page) => Ok(page?.backend_id),
             None => Err(BackendError::Other("the server answers a pull with no page".into())),
         }
@@ -177,6 +177,7 @@ impl SyncBackend for HttpBackend {
 
     fn push<'a>(&'a self, request: PushRequest<'a>) -> BoxFuture<'a, Result<PushAnswer, BackendError>> {
         Box::pin(async move {
+            whole(&request)?;
             let (payload, sync_id) = (told(request.payload).await?, request.sync_id.to_owned());
             let backend_id = match request.backend_id {
                 Some(known) => known.to_owned(),

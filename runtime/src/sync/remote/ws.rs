@@ -14,7 +14,7 @@ use larder_wire::{Payload as WirePayload, Peer};
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::{
-    asking::{ended, pull_of, say, told},
+    asking::{ended, pull_of, say, told, whole},
     connect::OneStore,
     door::{Door, tls},
     endpoint::{BackendUrlError, Endpoint, Scheme},
@@ -236,6 +236,7 @@ impl SyncBackend for WsBackend {
 
     fn push<'a>(&'a self, request: PushRequest<'a>) -> BoxFuture<'a, Result<PushAnswer, BackendError>> {
         Box::pin(async move {
+            whole(&request)?;
             let payload = told(request.payload).await?;
             let backend_id = match request.backend_id {
                 Some(known) => known.to_owned(),
