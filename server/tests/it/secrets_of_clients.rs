@@ -71,7 +71,7 @@ fn files(folder: &Path, text: &mut String) {
 async fn use_it(way: Way, lab: &Lab) -> (String, Vec<String>) {
     let network = Network::to(lab.address).await;
     let backend = way.to(network.address);
-    let mut shown = format!("{}", backend.identity());
+    let mut shown = backend.identity().to_owned();
     let good = Payload::new().with("authToken", CANARY);
     let nearly = Payload::new().with("authToken", format!("{CANARY}-almost"));
     let client = Client::new(backend, StoreOptions::new().sync_payload(good.clone()));
