@@ -90,7 +90,7 @@ impl Runtime {
     ///
     /// # Errors
     /// As of [`real`](Self::real).
-    #[cfg(all(feature = "ws", not(all(test, larder_shuttle))))]
+    #[cfg(all(any(feature = "http", feature = "ws"), not(all(test, larder_shuttle))))]
     pub(crate) fn for_sockets() -> Result<Self, String> {
         let spawner = Spawner::for_sockets()?;
         Ok(Self { inner: Arc::new(Inner { time: Time::Real { start: Instant::now() }, spawner }) })

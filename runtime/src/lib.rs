@@ -97,7 +97,7 @@
 //! | choose what a commit survives | [`Durability`] |
 //! | say in an event when it happened | [`Store::now`] |
 //! | follow what happens | [`Store::events`], [`Store::changes`] |
-//! | sync with other clients | [`SyncBackend`], [`LocalBackend`], `WsBackend` (feature `ws`), [`Store::sync_status`], [`Receipt::confirmed`], [`NetworkStatus`] |
+//! | sync with other clients | [`SyncBackend`], [`LocalBackend`], `WsBackend` (feature `ws`), `HttpBackend` (feature `http`), [`Store::sync_status`], [`Receipt::confirmed`], [`NetworkStatus`] |
 //! | check, back up and rescue data | [`Store::verify`], [`Store::backup`], [`doctor`] |
 //! | understand an error | [`error`] |
 //! | trace what happens, with OpenTelemetry by the feature `otel` | [`Attributes`], [`Get::parent_span`] |
@@ -119,7 +119,6 @@
 //!
 //! # What is not there yet
 //!
-//! * sync over HTTP: the backend over a network, `WsBackend` (feature `ws`), uses WebSockets
 //! * bindings to UI frameworks
 //! * wasm
 
@@ -172,9 +171,15 @@ pub use jiff::Timestamp;
 pub use serde;
 pub use uuid::Uuid;
 
+#[cfg(any(feature = "http", feature = "ws"))]
+#[cfg_attr(docsrs, doc(cfg(any(feature = "http", feature = "ws"))))]
+pub use self::sync::{BackendUrlError, UntrustedServer};
+#[cfg(feature = "http")]
+#[cfg_attr(docsrs, doc(cfg(feature = "http")))]
+pub use self::sync::{HttpBackend, HttpBackendBuilder};
 #[cfg(feature = "ws")]
 #[cfg_attr(docsrs, doc(cfg(feature = "ws")))]
-pub use self::sync::{BackendUrlError, WsBackend, WsBackendBuilder};
+pub use self::sync::{WsBackend, WsBackendBuilder};
 pub use self::{
     across::{Across, AcrossSubscription, FailedStore, Gathered, Gathering},
     adapter::{Adapter, SqliteAdapter},

@@ -4,7 +4,7 @@ mod backend;
 mod local;
 mod network;
 pub(crate) mod processor;
-#[cfg(feature = "ws")]
+#[cfg(any(feature = "http", feature = "ws"))]
 mod remote;
 pub(crate) mod state;
 mod status;
@@ -15,7 +15,11 @@ pub use backend::{
 };
 pub use local::LocalBackend;
 pub use network::NetworkStatus;
+#[cfg(any(feature = "http", feature = "ws"))]
+pub use remote::{BackendUrlError, UntrustedServer};
+#[cfg(feature = "http")]
+pub use remote::{HttpBackend, HttpBackendBuilder};
 #[cfg(feature = "ws")]
-pub use remote::{BackendUrlError, WsBackend, WsBackendBuilder};
+pub use remote::{WsBackend, WsBackendBuilder};
 pub(crate) use status::SyncNotes;
 pub use status::{SyncPhase, SyncStatus, SyncWatch};

@@ -28,7 +28,7 @@ impl Spawner {
 
     /// As [`current_or_private`](Self::current_or_private), and a private thread waits for sockets, too. That opens files that stay open as long as the
     /// process lives, so it is for those alone who have sockets.
-    #[cfg(feature = "ws")]
+    #[cfg(any(feature = "http", feature = "ws"))]
     pub(super) fn for_sockets() -> Result<Self, String> {
         Handle::try_current().map_or_else(|_| Self::on_thread(true), |_| Self::current_or_private())
     }

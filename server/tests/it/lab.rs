@@ -296,6 +296,38 @@ pub(crate) async fn http(
     Answer { status, headers, body }
 }
 
+/// An answer over HTTP that is read slowly.
+pub(crate) struct SlowAnswer {
+    stream: TcpStream,
+    text: Vec<u8>,
+}
+
+impl SlowAnswer {
+    pub(crate) async fn ask(address: SocketAddr, headers: &[(&str, &str)], body: &str) -> Self {
+        let mut stream = TcpStream::connect(address).await.expect("the server is there");
+        let length = body.len();
+        let mut text =
+            format!("POST / HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\ncontent-length: {length}\r\n");
+        headers.iter().for_each(|(name, value)| text.push_str(&format!("{name}: {value}\r\n")));
+        stream.write_all(format!("{text}\r\n{body}").as_bytes()).await.expect("sent");
+        Self { stream, text: Vec::new() }
+    }
+
+    /// Reads on until there are so many bytes.
+    pub(crate) async fn read(&mut self, bytes: usize) {
+        while self.text.len() < bytes {
+            let read = timeout(PATIENCE, self.stream.read_buf(&mut self.text)).await.expect("the server answers");
+            assert!(read.expect("an answer") > 0, "it ended after {} bytes", self.text.len());
+        }
+    }
+
+    /// All of it, with what stands between its parts.
+    pub(crate) async fn rest(mut self) -> String {
+        let _ = timeout(PATIENCE, self.stream.read_to_end(&mut self.text)).await.expect("the server answers");
+        String::from_utf8_lossy(&self.text).into_owned()
+    }
+}
+
 fn dechunk(mut rest: &str) -> String {
     let mut out = String::new();
     while let Some((length, after)) = rest.split_once("\r\n") {

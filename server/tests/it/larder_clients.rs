@@ -3,128 +3,34 @@
 use std::{sync::Arc, time::Duration};
 
 use larder::{
-    BackendError, GcTime, Payload, PullRequest, StoreOptions, SyncBackend, SyncPhase, WsBackend, prelude::*,
+    BackendError, Payload, PullRequest, PushRequest, StoreOptions, SyncBackend, SyncPhase, WsBackend,
     testing::sync_backend_conforms,
 };
 use larder_server::{MemoryStorage, OpenToAll, Rules, Server, Settings, SqliteStorage, Storage};
-use tempfile::TempDir;
 use tokio::time::timeout;
 
-use crate::lab::Lab;
-
-const PATIENCE: Duration = Duration::from_secs(30);
-
-#[derive(Table, Clone, Debug, PartialEq)]
-#[table(name = "lines")]
-struct Line {
-    #[table(primary_key)]
-    id: Uuid,
-    text: String,
-}
-
-#[derive(Event, Clone, Debug, PartialEq)]
-enum LineEvent {
-    #[event(name = "v1.LineAdded")]
-    Added { id: Uuid, text: String },
-    #[event(name = "v1.Cleared")]
-    Cleared,
-}
-
-#[derive(StoreSchema)]
-#[schema(events = LineEvent, tables(Line), version = 1)]
-struct PageSchema;
-
-#[larder::materializer]
-impl Materializer for PageSchema {
-    fn materialize(event: &LineEvent, _: &EventContext, tables: &mut Tables<'_, Self>) -> MaterializeResult {
-        match event {
-            LineEvent::Added { id, text } => tables.insert(Line { id: *id, text: text.clone() }),
-            LineEvent::Cleared => tables.delete(Line::all()).run(),
-        }
-    }
-}
-
-define_store! {
-    /// Lines that several people write.
-    Page {
-        name: "page",
-        schema: PageSchema,
-        adapter: SqliteAdapter::persisted(),
-        gc_time: GcTime::NEVER,
-    }
-}
-
-fn added(text: &str) -> LineEvent {
-    LineEvent::Added { id: Uuid::new_v4(), text: text.to_owned() }
-}
-
-/// One person's app.
-struct Client {
-    folder: TempDir,
-    backend: Arc<WsBackend>,
-    registry: StoreRegistry,
-}
-
-impl Client {
-    fn new(url: &str, options: StoreOptions) -> Self {
-        let folder = tempfile::tempdir().expect("a folder");
-        let backend = WsBackend::new(url).expect("a URL");
-        let registry = StoreRegistry::builder()
-            .data_dir(folder.path())
-            .defaults(options.sync(Arc::clone(&backend) as Arc<dyn SyncBackend>))
-            .build()
-            .expect("a registry");
-        Self { folder, backend, registry }
-    }
-
-    async fn page(&self, id: &str) -> StoreHandle<Page> {
-        self.registry.get::<Page>(id).await.expect("it loads")
-    }
-}
-
-fn texts(page: &Store<Page>) -> Vec<String> {
-    let mut texts: Vec<_> = page.query(Line::all()).expect("it reads").into_iter().map(|line| line.text).collect();
-    texts.sort();
-    texts
-}
-
-/// Waits until a store shows these lines.
-async fn shows(page: &Store<Page>, expected: &[&str]) {
-    let mut lines = page.subscribe(Line::all());
-    let found = timeout(PATIENCE, async {
-        while let Some(result) = lines.next().await {
-            result.expect("it reads");
-            if texts(page) == expected {
-                return;
-            }
-        }
-    });
-    assert!(found.await.is_ok(), "expected {expected:?}, found {:?}, {:?}", texts(page), page.sync_status());
-}
+use crate::{
+    apps::{Client, LineEvent, PATIENCE, Way, added, shows, texts},
+    cuts::Network,
+    lab::Lab,
+};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_websocket_to_the_server_is_a_backend_as_apps_expect_it() {
+async fn every_way_to_the_server_is_a_backend_as_apps_expect_it() {
     let settings = Settings { pushes_per_second: 10_000, ..Settings::default() };
     let lab = Lab::start(settings, Arc::new(MemoryStorage::new()), Arc::new(OpenToAll)).await;
-    let url = format!("ws://{}", lab.address);
-    let client = || WsBackend::new(&url).expect("a URL") as Arc<dyn SyncBackend>;
-    timeout(PATIENCE, sync_backend_conforms([client(), client()])).await.expect("it answers");
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn as_a_client_of_livestore_it_is_the_same() {
-    let settings = Settings { pushes_per_second: 10_000, ..Settings::default() };
-    let lab = Lab::start(settings, Arc::new(MemoryStorage::new()), Arc::new(OpenToAll)).await;
-    let url = format!("ws://{}/any/path", lab.address);
-    let client = || WsBackend::builder(&url).of_livestore().build().expect("a URL") as Arc<dyn SyncBackend>;
-    timeout(PATIENCE, sync_backend_conforms([client(), client()])).await.expect("it answers");
+    for way in Way::ALL {
+        println!("{way:?}");
+        let conforms = sync_backend_conforms([way.to(lab.address), way.to(lab.address)]);
+        timeout(PATIENCE, conforms).await.expect("it answers");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_one_commits_the_other_shows_and_the_receipt_is_confirmed() {
     let lab = Lab::open().await;
-    let url = format!("ws://{}", lab.address);
-    let (ada, ben) = (Client::new(&url, StoreOptions::new()), Client::new(&url, StoreOptions::new()));
+    let client = || Client::new(Way::Ws.to(lab.address), StoreOptions::new());
+    let (ada, ben) = (client(), client());
     let (of_ada, of_ben) = (ada.page("page:1").await, ben.page("page:1").await);
     let receipt = of_ada.commit([added("a"), added("b")]).expect("it commits");
     timeout(PATIENCE, receipt.confirmed()).await.expect("in time").expect("confirmed");
@@ -145,8 +51,10 @@ async fn while_the_server_is_away_both_go_on_and_after_it_is_back_they_meet() {
     let data = tempfile::tempdir().expect("a folder");
     let storage = || Arc::new(SqliteStorage::open(data.path()).expect("a log")) as Arc<dyn Storage>;
     let lab = Lab::start(Settings::default(), storage(), Arc::new(OpenToAll)).await;
-    let (address, url) = (lab.address, format!("ws://{}", lab.address));
-    let (ada, ben) = (Client::new(&url, StoreOptions::new()), Client::new(&url, StoreOptions::new()));
+    let address = lab.address;
+    // One hears of the other by a WebSocket, the other one asks.
+    let client = |way: Way| Client::new(way.to(address), StoreOptions::new());
+    let (ada, ben) = (client(Way::Ws), client(Way::Http));
     let (of_ada, of_ben) = (ada.page("page:1").await, ben.page("page:1").await);
     let receipt = of_ada.commit(added("before")).expect("it commits");
     timeout(PATIENCE, receipt.confirmed()).await.expect("in time").expect("confirmed");
@@ -165,40 +73,42 @@ async fn while_the_server_is_away_both_go_on_and_after_it_is_back_they_meet() {
     for client in [ada, ben] {
         let report = client.registry.shutdown(Duration::from_secs(10)).await;
         assert!(report.is_clean(), "{report:?}");
-        drop((client.backend, client.folder));
+        drop(client.folder);
     }
     server.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_wrong_token_is_said_and_a_new_one_is_asked_for() {
-    let rules = toml::from_str("[[rules]]\nstores = [\"page:*\"]\ntokens = [\"right\"]").expect("rules");
+    let rules = toml::from_str("[[rules]]\nstores = [\"page*\"]\ntokens = [\"right\"]").expect("rules");
     let rules = Arc::new(Rules::new(&rules).expect("rules"));
     let lab = Lab::start(Settings::default(), Arc::new(MemoryStorage::new()), rules).await;
-    let token = Arc::new(std::sync::Mutex::new("wrong-canary"));
-    let asked = Arc::clone(&token);
-    let provider = Payload::provider(move || {
-        let token = *asked.lock().expect("no panic");
-        async move { Ok(Payload::new().with("authToken", token)) }
-    });
-    let client = Client::new(&format!("ws://{}", lab.address), StoreOptions::new().sync_payload(provider));
-    let page = client.page("page:1").await;
-    let receipt = page.commit(added("a")).expect("it commits");
-    let mut status = page.watch_sync();
-    let refused = timeout(PATIENCE, async {
-        loop {
-            let now = page.sync_status();
-            if let Some(error) = now.last_error {
-                return error.to_string();
+    for way in Way::ALL {
+        let token = Arc::new(std::sync::Mutex::new("wrong-canary"));
+        let asked = Arc::clone(&token);
+        let provider = Payload::provider(move || {
+            let token = *asked.lock().expect("no panic");
+            async move { Ok(Payload::new().with("authToken", token)) }
+        });
+        let client = Client::new(way.to(lab.address), StoreOptions::new().sync_payload(provider));
+        let page = client.page(&format!("page-{way:?}")).await;
+        let receipt = page.commit(added("a")).expect("it commits");
+        let mut status = page.watch_sync();
+        let refused = timeout(PATIENCE, async {
+            loop {
+                let now = page.sync_status();
+                if let Some(error) = now.last_error {
+                    return error.to_string();
+                }
+                status.next().await;
             }
-            status.next().await;
-        }
-    });
-    let refused = refused.await.expect("in time");
-    assert!(refused.contains("access") && !refused.contains("canary"), "{refused}");
-    *token.lock().expect("no panic") = "right";
-    timeout(PATIENCE, receipt.confirmed()).await.expect("in time").expect("confirmed");
-    assert_eq!(page.sync_status().phase, SyncPhase::Live);
+        });
+        let refused = refused.await.expect("in time");
+        assert!(refused.contains("access") && !refused.contains("canary"), "{way:?}: {refused}");
+        *token.lock().expect("no panic") = "right";
+        timeout(PATIENCE, receipt.confirmed()).await.expect("in time").expect("confirmed");
+        assert_eq!(page.sync_status().phase, SyncPhase::Live);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -220,4 +130,106 @@ async fn a_server_that_is_none_of_larders_is_said_to_be_one() {
     let mut pull = nobody.pull(PullRequest::new("a", Box::leak(Box::default())));
     let first = futures_util::StreamExt::next(&mut pull).await;
     assert!(matches!(first, Some(Err(BackendError::Offline { .. }))), "{first:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn over_http_too_a_server_that_is_none_of_larders_is_said_to_be_one() {
+    let lab = Lab::open().await;
+    let page = axum::Router::new().fallback(|| async { axum::response::Html("<h1>Sign in to this network</h1>") });
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let address = listener.local_addr().expect("a port");
+    tokio::spawn(async move { axum::serve(listener, page).await });
+    let first = async |way: Way, address| {
+        let (backend, payload) = (way.to(address), Payload::new());
+        let mut pull = backend.pull(PullRequest::new("a", &payload));
+        (futures_util::StreamExt::next(&mut pull).await.expect("an answer"), backend.connected())
+    };
+    for way in [Way::Http, Way::HttpOfLiveStore] {
+        let (answer, connected) = first(way, address).await;
+        assert!(
+            matches!(&answer, Err(BackendError::Other(error)) if error.to_string().contains("no frames")),
+            "{answer:?}"
+        );
+        assert!(connected, "somebody is there");
+        let nobody = "127.0.0.1:9".parse().expect("an address");
+        let (answer, connected) = first(way, nobody).await;
+        assert!(matches!(answer, Err(BackendError::Offline { .. })) && !connected, "{answer:?}");
+        assert!(first(way, lab.address).await.0.is_ok());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_pull_over_http_is_read_page_by_page_and_connections_are_used_again() {
+    let lab = Lab::open().await;
+    let backend = Way::Http.to(lab.address);
+    let payload = Payload::new();
+    let mut writer = lab.larder().await;
+    for batch in 0..30 {
+        assert_eq!(writer.push("long", batch * 100, 100).await, larder_wire::Exit::Pushed);
+    }
+    writer.quit().await;
+    let read = async || {
+        let mut pull = backend.pull(PullRequest::new("long", &payload));
+        let (mut pages, mut events) = (0, 0);
+        while let Some(page) = futures_util::StreamExt::next(&mut pull).await {
+            events += page.expect("a page").events.len();
+            pages += 1;
+        }
+        (pages, events)
+    };
+    for _ in 0..5 {
+        assert_eq!(read().await, (30, 3_000));
+    }
+    // One for all that was asked, and the one that asks for this.
+    while lab.metric("connections").await > 2 {}
+    // A pull that nobody reads on leaves nothing behind.
+    let mut pull = backend.pull(PullRequest::new("long", &payload));
+    futures_util::StreamExt::next(&mut pull).await.expect("a page").expect("a page");
+    drop(pull);
+    while lab.metric("connections").await > 2 {}
+    assert_eq!(read().await.1, 3_000);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn behind_a_gateway_with_nobody_behind_it_tries_become_rare() {
+    let nobody = "127.0.0.1:9".parse().expect("an address");
+    let gateway = Network::to(nobody).await;
+    let mut apps = Vec::new();
+    for way in Way::ALL {
+        let client = Client::new(way.to(gateway.address), StoreOptions::new());
+        let page = client.page("page-1").await;
+        page.commit(added("a")).expect("it commits");
+        apps.push((client, page));
+    }
+    tokio::time::sleep(Duration::from_secs(4)).await;
+    // At once, and then after 1 s, and 2 s, some of them on two connections: not thousands.
+    assert!(gateway.connections() <= 60, "{} connections in 4 s", gateway.connections());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pulls_over_http_that_nobody_reads_on_are_in_no_pushs_way() {
+    let settings = Settings { pushes_per_second: 10_000, ..Settings::default() };
+    let lab = Lab::start(settings, Arc::new(MemoryStorage::new()), Arc::new(OpenToAll)).await;
+    let mut writer = lab.larder().await;
+    for batch in 0..20 {
+        assert_eq!(writer.push("long", batch * 100, 100).await, larder_wire::Exit::Pushed);
+    }
+    let (backend, payload) = (Way::Http.to(lab.address), Payload::new());
+    let mut pulls = Vec::new();
+    for _ in 0..20 {
+        let mut pull = backend.pull(PullRequest::new("long", &payload));
+        // Those that have no turn yet are asked for, too.
+        let first = timeout(Duration::from_millis(200), futures_util::StreamExt::next(&mut pull)).await;
+        assert!(first.is_err() || matches!(first, Ok(Some(Ok(_)))));
+        pulls.push(pull);
+    }
+    let push = backend.push(PushRequest::new("new", 0, &[], &payload));
+    assert!(timeout(PATIENCE, push).await.expect("in time").is_ok());
+    for mut pull in pulls {
+        let mut last = 0;
+        while let Some(page) = timeout(PATIENCE, futures_util::StreamExt::next(&mut pull)).await.expect("in time") {
+            last = page.expect("a page").events.last().map_or(last, |event| event.number.global());
+        }
+        assert!(last == 2_000 || last == 0, "{last}");
+    }
 }

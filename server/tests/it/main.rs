@@ -1,6 +1,8 @@
 //! The server through its doors: in this process over real sockets, and as the program that people run.
 
+mod apps;
 mod binary;
+mod cuts;
 mod doors;
 mod kills;
 mod lab;
@@ -13,5 +15,8 @@ mod process;
 mod recorded;
 mod recovery;
 mod secrets;
+mod secrets_of_clients;
 mod security;
 mod slow;
+mod stress;
+mod tls;

@@ -180,6 +180,61 @@ async fn a_token_that_is_revoked_ends_live_pulls_before_anything_more_is_told() 
 }
 
 #[tokio::test]
+async fn a_token_that_was_revoked_opens_no_door_for_any_verb() {
+    let (lab, rules_now) = lab(&rules("\"good\"")).await;
+    let mut socket = Socket::larder(lab.address, None).await.expect("its requests say who asks");
+    let mut typescript = Socket::typescript(lab.address, "tenant-a", payload("good")).await.expect("good");
+    assert_eq!(post(lab.address, "tenant-a", payload("good"), push(events(0, 1))).await.status, 200);
+    rules_now.replace(&rules("\"kept\"")).expect("rules");
+    let live = Call::Pull { cursor: None, live: true };
+    for call in [PULL, live, push(events(1, 1)), push(Vec::new())] {
+        let id = socket.ask("tenant-a", payload("good"), call.clone()).await;
+        let refused = failure(socket.exit_of(&id).await);
+        assert!(matches!(refused, Failure::Refused(refusal) if refusal.kind == RefusalKind::Unauthenticated));
+        let body = request(&RequestId::Number(1), Transport::Http, "tenant-a", payload("good"), call.clone());
+        let answer = http(lab.address, "POST", "/", &[(HEADER, HEADER_VALUE)], &body.encode(Peer::Larder)).await;
+        assert_eq!(answer.status, 401, "{}", answer.body);
+        shows_nothing(&answer);
+        let answer = post(lab.address, "tenant-a", payload("good"), call).await;
+        assert_eq!(answer.status, 401);
+        shows_nothing(&answer);
+    }
+    assert_eq!(Socket::larder(lab.address, payload("good")).await.err(), Some(401));
+    assert_eq!(Socket::typescript(lab.address, "tenant-a", payload("good")).await.err(), Some(401));
+    // A socket that was open before.
+    let id = typescript.ask("tenant-a", payload("good"), push(events(1, 1))).await;
+    assert!(matches!(failure(typescript.exit_of(&id).await), Failure::Refused(_)));
+    typescript.ask("tenant-a", payload("good"), PULL).await;
+    assert_eq!(typescript.closed().await, 1008);
+    let kept = post(lab.address, "tenant-a", payload("kept"), PULL).await.frames();
+    assert!(matches!(&kept[0], ServerFrame::Chunk { values, .. } if values[0].batch.len() == 1), "nothing was added");
+}
+
+#[tokio::test]
+async fn a_token_that_is_revoked_ends_an_answer_over_http_before_all_of_it_is_told() {
+    let (lab, rules_now) = lab(&rules("\"good\"")).await;
+    let large = format!("\"{}\"", "x".repeat(200_000));
+    let mut writer = Socket::larder(lab.address, payload("good")).await.expect("good");
+    for number in 1..=100 {
+        let id = writer.ask("tenant-a", None, push(vec![crate::lab::event(number, &large)])).await;
+        // What is too fast is refused, and asked again.
+        if writer.exit_of(&id).await != Exit::Pushed {
+            tokio::time::sleep(std::time::Duration::from_millis(500)).await;
+            let id = writer.ask("tenant-a", None, push(vec![crate::lab::event(number, &large)])).await;
+            assert_eq!(writer.exit_of(&id).await, Exit::Pushed);
+        }
+    }
+    let body = request(&RequestId::Number(1), Transport::Http, "tenant-a", payload("good"), PULL).encode(Peer::Larder);
+    let mut answer = crate::lab::SlowAnswer::ask(lab.address, &[(HEADER, HEADER_VALUE)], &body).await;
+    answer.read(100_000).await;
+    rules_now.replace(&rules("\"kept\"")).expect("rules");
+    let all = answer.rest().await;
+    let told = all.matches("\"eventEncoded\"").count();
+    assert!((1..100).contains(&told), "{told} events were told");
+    assert!(all.contains("larder.Unauthenticated"), "and why it ended");
+}
+
+#[tokio::test]
 async fn a_live_pull_ends_when_its_token_expires() {
     let (lab, _) = lab(&rules("\"good\"")).await;
     let token = jwt(6, json!(["tenant-*"]));

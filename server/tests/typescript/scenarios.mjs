@@ -116,9 +116,12 @@ const scenarios = {
     lab.command('backup', '--data', lab.data, '--to', `${lab.folder}/backup`)
     await a.note('a-1')
     must(await converged(lab, 'restored', [a], 2), 'after the backup')
+    // Only who has heard of a log knows its name, and can tell that the next one is another.
+    await a.witness.has(2)
     await lab.stop()
     lab.command('restore', '--data', lab.data, '--from', `${lab.folder}/backup`)
     await lab.start()
+    await back(transport, [a])
     // It clears its data and ends its store by itself; what is left of it is ended, and it boots clean.
     await sleep(6000)
     await a.kill()
@@ -130,18 +133,45 @@ const scenarios = {
     await lab.close()
   },
 
-  'a storm of three clients leaves one whole log': async (transport) => {
+  'clients of LiveStore and of larder share a store': async (transport) => {
+    const lab = await Lab.open()
+    const at = { store: 'shared', transport }
+    const a = await lab.client('a', at)
+    const [b, c] = [await lab.larder('b', at), await lab.larder('c', at, { livestore: true })]
+    const all = [a, b, c]
+    for (let round = 0; round < 4; round++) {
+      for (const client of all) await client.note(`${client.options.client}-${round}`)
+      must(await converged(lab, 'shared', all, 3 * round + 3), `round ${round}`)
+    }
+    await b.note('b-4', 'x'.repeat(100_000))
+    await c.ask({ touch: true })
+    must(await converged(lab, 'shared', all, 13), 'a large event, and one without arguments')
+    await lab.stop()
+    for (const client of all) for (let number = 5; number < 8; number++) await client.note(`${client.options.client}-${number}`)
+    await b.kill()
+    await lab.start()
+    await b.boot()
+    await back(transport, [a])
+    must(await converged(lab, 'shared', all, 22), 'after all were offline, and one was killed')
+    await lab.close()
+  },
+
+  'a storm of three clients leaves one whole log, and a client of larder beside them loses nothing': async (transport) => {
     const lab = await Lab.open()
     const at = { store: 'storm', transport }
     const clients = await Promise.all(['a', 'b', 'c'].map((name) => lab.client(name, at)))
+    clients.push(await lab.larder('d', at))
     await commitTogether(clients, 0, 40)
-    must(await settled(lab, at, clients, 120), 'three clients')
+    const log = await settled(lab, at, clients, 160)
+    const own = log.filter((event) => event.args.id.startsWith('d-')).map((event) => event.args.id)
+    assert.deepEqual(own, Array.from({ length: 40 }, (_, number) => `d-${number}`), 'what larder committed is there, once and in order')
     await lab.close()
   },
 }
 
 const wanted = process.argv[2] ?? ''
 let failed = 0
+const allBegan = Date.now()
 for (const transport of ['ws', 'http']) {
   for (const [name, run] of Object.entries(scenarios)) {
     const title = `${transport}: ${name}`
@@ -157,5 +187,6 @@ for (const transport of ['ws', 'http']) {
     endAll()
   }
 }
+console.log(`typescript: ${((Date.now() - allBegan) / 1000).toFixed(0)} s`)
 console.log(failed === 0 ? 'typescript: all scenarios passed' : `typescript: ${failed} scenarios failed`)
 process.exit(failed === 0 ? 0 : 1)

@@ -7,7 +7,7 @@ fn read(path: &str) -> String {
     fs::read_to_string(root.join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
 }
 
-const PAGES: [&str; 9] = [
+const PAGES: [&str; 11] = [
     "README.md",
     "ARCHITECTURE.md",
     "DESIGN.md",
@@ -17,6 +17,8 @@ const PAGES: [&str; 9] = [
     "docs/reading.md",
     "docs/compile-errors.md",
     "docs/server.md",
+    "docs/sync.md",
+    "docs/beside-livestore.md",
 ];
 
 /// Avoided words that mean nothing else here, so that they can be looked for everywhere.

@@ -1,21 +1,23 @@
 //! One open WebSocket, and the requests on it.
 
-use std::{collections::BTreeMap, panic::AssertUnwindSafe, pin::pin, time::Duration};
+use std::{collections::BTreeMap, pin::pin, time::Duration};
 
 use futures_util::{
-    FutureExt, SinkExt, StreamExt,
+    SinkExt, StreamExt,
     future::{Either, select},
 };
-use larder_wire::Peer;
+use larder_wire::{Peer, Transport};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio_tungstenite::tungstenite::{Error, Message};
 
 use super::{
-    connect::{Door, OneStore, Socket},
+    asking::{say, shut_down, with_patience},
+    connect::{OneStore, Socket, open},
+    door::Door,
     frames::{Frames, Heard, Pull, Push},
 };
 use crate::{
-    clock::{Panicked, Runtime},
+    clock::Runtime,
     definition::BoxFuture,
     sync::{BackendError, PullPage, PushAnswer},
 };
@@ -73,7 +75,7 @@ impl Link {
         let (ready, opened) = oneshot::channel();
         let (peer, clock) = (door.peer, runtime.clone());
         runtime.spawn(async move {
-            let socket = with_patience(&clock, door.open(one_store)).await;
+            let socket = with_patience(&clock, PATIENCE, open(&door, one_store)).await;
             // Who refuses is there.
             say(&reachable, !matches!(socket, Err(BackendError::Offline { .. })));
             match socket {
@@ -100,9 +102,9 @@ impl Link {
         let (ready, known) = oneshot::channel();
         let clock = runtime.clone();
         runtime.spawn(async move {
-            let there = with_patience(&clock, door.knock()).await;
+            let there = with_patience(&clock, PATIENCE, door.knock()).await;
             // Whoever asked may be gone.
-            let _ = ready.send(there.map(drop));
+            let _ = ready.send(there);
         });
         known.await.map_err(|_| shut_down())?
     }
@@ -111,30 +113,6 @@ impl Link {
     pub(super) fn is_over(&self) -> bool {
         self.commands.is_closed()
     }
-}
-
-fn shut_down() -> BackendError {
-    BackendError::Offline { reason: "the async runtime was shut down".to_owned() }
-}
-
-/// What comes of it, unless that takes too long.
-async fn with_patience<R>(
-    clock: &Runtime,
-    opening: impl Future<Output = Result<R, BackendError>>,
-) -> Result<R, BackendError> {
-    let opening = pin!(AssertUnwindSafe(opening).catch_unwind());
-    match select(opening, clock.sleep(PATIENCE)).await {
-        Either::Left((Ok(opened), _)) => opened,
-        // A runtime without I/O is told of by a panic.
-        Either::Left((Err(panic), _)) => Err(BackendError::Other(Panicked::new(panic.as_ref()).into_message().into())),
-        Either::Right(_) => {
-            Err(BackendError::Offline { reason: format!("no connection after {} s", PATIENCE.as_secs()) })
-        }
-    }
-}
-
-pub(super) fn say(reachable: &watch::Sender<bool>, now: bool) {
-    reachable.send_if_modified(|before| std::mem::replace(before, now) != now);
 }
 
 struct Talk {
@@ -158,7 +136,7 @@ enum Next {
 impl Talk {
     fn new(socket: Socket, peer: Peer, runtime: Runtime) -> Self {
         let (pulls, pushes) = Default::default();
-        Self { socket, frames: Frames::new(peer), runtime, pulls, pushes, silent: 0, idle: 0 }
+        Self { socket, frames: Frames::new(peer, Transport::WebSocket), runtime, pulls, pushes, silent: 0, idle: 0 }
     }
 
     /// Talks until the connection ends; why it did.

@@ -11,20 +11,20 @@ use std::{
 
 use futures_util::{StreamExt, stream};
 use larder_wire::{Payload as WirePayload, Peer};
-use serde_json::Value;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::{
-    connect::{Door, OneStore, tls},
-    endpoint::{BackendUrlError, Endpoint},
+    asking::{ended, pull_of, say, told, whole},
+    connect::OneStore,
+    door::{Door, tls},
+    endpoint::{BackendUrlError, Endpoint, Scheme},
     frames::{Pull, Push},
-    link::{Command, Link, PAGES, say},
+    link::{Command, Link, PAGES},
 };
 use crate::{
     clock::Runtime,
     definition::BoxFuture,
     error::BoxError,
-    options::Payload,
     sync::{BackendError, BackendSupport, BoxStream, PullPage, PullRequest, PushAnswer, PushRequest, SyncBackend},
 };
 
@@ -147,7 +147,7 @@ impl WsBackendBuilder {
     /// # Errors
     /// As of [`WsBackend::new`], and [`BackendUrlError::Invalid`] for a certificate that is none.
     pub fn build(self) -> Result<Arc<WsBackend>, BackendUrlError> {
-        let endpoint = Endpoint::parse(&self.url, self.plain_text)?;
+        let endpoint = Endpoint::parse(&self.url, Scheme::WebSocket, self.plain_text)?;
         let invalid = |reason: String| BackendUrlError::Invalid { reason };
         let tls = tls(&self.trusted).map_err(|error: BoxError| invalid(format!("TLS cannot be set up: {error}")))?;
         let runtime = Runtime::for_sockets().map_err(invalid)?;
@@ -188,16 +188,6 @@ impl Drop for Pages {
     }
 }
 
-fn ended() -> BackendError {
-    BackendError::Offline { reason: "the connection ended".to_owned() }
-}
-
-/// What the server is told, if anything.
-async fn told(payload: &Payload) -> Result<Option<WirePayload>, BackendError> {
-    let entries = payload.resolve().await.map_err(BackendError::Other)?;
-    Ok((!entries.is_empty()).then(|| WirePayload(Value::Object(entries.into_iter().collect()))))
-}
-
 impl SyncBackend for WsBackend {
     fn identity(&self) -> &str {
         &self.address
@@ -233,16 +223,7 @@ impl SyncBackend for WsBackend {
     }
 
     fn pull<'a>(&'a self, request: PullRequest<'a>) -> BoxStream<'a, Result<PullPage, BackendError>> {
-        let begin = async move {
-            let pull = Pull {
-                sync_id: request.sync_id.to_owned(),
-                after: request.after,
-                backend_id: request.backend_id.map(str::to_owned),
-                live: request.live,
-                payload: told(request.payload).await?,
-            };
-            self.begin_pull(pull).await
-        };
+        let begin = async move { self.begin_pull(pull_of(request).await?).await };
         let pages = stream::once(begin).flat_map(|begun| match begun {
             Ok(pages) => {
                 let next = |mut pages: Pages| async move { pages.next().await.map(|page| (page, pages)) };
@@ -255,6 +236,7 @@ impl SyncBackend for WsBackend {
 
     fn push<'a>(&'a self, request: PushRequest<'a>) -> BoxFuture<'a, Result<PushAnswer, BackendError>> {
         Box::pin(async move {
+            whole(&request)?;
             let payload = told(request.payload).await?;
             let backend_id = match request.backend_id {
                 Some(known) => known.to_owned(),

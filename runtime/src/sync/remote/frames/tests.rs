@@ -26,7 +26,7 @@ fn heard(frames: &mut Frames, text: &str) -> Vec<Heard> {
 
 #[test]
 fn arguments_go_out_and_come_back_as_they_were_written() {
-    let mut frames = Frames::new(Peer::Larder);
+    let mut frames = Frames::new(Peer::Larder, Transport::WebSocket);
     let sent = push().events;
     let text = frames.push(1, push()).expect("JSON");
     assert!(text.contains(r#""args":{ "b":1.0,"a":"\u00e9" }"#), "{text}");
@@ -45,7 +45,7 @@ fn arguments_go_out_and_come_back_as_they_were_written() {
 
 #[test]
 fn events_at_or_before_the_number_of_a_pull_are_passed_over() {
-    let mut frames = Frames::new(Peer::Larder);
+    let mut frames = Frames::new(Peer::Larder, Transport::WebSocket);
     frames.pull(1, pull(2));
     let event = |number: u64| {
         format!(
@@ -64,7 +64,7 @@ fn events_at_or_before_the_number_of_a_pull_are_passed_over() {
 
 #[test]
 fn an_answer_to_what_was_given_up_or_never_asked_says_nothing() {
-    let mut frames = Frames::new(Peer::Larder);
+    let mut frames = Frames::new(Peer::Larder, Transport::WebSocket);
     frames.pull(1, pull(0));
     assert!(frames.interrupt(1).is_some() && frames.interrupt(1).is_none() && frames.is_idle());
     for id in [r#""1""#, "1", r#""x""#, r#""99""#] {
@@ -75,7 +75,7 @@ fn an_answer_to_what_was_given_up_or_never_asked_says_nothing() {
 
 #[test]
 fn each_refusal_is_what_an_app_can_act_on() {
-    let mut frames = Frames::new(Peer::Larder);
+    let mut frames = Frames::new(Peer::Larder, Transport::WebSocket);
     let mut answer = |error: &str| {
         frames.push(1, push()).expect("JSON");
         let exit = format!(
@@ -102,7 +102,7 @@ fn each_refusal_is_what_an_app_can_act_on() {
 proptest! {
     #[test]
     fn whatever_a_server_sends_nothing_panics(text in r#"\PC{0,80}"#, id in 0_u64..4) {
-        let mut frames = Frames::new(Peer::Larder);
+        let mut frames = Frames::new(Peer::Larder, Transport::WebSocket);
         frames.pull(0, pull(0));
         let _ = frames.push(1, push());
         let _ = frames.hear(&text);

@@ -1,11 +1,10 @@
-//! How much a server on SQLite takes, durably, beside the same appends by hand: `cargo bench -p larder-server -- --seconds 5`.
+//! How much the server takes, durably, beside the same appends by hand.
 //!
 //! Clients, server and disk are one machine; the clients are larder's kind, with many stores a connection and many pushes on their way. By
 //! hand means one connection to SQLite that appends the same rows, with the same durability, one transaction a push.
 
 use std::{
     path::Path,
-    process::ExitCode,
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicU64, Ordering},
@@ -14,7 +13,6 @@ use std::{
 };
 
 use futures_util::{SinkExt as _, StreamExt as _};
-use larder_server::{OpenToAll, Server, Settings, SqliteStorage};
 use larder_wire::{
     Call, ClientFrame, Event, Exit, Peer, Request, RequestId, SUBPROTOCOL, ServerFrame, Tracing, Transport,
 };
@@ -25,51 +23,30 @@ use tokio_tungstenite::{
     tungstenite::{Message, client::IntoClientRequest as _},
 };
 
-const STORES: usize = 1_000;
+use crate::{
+    STORES,
+    lab::{runtime, start},
+    table::{Bar, Row},
+};
+
 const CONNECTIONS: usize = 8;
 /// Pushes on their way, a connection; more than this the server does not let wait.
 const ON_THEIR_WAY: usize = 48;
 
-struct Bar {
-    what: &'static str,
-    events: u64,
-    /// Pushes a second, times events.
-    at_least: f64,
-}
+/// What is measured: its name, events a push, and the events a second that are to be reached.
+const WORK: [(&str, u64, f64); 2] = [("events/s, pushes of 50", 50, 20_000.0), ("pushes/s, of one event", 1, 2_500.0)];
 
-const BARS: [Bar; 2] = [
-    Bar { what: "events/s, pushes of 50", events: 50, at_least: 20_000.0 },
-    Bar { what: "pushes/s, of one event", events: 1, at_least: 2_500.0 },
-];
-
-fn main() -> ExitCode {
-    let arguments: Vec<_> = std::env::args().collect();
-    let seconds = arguments.iter().position(|argument| argument == "--seconds");
-    let seconds = seconds.and_then(|at| arguments.get(at + 1)?.parse().ok()).unwrap_or(5.0);
-    let time = Duration::from_secs_f64(seconds);
-    println!("{STORES} stores, {CONNECTIONS} connections, {seconds} s each");
-    println!(
-        "{:26} {:>12} {:>12} {:>8} {:>12} {:>10} {:>10}",
-        "", "server", "by hand", "ratio", "bar", "median", "99%"
-    );
-    let mut reached = true;
-    for bar in BARS {
+pub(crate) fn rows(time: Duration) -> Vec<Row> {
+    let row = |(work, events, least): (&'static str, u64, f64)| {
         let folder = tempfile::tempdir().expect("a folder");
-        let (server, mut waits) = serve(&folder.path().join("server"), bar.events, time);
-        let by_hand = append_by_hand(&folder.path().join("by-hand.sqlite"), bar.events, time);
+        let (server, mut waits) = serve(&folder.path().join("server"), events, time);
+        let by_hand = append_by_hand(&folder.path().join("by-hand.sqlite"), events, time);
         waits.sort_unstable();
-        let wait = |part: usize| waits.get(waits.len() * part / 100).copied().unwrap_or_default();
-        println!(
-            "{:26} {server:>12.0} {by_hand:>12.0} {:>8.2} {:>12.0} {:>7.1} ms {:>7.1} ms",
-            bar.what,
-            server / by_hand,
-            bar.at_least,
-            wait(50).as_secs_f64() * 1e3,
-            wait(99).as_secs_f64() * 1e3,
-        );
-        reached &= server >= bar.at_least;
-    }
-    if reached { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+        let wait = |part: usize| waits.get(waits.len() * part / 100).copied().unwrap_or_default().as_secs_f64() * 1e3;
+        let note = format!("{STORES} stores; a push waits {:.1} ms, 99% {:.1} ms", wait(50), wait(99));
+        Row::new(work, server, Some(by_hand), Bar::Least(least), note)
+    };
+    WORK.map(row).into()
 }
 
 fn event(store: usize, number: u64) -> Event {
@@ -87,16 +64,8 @@ fn event(store: usize, number: u64) -> Event {
 
 /// Events a second that the server acknowledged, and how long each push waited for it.
 fn serve(data: &Path, events: u64, time: Duration) -> (f64, Vec<Duration>) {
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");
-    runtime.block_on(async {
-        let settings = Settings {
-            pushes_per_second: u32::MAX,
-            bytes_per_second: 1 << 40,
-            stores_per_connection: STORES,
-            ..Settings::default()
-        };
-        let storage = Arc::new(SqliteStorage::open(data).expect("a log"));
-        let server = Server::start(settings, storage, Arc::new(OpenToAll), "127.0.0.1:0").await.expect("a port");
+    runtime().block_on(async {
+        let server = start(data).await;
         let (over, done) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
         let clients = (0..CONNECTIONS).map(|connection| {
             let stores = (connection..STORES).step_by(CONNECTIONS).collect();
