@@ -1,12 +1,15 @@
 //! What the sync of one store does next: pure. A thin driver (`registry/unsent`) does it, and says what came of it.
 //!
 //! ```text
-//!            ┌────────────── ahead ───────────────┐
-//!            ▼                                    │
-//!        Pull ── a page that leaves nothing ──► Push ── accepted, and nothing is unsent ──► Wait ── a commit ──► Push
+//!            ┌────────────── ahead ───────────────┐  ┌── accepted, and more is unsent ──┐
+//!            ▼                                    │  ▼                                  │
+//!        Pull ── a page that leaves nothing ──► Push ── accepted ──► Confirm ───────────┴──► Wait ── a commit ──► Push
 //!            ▲                                    │
 //!            └─── after a pause ◄── any error ────┘
 //! ```
+//!
+//! That the backend has accepted events is one thing, that the store has noted it another: that is a transaction, for which commits wait. So
+//! while commits come, one transaction notes what many pushes have brought. If it is lost, a pull brings the events once more.
 
 use std::time::Duration;
 
@@ -19,6 +22,12 @@ pub(crate) const BATCH_EVENTS: usize = 100;
 /// Most bytes of one push, as they are encoded in JSON. A single event may be as large as commits allow.
 pub(crate) const BATCH_BYTES: usize = 900_000;
 
+/// So many accepted events are confirmed at once at the latest.
+pub(crate) const MOST_ACCEPTED: u64 = 1_000;
+
+/// As long as there is something to push, what was accepted is confirmed no more often than this. When there is nothing, at once.
+pub(crate) const CONFIRM_EVERY: Duration = Duration::from_millis(10);
+
 /// How long after the end of a pull the next one begins, of a backend that has no live ones.
 pub(crate) const POLL: Duration = Duration::from_secs(5);
 
@@ -29,8 +38,33 @@ pub(crate) enum Next {
     Pull,
     /// Push the first events that are unsent.
     Push,
+    /// Note that the events that were accepted are confirmed.
+    Confirm,
     /// Wait until something is committed, or comes.
     Wait,
+}
+
+/// Where a store's log stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Stand {
+    /// All up to this number is confirmed.
+    pub(crate) confirmed: u64,
+    /// The backend has accepted all up to this number, which may not be noted yet.
+    pub(crate) accepted: u64,
+    /// The number of the last event.
+    pub(crate) head: u64,
+}
+
+/// What the backend has accepted, as long as it is not noted as confirmed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Accepted {
+    /// All up to this number.
+    pub(crate) head: u64,
+    /// How often pending events had been moved when these were read. What was accepted is where it is for good; but a log that another one
+    /// takes the place of is not.
+    pub(crate) rebases: u64,
+    /// The id of the backend's log.
+    pub(crate) backend_id: String,
 }
 
 /// The sync of one store, as long as it has a connection.
@@ -60,12 +94,15 @@ impl Processor {
         Self { backend_head: 0 }
     }
 
-    /// What is to be done, with all confirmed up to a number and so many events unsent behind it. What the backend has may have come by
-    /// another pull meanwhile.
-    pub(crate) fn next(self, confirmed: u64, unsent: u64) -> Next {
-        match unsent {
-            _ if confirmed < self.backend_head => Next::Pull,
-            0 => Next::Wait,
+    /// What is to be done, so long after the last [`Next::Confirm`]. What the backend has may have come by another pull meanwhile.
+    pub(crate) fn next(self, stand: Stand, since: Duration) -> Next {
+        let unsent = stand.head.saturating_sub(stand.accepted);
+        let accepted = stand.accepted.saturating_sub(stand.confirmed);
+        let is_due = unsent == 0 || accepted >= MOST_ACCEPTED || since >= CONFIRM_EVERY;
+        match (accepted, unsent) {
+            _ if stand.accepted < self.backend_head => Next::Pull,
+            (1.., _) if is_due => Next::Confirm,
+            (_, 0) => Next::Wait,
             _ => Next::Push,
         }
     }
@@ -76,7 +113,7 @@ impl Processor {
         said == u64::MAX || confirmed >= said
     }
 
-    /// A push was answered; whether its events are confirmed.
+    /// A push of events behind a number that the backend has confirmed was answered; whether they are accepted.
     ///
     /// # Errors
     /// When the backend is not the one that it was.
@@ -139,20 +176,46 @@ mod tests {
     use super::*;
     use crate::event::EventNumber;
 
+    const NOW: Duration = Duration::ZERO;
+
+    fn stand(confirmed: u64, accepted: u64, head: u64) -> Stand {
+        Stand { confirmed, accepted, head }
+    }
+
     #[test]
     fn it_pulls_until_nothing_remains_then_pushes_until_nothing_is_unsent() {
         let mut processor = Processor::behind();
-        assert_eq!((processor.next(0, 3), processor.next(9, 0)), (Next::Pull, Next::Pull));
+        assert_eq!(processor.next(stand(0, 0, 3), NOW), Next::Pull);
+        assert_eq!(processor.next(stand(9, 9, 9), NOW), Next::Pull);
         assert!(processor.pulled(4));
-        assert_eq!((processor.next(4, 3), processor.next(4, 0)), (Next::Push, Next::Wait));
-        assert_eq!(Processor::hopeful().next(0, 1), Next::Push);
+        assert_eq!(processor.next(stand(4, 4, 7), NOW), Next::Push);
+        assert_eq!(processor.next(stand(4, 4, 4), NOW), Next::Wait);
+        assert_eq!(Processor::hopeful().next(stand(0, 0, 1), NOW), Next::Push);
+    }
+
+    #[test]
+    fn what_was_accepted_is_confirmed_at_once_where_nothing_is_left_to_push() {
+        let processor = Processor::hopeful();
+        assert_eq!(processor.next(stand(4, 6, 6), NOW), Next::Confirm);
+        assert_eq!(processor.next(stand(6, 6, 6), NOW), Next::Wait);
+    }
+
+    #[test]
+    fn while_there_is_something_to_push_it_is_confirmed_every_10_ms_or_1_000_events() {
+        let processor = Processor::hopeful();
+        assert_eq!(processor.next(stand(0, 2, 3), Duration::from_millis(9)), Next::Push);
+        assert_eq!(processor.next(stand(0, 2, 3), CONFIRM_EVERY), Next::Confirm);
+        assert_eq!(processor.next(stand(2, 2, 3), CONFIRM_EVERY), Next::Push);
+        assert_eq!(processor.next(stand(0, 999, 2_000), NOW), Next::Push);
+        assert_eq!(processor.next(stand(0, 1_000, 2_000), NOW), Next::Confirm);
     }
 
     #[test]
     fn a_backend_that_is_ahead_is_pulled_and_one_that_went_back_is_not_trusted() {
         let mut processor = Processor::hopeful();
         assert_eq!(processor.pushed(&PushAnswer::Ahead { head: 7 }, 5), Ok(false));
-        assert_eq!((processor.next(5, 1), processor.next(7, 1)), (Next::Pull, Next::Push));
+        assert_eq!(processor.next(stand(3, 5, 6), CONFIRM_EVERY), Next::Pull);
+        assert_eq!(processor.next(stand(7, 7, 8), NOW), Next::Push);
         assert!(!processor.pulled(6), "it has not given what it has");
         processor.pushed(&PushAnswer::Ahead { head: 7 }, 5).unwrap();
         assert!(processor.pulled(7));
