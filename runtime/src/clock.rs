@@ -185,7 +185,7 @@ impl Runtime {
         };
         // The runtime lives until the work is done: a private thread must not end below it.
         let alive = self.clone();
-        let work = Box::new(move || {
+        let work: Box<dyn FnOnce() + Send> = Box::new(move || {
             let result = catch_unwind(AssertUnwindSafe(work)).map_err(|panic| Panicked::new(panic.as_ref()));
             // Nobody may be waiting any more.
             let _ = sender.send(result);
@@ -195,7 +195,9 @@ impl Runtime {
         });
         match &self.inner.time {
             #[cfg(feature = "testing")]
-            Time::Manual(manual) if manual.is_on_one_thread() => self.inner.spawner.spawn(Box::pin(async { work() })),
+            Time::Manual(manual) if manual.is_on_one_thread() => {
+                self.inner.spawner.spawn(Box::pin(async move { work() }))
+            }
             _ => self.inner.spawner.spawn_blocking(work),
         }
         Blocking { receiver }

@@ -17,10 +17,8 @@ use futures_util::{FutureExt, future::select};
 use tokio::sync::{Notify, Semaphore};
 use tokio_util::sync::CancellationToken;
 
+use self::live::{keep_in_sync, until_sent};
 pub(super) use self::{accepted::Sent, first::first_sync, push::send_with_patience};
-use self::{
-    live::{keep_in_sync, until_sent},
-};
 use super::{
     entry::Phase,
     handle::{Hold, LoadRef},

@@ -40,7 +40,7 @@ impl Engine {
     /// # Errors
     /// As of any read.
     pub(crate) fn unsent(&self, accepted: Option<&Accepted>, limit: usize) -> Result<Unsent, QueryError> {
-        // First: events that are moved before they are read are read as they were before by nobody who says so.
+        // First: what is moved between this and the read is seen to have been moved.
         let rebases = self.published.rebases();
         let expected_head = self.stand(accepted).accepted;
         let mut from = last_of(expected_head);
