@@ -2,7 +2,7 @@
 
 use std::pin::Pin;
 
-use futures_util::{FutureExt, Stream, StreamExt};
+use futures_util::{FutureExt, Stream};
 use larder::{StoreId, StoredEvent, SyncStatus, prelude::*};
 
 /// What a client does, whatever its release.
@@ -28,7 +28,7 @@ pub(super) trait App {
     fn status(&self) -> SyncStatus;
     /// The tables are those that a rebuild makes.
     fn verify(&self);
-    /// All rows.
+    /// All rows that all clients share.
     fn tables(&self) -> String;
     /// What live queries show, and what they are to show.
     fn live(&self) -> Vec<Lively>;
@@ -134,6 +134,14 @@ macro_rules! release {
                 at: String,
             }
 
+            /// What this client has looked at.
+            #[derive(Table, Clone, Debug, PartialEq)]
+            #[table(name = "looks")]
+            pub(super) struct Look {
+                #[table(primary_key)]
+                at: i64,
+            }
+
             #[derive(Event, Clone, Debug, PartialEq)]
             pub(crate) enum BoardEvent {
                 #[event(name = $added $(, from("v1.Added" = $upgrade))?)]
@@ -161,7 +169,7 @@ macro_rules! release {
             )?
 
             #[derive(StoreSchema)]
-            #[schema(events = BoardEvent, tables(Card, Remark), version = $version)]
+            #[schema(events = BoardEvent, tables(Card, Remark, Look), version = $version)]
             pub(crate) struct BoardSchema;
 
             #[larder::materializer]
@@ -193,9 +201,8 @@ macro_rules! release {
                             Some(card) if card.done => std::panic::resume_unwind(Box::new("a card that is done")),
                             _ => Ok(()),
                         },
-                        BoardEvent::Looked(number) => {
-                            tables.update(Card::by_key(number)).set(Card::WEIGHT, Some(0.25)).run()
-                        }
+                        // Where no other client's events write: each client has its own ones.
+                        BoardEvent::Looked(number) => tables.insert(Look { at: *number }),
                     }
                 }
             }

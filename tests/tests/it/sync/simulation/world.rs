@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
-use larder::{LocalBackend, SyncPhase};
+use larder::{LocalBackend, SyncBackend, SyncPhase};
 
 use super::{
     app::Act,
@@ -45,21 +45,21 @@ impl World {
 
     fn act(&self) -> Act {
         let number = 1 + i64::try_from(self.dice.roll(6)).unwrap();
-        match self.dice.roll(12) {
+        match self.dice.roll(14) {
             0..=2 => Act::Added(number),
             3 | 4 => Act::Remarked(number, format!("r{}", self.dice.roll(4))),
-            5 | 6 => Act::Moved(number, !self.dice.one_in(3)),
-            7 => Act::Removed(number),
-            8 => Act::Replaced(number),
-            9 => Act::Weighed,
-            10 => Act::Opened(number),
-            _ => Act::Looked(number),
+            5 => Act::Moved(number, !self.dice.one_in(3)),
+            6 => Act::Removed(number),
+            7..=9 => Act::Replaced(number),
+            10 | 11 => Act::Weighed,
+            12 => Act::Opened(number),
+            _ => Act::Looked(i64::try_from(self.dice.roll(100)).unwrap()),
         }
     }
 
     async fn step(&mut self) {
         let at = self.dice.index(self.peers.len());
-        let acts: Vec<_> = (0..=self.dice.roll(3)).map(|_| self.act()).collect();
+        let acts: Vec<_> = (0..=self.dice.roll(2)).map(|_| self.act()).collect();
         let what = match self.dice.roll(28) {
             0..=9 => self.commit(at, &acts),
             10..=13 => {
