@@ -9,7 +9,9 @@ use std::{
 };
 
 use issues::failure::Failure as Import;
-use larder::{AcrossError, CommitErrorKind, LoadError, OpenFilesLimit, QueryError, QueryErrorKind, StoreError, SyncError};
+use larder::{
+    AcrossError, CommitErrorKind, LoadError, OpenFilesLimit, QueryError, QueryErrorKind, StoreError, SyncError,
+};
 
 use crate::{
     fault::{Fault, FaultKind},

@@ -73,7 +73,13 @@ impl Lab {
         &self.runtime
     }
 
-    fn play(&self, workload: &Workload, steps: &[Step], name: &str, base: Option<(&Path, &Told)>) -> io::Result<Recording> {
+    fn play(
+        &self,
+        workload: &Workload,
+        steps: &[Step],
+        name: &str,
+        base: Option<(&Path, &Told)>,
+    ) -> io::Result<Recording> {
         let root = match base {
             Some((base, _)) => base.to_owned(),
             None => self.empty(name)?,

@@ -5,7 +5,8 @@
 
 use crate::settings::{self, Settings};
 use larder::{
-    CommitErrorKind, HasDocument, Loss, QueryError, StoreDefinition, StoreHandle, StoreId, SyncStatus, VerifyReport, prelude::*,
+    CommitErrorKind, HasDocument, Loss, QueryError, StoreDefinition, StoreHandle, StoreId, SyncStatus, VerifyReport,
+    prelude::*,
 };
 
 /// What is booked.

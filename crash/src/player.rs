@@ -10,7 +10,8 @@ use std::{
 
 use issues::import::{AHEAD, BadLine};
 use larder::{
-    AcrossError, Durability, LoadError, QueryError, ShutdownReport, StoreOptions, StoreRegistry, SyncStatus, testing::ManualClock,
+    AcrossError, Durability, LoadError, QueryError, ShutdownReport, StoreOptions, StoreRegistry, SyncStatus,
+    testing::ManualClock,
 };
 use tokio::runtime::Runtime;
 

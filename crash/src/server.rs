@@ -106,7 +106,13 @@ impl Server {
             let args = event.encode().unwrap_or_else(|error| panic!("a booking is encoded: {error}"));
             let id = u128::from(u32::MAX) + ((booking.writer as u128) << 16) + booking.counter as u128;
             let (client, session) = (ANOTHER.to_owned(), "its session".to_owned());
-            Ordered { name: first::LedgerEvent::EVENTS[event.index()].name.to_owned(), args, client, session, id: Some(id) }
+            Ordered {
+                name: first::LedgerEvent::EVENTS[event.index()].name.to_owned(),
+                args,
+                client,
+                session,
+                id: Some(id),
+            }
         });
         self.order(&mut log, foreign.collect());
     }

@@ -12,7 +12,7 @@ use crate::{
     event::StoredEvent,
     primitives::{Mutex, MutexGuard},
     registry::handle::Core,
-    sync::processor::{Accepted, Stand},
+    sync::processor::{Accepted, Since, Stand},
 };
 
 /// How far the sending of a store is.
@@ -24,6 +24,8 @@ struct State {
     accepted: Option<Accepted>,
     /// When something was last confirmed.
     confirmed_at: Option<Tick>,
+    /// When the last push began.
+    pushed_at: Option<Tick>,
 }
 
 impl Sent {
@@ -46,10 +48,16 @@ pub(super) fn stand(core: &Core) -> Stand {
     core.engine.stand(core.sent.lock().accepted.as_ref())
 }
 
-/// How long ago something was last confirmed.
-pub(super) fn since_confirmed(core: &Core) -> Duration {
-    let last = core.sent.lock().confirmed_at;
-    last.map_or(Duration::MAX, |last| core.runtime.now().since(last))
+/// How long ago something last happened.
+pub(super) fn since(core: &Core) -> Since {
+    let (now, state) = (core.runtime.now(), core.sent.lock());
+    let ago = |at: Option<Tick>| at.map_or(Duration::MAX, |at| now.since(at));
+    Since { push: ago(state.pushed_at), confirm: ago(state.confirmed_at) }
+}
+
+/// A push begins.
+pub(super) fn begin_push(core: &Core) {
+    core.sent.lock().pushed_at = Some(core.runtime.now());
 }
 
 /// Whether all of a page was accepted when it was pushed, and needs no look.

@@ -4,7 +4,7 @@ use std::{panic::AssertUnwindSafe, sync::Arc};
 
 use futures_util::{FutureExt, StreamExt};
 
-use super::accepted::{confirm, is_accepted, stand};
+use super::accepted::{begin_push, confirm, is_accepted, stand};
 use crate::{
     clock::Panicked,
     error::{BoxError, StoreError, SyncError},
@@ -26,12 +26,15 @@ pub(super) async fn push(
     backend: &Arc<dyn SyncBackend>,
     processor: &mut Processor,
 ) -> Result<(), SyncError> {
+    begin_push(core);
     let (reading, accepted) = (Arc::clone(&core.engine), core.sent.accepted());
     let accepted_id = accepted.as_ref().map(|accepted| accepted.backend_id.clone());
     let read = core.runtime.spawn_blocking(move || reading.unsent(accepted.as_ref(), BATCH_EVENTS)).await;
     let unsent = read.map_err(|panic| failed(core, panic.into_message()))?;
     let mut unsent = unsent.map_err(|error| failed(core, error))?;
+    let read = unsent.events.len();
     unsent.events.truncate(batch(&unsent.events));
+    let is_all = unsent.events.len() == read && read < BATCH_EVENTS;
     if unsent.events.is_empty() {
         return Ok(());
     }
@@ -41,7 +44,7 @@ pub(super) async fn push(
     let pushed = AssertUnwindSafe(async { backend.push(request).await }).catch_unwind().await;
     let answer = pushed.map_err(|panic| failed(core, Panicked::new(panic.as_ref()).into_message()))?;
     let answer = answer.map_err(|error| refused(core, error))?;
-    match processor.pushed(&answer, unsent.expected_head) {
+    match processor.pushed(&answer, unsent.expected_head, is_all) {
         Ok(true) => {}
         Ok(false) => return Ok(()),
         Err(Misfit::RolledBack { confirmed, head }) => {

@@ -8,7 +8,7 @@ use std::{
 use futures_util::future::{Either, select};
 
 use super::{
-    accepted::{confirm, since_confirmed, stand},
+    accepted::{confirm, since, stand},
     exchange::{failed, mend, pull_once, push},
 };
 use crate::{
@@ -85,9 +85,10 @@ pub(super) async fn send_all(loaded: &Arc<dyn AnyLoaded>, longest: Option<Durati
 
 /// One push or pull, or the confirming of what was pushed; `false` when nothing is unsent.
 async fn step(core: &Core, backend: &Arc<dyn SyncBackend>, processor: &mut Processor) -> Result<bool, SyncError> {
-    match processor.next(stand(core), since_confirmed(core)) {
+    match processor.next(stand(core), since(core)) {
         Next::Wait => return Ok(false),
         Next::Confirm => confirm(core).await?,
+        Next::Gather(pause) => core.runtime.sleep(pause).await,
         Next::Push => push(core, backend, processor).await?,
         Next::Pull => pull_once(core, backend, processor, |_, _| {}).await?,
     }
