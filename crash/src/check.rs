@@ -16,7 +16,9 @@ use crate::{
     ledger::{Booked, Booking, Ledger, Sum},
     player::Player,
     script::{Generation, Note},
+    server::Ordered,
     shelf,
+    synced::{self, SYNCED},
     trace::Op,
 };
 
@@ -28,6 +30,8 @@ pub struct Told {
     import: Option<ToldOfImport>,
     /// The projection was opened.
     projects: bool,
+    /// What the server of the synced ledger has ordered.
+    server: Vec<Ordered>,
 }
 
 /// What a workload was told of one store.
@@ -64,6 +68,7 @@ impl Told {
                 *known = counter.max(known).to_owned();
             }
             Note::Projects => self.projects = true,
+            Note::Ordered { events } => self.server.extend_from_slice(events),
             Note::BackedUp { store, path } => {
                 let acknowledged = self.stores.get(store).map(|told| told.acknowledged.clone()).unwrap_or_default();
                 self.backups.insert(path.clone(), (store.clone(), acknowledged));
@@ -85,6 +90,16 @@ impl Told {
         self.stores.get(store).map(|told| told.generation).unwrap_or_default()
     }
 
+    /// What the server of the synced ledger has ordered.
+    pub(crate) fn server(&self) -> &[Ordered] {
+        &self.server
+    }
+
+    /// The same, and the server has ordered this.
+    pub(crate) fn with_server(self, server: Vec<Ordered>) -> Self {
+        Self { server, ..self }
+    }
+
     /// Whether an import has begun.
     pub(crate) fn has_import(&self) -> bool {
         self.import.is_some()
@@ -95,10 +110,11 @@ impl Told {
         self.stores.keys()
     }
 
-    /// Which app opens each store.
+    /// Which app opens each store, and what it meets.
     pub(crate) fn apps(&self) -> String {
         let import = if self.import.is_some() { "import " } else { "" };
-        self.stores.iter().map(|(store, told)| format!("{store} {:?} ", told.generation)).collect::<String>() + import
+        let stores = self.stores.iter().map(|(store, told)| format!("{store} {:?} ", told.generation));
+        format!("{}{import}{}", stores.collect::<String>(), self.server.len())
     }
 
     /// How much was promised. Of one recording's, the one with more promises all that the other does.
@@ -136,15 +152,20 @@ pub fn check(
     runtime: &Arc<Runtime>,
 ) -> Result<(), String> {
     let mut player = Player::new(root, durability, runtime);
+    player.server().load(&told.server);
     for (store, told) in &told.stores {
         player.open(store, told.generation).map_err(|error| format!("{store} does not open: {error}"))?;
         let ledger = player.store(store).ok_or("it is not open")?;
         check_alarm(ledger.lost(), durability).map_err(|what| format!("{store}: {what}"))?;
         check_settings(ledger, told.set).map_err(|what| format!("{store}: {what}"))?;
-        check_store(ledger, &told.acknowledged, finals.get(store).map(Vec::as_slice))
-            .map_err(|what| format!("{store}: {what}"))?;
+        // Of a log that others write to what it was is no beginning of what it is.
+        let finals = finals.get(store).filter(|_| store != SYNCED).map(Vec::as_slice);
+        check_store(ledger, &told.acknowledged, finals).map_err(|what| format!("{store}: {what}"))?;
         let booking = Booking { writer: CHECKER, counter: 1, last: 1, amount: 0, length: 10 };
         ledger.commit(&[booking]).map_err(|error| format!("{store} takes no commit: {}", error.message))?;
+    }
+    if told.stores.contains_key(SYNCED) {
+        synced::check(&mut player, told).map_err(|what| format!("{SYNCED}: {what}"))?;
     }
     if told.projects {
         let stores: Vec<_> = told.stores.keys().collect();

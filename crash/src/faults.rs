@@ -9,7 +9,9 @@ use std::{
 };
 
 use issues::failure::Failure as Import;
-use larder::{AcrossError, CommitErrorKind, LoadError, OpenFilesLimit, QueryError, QueryErrorKind, StoreError};
+use larder::{
+    AcrossError, CommitErrorKind, LoadError, OpenFilesLimit, QueryError, QueryErrorKind, StoreError, SyncError,
+};
 
 use crate::{
     fault::{Fault, FaultKind},
@@ -175,6 +177,7 @@ pub(crate) fn is_typed(kind: FaultKind, failure: &Failure) -> Result<(), String>
         // The example keeps the text of a commit's error alone.
         Failure::Import(Import::Commit(text)) => reads || !text.contains("damaged"),
         Failure::Import(_) => false,
+        Failure::Sync(status) => is_typed_sync(kind, status.last_error.as_ref()),
         Failure::Close(_) => true,
     };
     if fits { Ok(()) } else { Err(format!("the error is of another kind: {failure:?}")) }
@@ -191,6 +194,17 @@ fn is_typed_across(kind: FaultKind, error: &AcrossError) -> bool {
             CommitErrorKind::Store(StoreError::Stopped { .. }) => kind == FaultKind::Read,
             error => matches!(error, CommitErrorKind::Storage { .. }),
         },
+        _ => false,
+    }
+}
+
+/// It is tried again for ever; why the last try failed is what was said of it.
+fn is_typed_sync(kind: FaultKind, error: Option<&SyncError>) -> bool {
+    match error {
+        Some(SyncError::Store(StoreError::Poisoned { .. })) => kind == FaultKind::Sync,
+        Some(SyncError::Store(StoreError::Stopped { .. })) => kind == FaultKind::Read,
+        Some(SyncError::Store(StoreError::Storage { .. })) => true,
+        Some(SyncError::Backend { message, .. }) => kind == FaultKind::Read || !message.contains("damaged"),
         _ => false,
     }
 }

@@ -58,7 +58,8 @@ impl Lab {
         let (tree, told_before) = self.before(workload)?;
         let base = self.empty("base")?;
         write_tree(&tree, &base)?;
-        Ok(Recording { told_before, ..self.play(workload, &workload.steps, "recorded", Some(&base))? })
+        let recording = self.play(workload, &workload.steps, "recorded", Some((&base, &told_before)))?;
+        Ok(Recording { told_before, ..recording })
     }
 
     /// What is there when a workload begins, and what it was told.
@@ -74,14 +75,23 @@ impl Lab {
         &self.runtime
     }
 
-    fn play(&self, workload: &Workload, steps: &[Step], name: &str, base: Option<&Path>) -> io::Result<Recording> {
+    fn play(
+        &self,
+        workload: &Workload,
+        steps: &[Step],
+        name: &str,
+        base: Option<(&Path, &Told)>,
+    ) -> io::Result<Recording> {
         let root = match base {
-            Some(base) => base.to_owned(),
+            Some((base, _)) => base.to_owned(),
             None => self.empty(name)?,
         };
         let watch = Watch::begin(&root)?;
         watch.record();
         let mut player = Player::new(&root, workload.durability, &self.runtime);
+        if let Some((_, told)) = base {
+            player.hear(told.clone());
+        }
         for step in steps {
             let played = player.play(step, &watch);
             played.unwrap_or_else(|failure| panic!("{}: {step:?} fails: {failure}", workload.name));

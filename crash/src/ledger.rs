@@ -5,7 +5,8 @@
 
 use crate::settings::{self, Settings};
 use larder::{
-    CommitErrorKind, HasDocument, Loss, QueryError, StoreDefinition, StoreHandle, StoreId, VerifyReport, prelude::*,
+    CommitErrorKind, HasDocument, Loss, QueryError, StoreDefinition, StoreHandle, StoreId, SyncStatus, VerifyReport,
+    prelude::*,
 };
 
 /// What is booked.
@@ -93,6 +94,15 @@ pub trait Ledger: Send + Sync {
     /// When a query fails.
     fn verify(&self) -> Result<VerifyReport, QueryError>;
 
+    /// [`Store::sync_status`].
+    fn sync_status(&self) -> SyncStatus;
+
+    /// How many synced events are quarantined.
+    ///
+    /// # Errors
+    /// When they cannot be read.
+    fn quarantined(&self) -> Result<usize, QueryError>;
+
     /// [`Store::backup`].
     ///
     /// # Errors
@@ -145,6 +155,15 @@ where
 
     fn verify(&self) -> Result<VerifyReport, QueryError> {
         Store::verify(self)
+    }
+
+    fn sync_status(&self) -> SyncStatus {
+        Store::sync_status(self)
+    }
+
+    fn quarantined(&self) -> Result<usize, QueryError> {
+        let all = Store::quarantined_events(self)?;
+        Ok(all.iter().filter(|quarantined| !quarantined.event.number.is_client_only()).count())
     }
 
     fn backup(&self, path: &std::path::Path) -> Result<(), QueryError> {
@@ -214,6 +233,13 @@ macro_rules! generation {
                     /// Any text.
                     $memo: String,
                 },
+            }
+
+            /// The row that a booking makes, if it is one.
+            pub(crate) fn booked(event: &larder::StoredEvent) -> Option<super::Booked> {
+                let LedgerEvent::Booked { writer, counter, last, amount, .. } = event.decode().ok()??;
+                let place = i64::try_from(event.number.global()).ok()?;
+                Some(super::Booked { place, writer, counter, last, amount })
             }
 
             $(

@@ -10,7 +10,8 @@ use std::{
 
 use issues::import::{AHEAD, BadLine};
 use larder::{
-    AcrossError, Durability, LoadError, QueryError, ShutdownReport, StoreOptions, StoreRegistry, testing::ManualClock,
+    AcrossError, Durability, LoadError, QueryError, ShutdownReport, StoreOptions, StoreRegistry, SyncStatus,
+    testing::ManualClock,
 };
 use tokio::runtime::Runtime;
 
@@ -19,7 +20,9 @@ use crate::{
     import,
     ledger::{self, Booking, Ledger, Refused},
     script::{Generation, Note, Step},
+    server::Server,
     shelf,
+    synced::SYNCED,
     watch::Watch,
 };
 
@@ -29,6 +32,7 @@ pub(crate) struct Player {
     durability: Durability,
     runtime: Arc<Runtime>,
     clock: ManualClock,
+    server: Arc<Server>,
     registry: Option<StoreRegistry>,
     open: BTreeMap<String, Box<dyn Ledger>>,
     told: Mutex<Told>,
@@ -45,6 +49,8 @@ pub(crate) enum Failure {
     Query(QueryError),
     /// The projection.
     Across(AcrossError),
+    /// The sync of a store, which stands so.
+    Sync(Box<SyncStatus>),
     /// Closing; nothing is lost by it.
     Close(ShutdownReport),
     /// The import of the example.
@@ -58,6 +64,7 @@ impl fmt::Display for Failure {
             Self::Commit(Refused { kind, message }) => write!(formatter, "a commit ({kind}): {message}"),
             Self::Query(error) => write!(formatter, "a query: {error}"),
             Self::Across(error) => write!(formatter, "the projection: {error}"),
+            Self::Sync(status) => write!(formatter, "a sync: {status:?}"),
             Self::Close(report) => write!(formatter, "closing: {report:?}"),
             Self::Import(failure) => write!(formatter, "the import: {failure}"),
         }
@@ -77,6 +84,7 @@ impl Player {
             durability,
             runtime: Arc::clone(runtime),
             clock: ManualClock::new(),
+            server: Arc::new(Server::new(root)),
             registry: None,
             open: BTreeMap::new(),
             told: Mutex::default(),
@@ -93,6 +101,11 @@ impl Player {
             Step::Commit { store, bookings } => self.commit(store, bookings, watch).map_err(Failure::Commit),
             Step::Group { store, threads } => self.group(store, threads, watch).map_err(Failure::Commit),
             Step::Set { store, counter } => self.set(store, *counter, watch).map_err(Failure::Commit),
+            Step::Sync { store } => self.sync(store),
+            Step::Foreign { bookings } => {
+                self.server.push_foreign(bookings);
+                Ok(())
+            }
             Step::Project => self.project(watch),
             Step::Backup { store, name } => {
                 self.open[*store].backup(&self.root.join(name)).map_err(Failure::Query)?;
@@ -112,6 +125,14 @@ impl Player {
         &self.root
     }
 
+    pub(crate) fn server(&self) -> &Server {
+        &self.server
+    }
+
+    pub(crate) fn clock(&self) -> &ManualClock {
+        &self.clock
+    }
+
     pub(crate) fn registry(&mut self) -> Result<&StoreRegistry, LoadError> {
         if self.registry.is_none() {
             let _entered = self.runtime.enter();
@@ -126,11 +147,17 @@ impl Player {
     }
 
     pub(crate) fn open(&mut self, store: &str, generation: Generation) -> Result<(), LoadError> {
-        let runtime = Arc::clone(&self.runtime);
+        let (runtime, server) = (Arc::clone(&self.runtime), Arc::clone(&self.server));
         let registry = self.registry()?;
+        let options = match store {
+            SYNCED => StoreOptions::new().sync(server),
+            _ => StoreOptions::new(),
+        };
         let opened: Box<dyn Ledger> = runtime.block_on(async {
             Ok::<_, LoadError>(match generation {
-                Generation::First => Box::new(registry.get::<ledger::first::Ledger>(store).await?) as Box<dyn Ledger>,
+                Generation::First => {
+                    Box::new(registry.get::<ledger::first::Ledger>(store).options(options).await?) as Box<dyn Ledger>
+                }
                 Generation::Second => Box::new(registry.get::<ledger::second::Ledger>(store).await?),
                 Generation::Third => Box::new(registry.get::<ledger::third::Ledger>(store).await?),
             })
@@ -197,11 +224,12 @@ impl Player {
 
     /// What was told so far.
     pub(crate) fn told(&self) -> Told {
-        self.told.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.told.lock().unwrap_or_else(PoisonError::into_inner).clone().with_server(self.server.log())
     }
 
     /// Goes on from what another process was told.
     pub(crate) fn hear(&self, told: Told) {
+        self.server.load(told.server());
         *self.told.lock().unwrap_or_else(PoisonError::into_inner) = told;
     }
 
@@ -225,7 +253,8 @@ impl Player {
     pub(crate) fn shutdown(&mut self) -> Result<(), Failure> {
         self.open.clear();
         let Some(registry) = self.registry.take() else { return Ok(()) };
-        let report = self.runtime.block_on(registry.shutdown(Duration::from_secs(60)));
+        // Nobody waits for a connection.
+        let report = self.runtime.block_on(registry.shutdown(Duration::ZERO));
         drop(registry);
         // The registry hands its catalog over, to be closed in the background.
         self.runtime.block_on(self.clock.settle());

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::ledger::Booking;
+use crate::{ledger::Booking, server::Ordered, synced::SYNCED};
 
 /// The generation of the app that opens a store.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -51,6 +51,11 @@ pub enum Note {
         /// The backup, below the root.
         path: String,
     },
+    /// The server of the synced ledger has ordered events, of this client or of others.
+    Ordered {
+        /// The events.
+        events: Vec<Ordered>,
+    },
     /// The import of the example is about to begin, or to go on.
     Imports {
         /// Its lines.
@@ -94,6 +99,16 @@ pub enum Step {
         /// Which change, from 1 on.
         counter: i64,
     },
+    /// The synced ledger has a connection for a while.
+    Sync {
+        /// The store's id.
+        store: &'static str,
+    },
+    /// Another client of its server books, each booking by itself.
+    Foreign {
+        /// Its bookings.
+        bookings: Vec<Booking>,
+    },
     /// The projection of all ledgers takes over what they have.
     Project,
     /// A backup into a new file.
@@ -122,7 +137,9 @@ impl Step {
             | Self::Commit { store, .. }
             | Self::Group { store, .. }
             | Self::Set { store, .. }
+            | Self::Sync { store }
             | Self::Backup { store, .. } => Some(store),
+            Self::Foreign { .. } => Some(SYNCED),
             Self::Import { .. } | Self::Project | Self::Idle | Self::Shutdown => None,
         }
     }

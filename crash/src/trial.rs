@@ -81,7 +81,7 @@ impl<'a> Trial<'a> {
         }
         let step = self.rest_of(step);
         if matches!(kind, FaultKind::Sync | FaultKind::Read)
-            && matches!(failure, Failure::Import(_) | Failure::Across(_))
+            && matches!(failure, Failure::Import(_) | Failure::Across(_) | Failure::Sync(_))
         {
             // Any of their stores may be poisoned or stopped, and the error does not tell which.
             self.reopen()?;

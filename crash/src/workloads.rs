@@ -7,6 +7,7 @@ use crate::{
     ledger::Booking,
     power::Mix,
     script::{Generation, Step},
+    synced,
 };
 
 /// A workload.
@@ -27,7 +28,7 @@ pub fn all(seed: u64) -> Vec<Workload> {
     let mut mix = Mix::new(seed);
     let mut all = Vec::new();
     for durability in [Durability::Process, Durability::Power] {
-        let scripts: [Script; 14] = [
+        let scripts: [Script; 15] = [
             single(&mut mix),
             batches(&mut mix),
             group(&mut mix),
@@ -42,6 +43,7 @@ pub fn all(seed: u64) -> Vec<Workload> {
             reopen(&mut mix),
             mixed(&mut mix),
             unclean(&mut mix),
+            synced::script(&mut mix),
         ];
         all.extend(scripts.map(|(name, before, steps)| Workload { name, durability, before, steps }));
     }

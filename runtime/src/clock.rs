@@ -77,6 +77,15 @@ enum Time {
 }
 
 impl Runtime {
+    /// A byte at random, to spread what many clients would do at once. On a manual clock it follows from how often it was asked for.
+    pub(crate) fn jitter(&self) -> u8 {
+        match &self.inner.time {
+            Time::Real { .. } => uuid::Uuid::new_v4().as_bytes()[0],
+            #[cfg(feature = "testing")]
+            Time::Manual(manual) => manual.jitter(),
+        }
+    }
+
     /// Real time. Tasks run on the tokio runtime that is current, else on one private thread.
     ///
     /// # Errors
@@ -176,14 +185,21 @@ impl Runtime {
         };
         // The runtime lives until the work is done: a private thread must not end below it.
         let alive = self.clone();
-        self.inner.spawner.spawn_blocking(Box::new(move || {
+        let work: Box<dyn FnOnce() + Send> = Box::new(move || {
             let result = catch_unwind(AssertUnwindSafe(work)).map_err(|panic| Panicked::new(panic.as_ref()));
             // Nobody may be waiting any more.
             let _ = sender.send(result);
             #[cfg(feature = "testing")]
             drop(busy);
             drop(alive);
-        }));
+        });
+        match &self.inner.time {
+            #[cfg(feature = "testing")]
+            Time::Manual(manual) if manual.is_on_one_thread() => {
+                self.inner.spawner.spawn(Box::pin(async move { work() }))
+            }
+            _ => self.inner.spawner.spawn_blocking(work),
+        }
         Blocking { receiver }
     }
 }

@@ -16,7 +16,7 @@ fn a_hundred_thousand_stops_lose_nothing() {
     let ran: Vec<_> = found.ran.keys().cloned().collect();
     let mut all = hunt.names();
     all.sort();
-    assert_eq!((all.len(), ran), (28, all), "every workload with every durability");
+    assert_eq!((all.len(), ran), (30, all), "every workload with every durability");
     assert!(found.ran.values().all(|stops| *stops > 1_000), "{:#?}", found.ran);
     assert!(found.stops >= hunt.stops, "only {} stops", found.stops);
     assert!(found.checked > 20_000, "only {} images were checked", found.checked);

@@ -18,12 +18,14 @@ use crate::{
 #[derive(Default)]
 pub(crate) struct Manual {
     state: Mutex<State>,
+    on_one_thread: bool,
 }
 
 #[derive(Default)]
 struct State {
     now: Tick,
     next_sleeper: u64,
+    jitters: u64,
     sleepers: BTreeMap<(Tick, u64), Waker>,
     /// Tasks that are polled or woken, and blocking work that is not done.
     busy: usize,
@@ -31,6 +33,23 @@ struct State {
 }
 
 impl Manual {
+    /// Blocking work runs among the tasks.
+    pub(crate) fn on_one_thread() -> Self {
+        Self { on_one_thread: true, ..Self::default() }
+    }
+
+    pub(super) fn is_on_one_thread(&self) -> bool {
+        self.on_one_thread
+    }
+
+    /// The next of always the same bytes.
+    pub(super) fn jitter(&self) -> u8 {
+        let mut state = self.lock();
+        state.jitters = state.jitters.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mixed = (state.jitters ^ state.jitters >> 32).wrapping_mul(0xd6e8_feb8_6659_fd93);
+        (mixed >> 56) as u8
+    }
+
     pub(crate) fn now(&self) -> Tick {
         self.lock().now
     }

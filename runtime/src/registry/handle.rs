@@ -15,6 +15,7 @@ use super::{
     load::{Kept, take},
     shared::Shared,
     state::Reason,
+    unsent::Sent,
     watch::Signals,
 };
 use crate::{
@@ -150,6 +151,8 @@ pub(crate) struct Core {
     pub(super) sync_id: String,
     /// Held by whoever sends what is unsent.
     pub(super) sending: tokio::sync::Mutex<()>,
+    /// How far that is.
+    pub(super) sent: Sent,
     pub(super) runtime: Runtime,
     pub(super) network: NetworkStatus,
     pub(super) on_backend_change: OnBackendChange,
@@ -174,6 +177,7 @@ impl Core {
             sync: options.sync.clone(),
             sync_id,
             sending: tokio::sync::Mutex::default(),
+            sent: Sent::default(),
             runtime: shared.runtime.clone(),
             network: shared.network.clone(),
             on_backend_change: options.on_backend_change,

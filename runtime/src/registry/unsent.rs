@@ -1,6 +1,7 @@
 //! Rule 13: a store with unsent events counts as observed while its backend is connected; one that was closed with unsent events is
 //! opened again to send them.
 
+mod accepted;
 mod closed;
 mod exchange;
 mod first;
@@ -16,11 +17,8 @@ use futures_util::{FutureExt, future::select};
 use tokio::sync::{Notify, Semaphore};
 use tokio_util::sync::CancellationToken;
 
-pub(super) use self::{first::first_sync, push::send_with_patience};
-use self::{
-    live::{keep_in_sync, until_sent},
-    push::jitter,
-};
+use self::live::{keep_in_sync, until_sent};
+pub(super) use self::{accepted::Sent, first::first_sync, push::send_with_patience};
 use super::{
     entry::Phase,
     handle::{Hold, LoadRef},
@@ -267,7 +265,7 @@ async fn watch_one(registry: Weak<Shared>, backend: Weak<dyn SyncBackend>, (agai
             Err(panic) => {
                 let Some(shared) = registry.upgrade() else { return };
                 tracing::warn!(message = Panicked::new(panic.as_ref()).into_message(), "a sync backend panicked");
-                let pause = shared.runtime.sleep(pauses.next(jitter()));
+                let pause = shared.runtime.sleep(pauses.next(shared.runtime.jitter()));
                 drop(shared);
                 pause.await;
             }
@@ -311,7 +309,7 @@ async fn connect(registry: &Weak<Shared>, backend: &Weak<dyn SyncBackend>) {
         drop(live);
         tracing::debug!(%error, "a sync backend cannot be reached");
         let Some(shared) = registry.upgrade() else { return };
-        let pause = shared.runtime.sleep(pauses.next(jitter()));
+        let pause = shared.runtime.sleep(pauses.next(shared.runtime.jitter()));
         drop(shared);
         pause.await;
     }
@@ -331,7 +329,7 @@ async fn send_closed(registry: &Weak<Shared>, backend: &Weak<dyn SyncBackend>, a
             drop(shared);
             again.notified().await;
         } else {
-            let pause = shared.runtime.sleep(pauses.next(jitter()));
+            let pause = shared.runtime.sleep(pauses.next(shared.runtime.jitter()));
             drop(shared);
             select(pause, std::pin::pin!(again.notified())).await;
         }

@@ -17,7 +17,10 @@ use crate::{
     error::{QueryError, StoreError, SyncError},
     event::{EventNumber, StoredEvent},
     storage::eventlog::{last_of, place_of},
-    sync::{SyncNotes, SyncStatus},
+    sync::{
+        SyncNotes, SyncStatus,
+        processor::{Accepted, Stand},
+    },
 };
 
 /// Synced events that the backend does not have yet.
@@ -25,17 +28,21 @@ use crate::{
 pub(crate) struct Unsent {
     /// The last number in the agreed order that it has.
     pub(crate) expected_head: u64,
+    /// How often pending events had been moved before these were read.
+    pub(crate) rebases: u64,
     /// The events after it, oldest first.
     pub(crate) events: Vec<StoredEvent>,
 }
 
 impl Engine {
-    /// The first `limit` events that the backend does not have.
+    /// The first `limit` events that the backend has neither confirmed nor accepted.
     ///
     /// # Errors
     /// As of any read.
-    pub(crate) fn unsent(&self, limit: usize) -> Result<Unsent, QueryError> {
-        let expected_head = self.published.confirmed();
+    pub(crate) fn unsent(&self, accepted: Option<&Accepted>, limit: usize) -> Result<Unsent, QueryError> {
+        // First: what is moved between this and the read is seen to have been moved.
+        let rebases = self.published.rebases();
+        let expected_head = self.stand(accepted).accepted;
         let mut from = last_of(expected_head);
         let mut events = Vec::new();
         while events.len() < limit {
@@ -45,7 +52,15 @@ impl Engine {
             events.extend(read.into_iter().filter(|event| !event.number.is_client_only()));
         }
         events.truncate(limit);
-        Ok(Unsent { expected_head, events })
+        Ok(Unsent { expected_head, rebases, events })
+    }
+
+    /// Where the log stands.
+    pub(crate) fn stand(&self, accepted: Option<&Accepted>) -> Stand {
+        let rebases = self.published.rebases();
+        let accepted = accepted.filter(|accepted| accepted.rebases == rebases).map_or(0, |accepted| accepted.head);
+        let confirmed = self.published.confirmed();
+        Stand { confirmed, accepted: accepted.max(confirmed), head: self.head().global() }
     }
 
     /// Up to which number in the agreed order the backend has confirmed.

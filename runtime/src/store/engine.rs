@@ -87,6 +87,8 @@ pub(crate) struct Engine {
     pub(super) queue: CommitQueue,
     pub(super) reads: ActiveReads,
     pub(super) watchers: Watchers,
+    /// Who waits for the end of the store alone: commits do not wake them.
+    pub(super) ending: Watchers,
     pub(super) changes: super::changes::Listeners,
     pub(super) live: LiveQueries,
     /// How sync stands.
@@ -146,6 +148,7 @@ pub(super) struct Published {
     generation: AtomicU64,
     events: AtomicU64,
     confirmed: AtomicU64,
+    rebases: AtomicU64,
 }
 
 impl Published {
@@ -155,6 +158,7 @@ impl Published {
             generation: AtomicU64::new(0),
             events: AtomicU64::new(0),
             confirmed: AtomicU64::new(confirmed),
+            rebases: AtomicU64::new(0),
         };
         published.set(head);
         published
@@ -179,6 +183,16 @@ impl Published {
     pub(super) fn set_confirmed(&self, global: u64) {
         self.confirmed.store(global, Ordering::Release);
     }
+
+    /// How often pending events were moved since the load.
+    pub(super) fn rebases(&self) -> u64 {
+        self.rebases.load(Ordering::Acquire)
+    }
+
+    /// They were moved once more.
+    pub(super) fn rebased(&self) {
+        self.rebases.fetch_add(1, Ordering::AcqRel);
+    }
 }
 
 impl Engine {
@@ -192,6 +206,7 @@ impl Engine {
             queue: CommitQueue::default(),
             reads: ActiveReads::default(),
             watchers: Watchers::default(),
+            ending: Watchers::default(),
             changes: super::changes::Listeners::default(),
             live: LiveQueries::default(),
             following: Arc::default(),

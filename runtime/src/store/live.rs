@@ -48,6 +48,7 @@ impl Engine {
     /// Wakes whoever waits for anything: the store is gone.
     pub(super) fn wake_everybody(&self) {
         self.watchers.wake_all();
+        self.ending.wake_all();
         self.live.wake_all();
     }
 }

@@ -22,7 +22,10 @@ use crate::{
         eventlog::{LogCursor, LogError, last_of, place_of},
         sqlite::SqliteError,
     },
-    sync::state::{Advance, Merge, Rebase, Reject, SyncState},
+    sync::{
+        processor::Accepted,
+        state::{Advance, Merge, Rebase, Reject, SyncState},
+    },
 };
 
 mod rebase;
@@ -92,6 +95,34 @@ impl Engine {
     /// # Errors
     /// When nothing was taken over.
     pub(crate) fn merge(self: &Arc<Self>, page: &[StoredEvent], backend_id: &str) -> Result<Merged, MergeError> {
+        self.take_over(backend_id, |writer, confirmed| {
+            let known = page.iter().take_while(|event| event.number.global() <= confirmed).count();
+            let merge = self.decide(writer, confirmed, page).map_err(|error| MergeError::Store(self.unread(error)))?;
+            Ok((merge, known))
+        })
+    }
+
+    /// Confirms own events, which the backend has accepted. Blocks. `false`, and nothing has changed, when they may be others by now.
+    ///
+    /// # Errors
+    /// When nothing was confirmed.
+    pub(crate) fn confirm(self: &Arc<Self>, accepted: &Accepted) -> Result<bool, MergeError> {
+        let mut holds = true;
+        self.take_over(&accepted.backend_id, |_, confirmed| {
+            let stand = self.stand(Some(accepted));
+            holds = accepted.rebases == self.published.rebases() && accepted.head <= stand.head;
+            let own = if holds { stand.accepted } else { confirmed };
+            Ok((Merge::Advance(Advance { own, foreign: &[] }), 0))
+        })?;
+        Ok(holds)
+    }
+
+    /// Does what is decided, and how many events of a page come before that, under the lock of the writer.
+    fn take_over<'p>(
+        self: &Arc<Self>,
+        backend_id: &str,
+        decide: impl FnOnce(&mut Writer, u64) -> Result<(Merge<'p>, usize), MergeError>,
+    ) -> Result<Merged, MergeError> {
         self.gate.check_write().map_err(MergeError::Store)?;
         self.note_call();
         let mut slot = self.lock_writer();
@@ -99,12 +130,7 @@ impl Engine {
             return Err(MergeError::Store(StoreError::Closed { store: self.store() }));
         };
         let confirmed = self.published.confirmed();
-        let known = page.iter().take_while(|event| event.number.global() <= confirmed).count();
-        let merge = match self.decide(writer, confirmed, page) {
-            Ok(Merge::Reject(reject)) => return Err(MergeError::Rejected(reject)),
-            Ok(merge) => merge,
-            Err(error) => return Err(MergeError::Store(self.unread(error))),
-        };
+        let (merge, known) = decide(writer, confirmed)?;
         let done = match merge {
             Merge::Advance(Advance { foreign: [], own }) if own == confirmed => return Ok(Merged::default()),
             Merge::Advance(advance) => self.advance(writer, advance, backend_id),
@@ -174,9 +200,13 @@ impl Engine {
         let confirmed = own + done.foreign;
         writer.confirmed(confirmed);
         self.publish_changes(writer, std::iter::once((done.numbers.as_slice(), usize::MAX)));
-        if writer.tip.head.number <= self.published.head() && !seeded::bug("rebase-taken-for-seen") {
+        let is_undone = done.undone_from.is_some();
+        if is_undone && writer.tip.head.number <= self.published.head() && !seeded::bug("rebase-taken-for-seen") {
             // Live queries tell by the last number whether they know a commit, and this one is not behind those that they know.
             self.live.mark_all();
+        }
+        if is_undone {
+            self.published.rebased();
         }
         if !seeded::bug("receipts-not-moved") {
             self.following.moved(&done.moves);

@@ -66,17 +66,27 @@ impl Watchers {
     }
 }
 
-/// A waker that every commit of one store wakes, until this is dropped. It does not keep the store.
+/// A waker that every commit of one store wakes, or its end alone, until this is dropped. It does not keep the store.
 pub(crate) struct CommitWatch {
     engine: Weak<Engine>,
     slot: WatchSlot,
+    of: fn(&Engine) -> &Watchers,
 }
 
 impl CommitWatch {
     pub(crate) fn new(engine: &Arc<Engine>, waker: &Waker) -> Self {
+        Self::among(engine, waker, |engine| &engine.watchers)
+    }
+
+    /// Of the end of the store.
+    pub(crate) fn of_the_end(engine: &Arc<Engine>, waker: &Waker) -> Self {
+        Self::among(engine, waker, |engine| &engine.ending)
+    }
+
+    fn among(engine: &Arc<Engine>, waker: &Waker, of: fn(&Engine) -> &Watchers) -> Self {
         let mut slot = WatchSlot::default();
-        engine.watchers.watch(&mut slot, waker);
-        Self { engine: Arc::downgrade(engine), slot }
+        of(engine).watch(&mut slot, waker);
+        Self { engine: Arc::downgrade(engine), slot, of }
     }
 
     /// Whether the store is gone.
@@ -88,7 +98,7 @@ impl CommitWatch {
 impl Drop for CommitWatch {
     fn drop(&mut self) {
         if let Some(engine) = self.engine.upgrade() {
-            engine.watchers.leave(&mut self.slot);
+            (self.of)(&engine).leave(&mut self.slot);
         }
     }
 }

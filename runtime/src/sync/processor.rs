@@ -1,12 +1,15 @@
 //! What the sync of one store does next: pure. A thin driver (`registry/unsent`) does it, and says what came of it.
 //!
 //! ```text
-//!            ┌────────────── ahead ───────────────┐
-//!            ▼                                    │
-//!        Pull ── a page that leaves nothing ──► Push ── accepted, and nothing is unsent ──► Wait ── a commit ──► Push
+//!            ┌────────────── ahead ───────────────┐  ┌── accepted, and more is unsent ──┐
+//!            ▼                                    │  ▼                                  │
+//!        Pull ── a page that leaves nothing ──► Push ── accepted ──► Confirm ───────────┴──► Wait ── a commit ──► Push
 //!            ▲                                    │
 //!            └─── after a pause ◄── any error ────┘
 //! ```
+//!
+//! That the backend has accepted events is one thing, that the store has noted it another: that is a transaction, for which commits wait. So
+//! while commits come, one transaction notes what many pushes have brought. If it is lost, a pull brings the events once more.
 
 use std::time::Duration;
 
@@ -19,6 +22,15 @@ pub(crate) const BATCH_EVENTS: usize = 100;
 /// Most bytes of one push, as they are encoded in JSON. A single event may be as large as commits allow.
 pub(crate) const BATCH_BYTES: usize = 900_000;
 
+/// So many accepted events are confirmed at once at the latest.
+pub(crate) const MOST_ACCEPTED: u64 = 1_000;
+
+/// As long as there is something to push, what was accepted is confirmed no more often than this. When there is nothing, at once.
+pub(crate) const CONFIRM_EVERY: Duration = Duration::from_millis(10);
+
+/// While events are committed faster than they are pushed, a push that is not full begins so long after the one before.
+pub(crate) const PUSH_EVERY: Duration = Duration::from_millis(5);
+
 /// How long after the end of a pull the next one begins, of a backend that has no live ones.
 pub(crate) const POLL: Duration = Duration::from_secs(5);
 
@@ -29,8 +41,44 @@ pub(crate) enum Next {
     Pull,
     /// Push the first events that are unsent.
     Push,
+    /// Wait so long for more to push: while the last push went on something was committed, and more will be.
+    Gather(Duration),
+    /// Note that the events that were accepted are confirmed.
+    Confirm,
     /// Wait until something is committed, or comes.
     Wait,
+}
+
+/// Where a store's log stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Stand {
+    /// All up to this number is confirmed.
+    pub(crate) confirmed: u64,
+    /// The backend has accepted all up to this number, which may not be noted yet.
+    pub(crate) accepted: u64,
+    /// The number of the last event.
+    pub(crate) head: u64,
+}
+
+/// How long ago something happened; beyond all when it never did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Since {
+    /// A push began.
+    pub(crate) push: Duration,
+    /// Something was confirmed.
+    pub(crate) confirm: Duration,
+}
+
+/// What the backend has accepted, as long as it is not noted as confirmed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Accepted {
+    /// All up to this number.
+    pub(crate) head: u64,
+    /// How often pending events had been moved when these were read. What was accepted is where it is for good; but a log that another one
+    /// takes the place of is not.
+    pub(crate) rebases: u64,
+    /// The id of the backend's log.
+    pub(crate) backend_id: String,
 }
 
 /// The sync of one store, as long as it has a connection.
@@ -38,6 +86,8 @@ pub(crate) enum Next {
 pub(crate) struct Processor {
     /// Where the backend's log ends, as far as it has said. Not known is beyond all.
     backend_head: u64,
+    /// The last thing was a push of all that there was, and it was accepted: what is unsent now was committed meanwhile.
+    pushed_all: bool,
 }
 
 /// What a backend said that no further try changes.
@@ -52,20 +102,25 @@ pub(crate) enum Misfit {
 impl Processor {
     /// Of a store that may be behind the backend: it pulls first.
     pub(crate) fn behind() -> Self {
-        Self { backend_head: u64::MAX }
+        Self { backend_head: u64::MAX, pushed_all: false }
     }
 
     /// Of a store that pushes first, and pulls if it is told that it is behind.
     pub(crate) fn hopeful() -> Self {
-        Self { backend_head: 0 }
+        Self { backend_head: 0, pushed_all: false }
     }
 
-    /// What is to be done, with all confirmed up to a number and so many events unsent behind it. What the backend has may have come by
-    /// another pull meanwhile.
-    pub(crate) fn next(self, confirmed: u64, unsent: u64) -> Next {
-        match unsent {
-            _ if confirmed < self.backend_head => Next::Pull,
-            0 => Next::Wait,
+    /// What is to be done. What the backend has may have come by another pull meanwhile.
+    pub(crate) fn next(self, stand: Stand, since: Since) -> Next {
+        let unsent = stand.head.saturating_sub(stand.accepted);
+        let accepted = stand.accepted.saturating_sub(stand.confirmed);
+        let is_due = unsent == 0 || accepted >= MOST_ACCEPTED || since.confirm >= CONFIRM_EVERY;
+        let waits = self.pushed_all && unsent < BATCH_EVENTS as u64 && since.push < PUSH_EVERY;
+        match (accepted, unsent) {
+            _ if stand.accepted < self.backend_head => Next::Pull,
+            (1.., _) if is_due => Next::Confirm,
+            (_, 0) => Next::Wait,
+            _ if waits => Next::Gather(PUSH_EVERY - since.push),
             _ => Next::Push,
         }
     }
@@ -73,16 +128,21 @@ impl Processor {
     /// A pull has ended, after which all is confirmed up to a number; whether it has brought what the backend has said that it has.
     pub(crate) fn pulled(&mut self, confirmed: u64) -> bool {
         let said = std::mem::take(&mut self.backend_head);
+        self.pushed_all = false;
         said == u64::MAX || confirmed >= said
     }
 
-    /// A push was answered; whether its events are confirmed.
+    /// A push of events behind a number that the backend has confirmed was answered, which were all that there were or not; whether they
+    /// are accepted.
     ///
     /// # Errors
     /// When the backend is not the one that it was.
-    pub(crate) fn pushed(&mut self, answer: &PushAnswer, confirmed: u64) -> Result<bool, Misfit> {
+    pub(crate) fn pushed(&mut self, answer: &PushAnswer, confirmed: u64, was_all: bool) -> Result<bool, Misfit> {
         match *answer {
-            PushAnswer::Accepted { .. } => Ok(true),
+            PushAnswer::Accepted { .. } => {
+                self.pushed_all = was_all;
+                Ok(true)
+            }
             PushAnswer::Ahead { head } if head < confirmed => Err(Misfit::RolledBack { confirmed, head }),
             PushAnswer::Ahead { head } => {
                 self.backend_head = head;
@@ -139,27 +199,75 @@ mod tests {
     use super::*;
     use crate::event::EventNumber;
 
+    const NOW: Since = Since { push: Duration::ZERO, confirm: Duration::ZERO };
+
+    fn confirmed_before(confirm: Duration) -> Since {
+        Since { confirm, ..NOW }
+    }
+
+    fn stand(confirmed: u64, accepted: u64, head: u64) -> Stand {
+        Stand { confirmed, accepted, head }
+    }
+
     #[test]
     fn it_pulls_until_nothing_remains_then_pushes_until_nothing_is_unsent() {
         let mut processor = Processor::behind();
-        assert_eq!((processor.next(0, 3), processor.next(9, 0)), (Next::Pull, Next::Pull));
+        assert_eq!(processor.next(stand(0, 0, 3), NOW), Next::Pull);
+        assert_eq!(processor.next(stand(9, 9, 9), NOW), Next::Pull);
         assert!(processor.pulled(4));
-        assert_eq!((processor.next(4, 3), processor.next(4, 0)), (Next::Push, Next::Wait));
-        assert_eq!(Processor::hopeful().next(0, 1), Next::Push);
+        assert_eq!(processor.next(stand(4, 4, 7), NOW), Next::Push);
+        assert_eq!(processor.next(stand(4, 4, 4), NOW), Next::Wait);
+        assert_eq!(Processor::hopeful().next(stand(0, 0, 1), NOW), Next::Push);
+    }
+
+    #[test]
+    fn what_was_accepted_is_confirmed_at_once_where_nothing_is_left_to_push() {
+        let processor = Processor::hopeful();
+        assert_eq!(processor.next(stand(4, 6, 6), NOW), Next::Confirm);
+        assert_eq!(processor.next(stand(6, 6, 6), NOW), Next::Wait);
+    }
+
+    #[test]
+    fn while_there_is_something_to_push_it_is_confirmed_every_10_ms_or_1_000_events() {
+        let processor = Processor::hopeful();
+        let due = confirmed_before(CONFIRM_EVERY);
+        assert_eq!(processor.next(stand(0, 2, 3), confirmed_before(Duration::from_millis(9))), Next::Push);
+        assert_eq!(processor.next(stand(0, 2, 3), due), Next::Confirm);
+        assert_eq!(processor.next(stand(2, 2, 3), due), Next::Push);
+        assert_eq!(processor.next(stand(0, 999, 2_000), NOW), Next::Push);
+        assert_eq!(processor.next(stand(0, 1_000, 2_000), NOW), Next::Confirm);
+    }
+
+    #[test]
+    fn while_events_come_faster_than_pushes_go_these_are_full_or_5_ms_apart() {
+        let mut processor = Processor::hopeful();
+        assert_eq!(processor.next(stand(0, 0, 1), NOW), Next::Push, "the first one of an idle store");
+        let accepted = PushAnswer::Accepted { backend_id: String::new() };
+        processor.pushed(&accepted, 0, false).unwrap();
+        assert_eq!(processor.next(stand(0, 1, 3), NOW), Next::Push, "the rest of what was there");
+        processor.pushed(&accepted, 0, true).unwrap();
+        assert_eq!(processor.next(stand(0, 1, 3), NOW), Next::Gather(PUSH_EVERY));
+        assert_eq!(processor.next(stand(0, 1, 101), NOW), Next::Push);
+        assert_eq!(processor.next(stand(0, 1, 3), Since { push: PUSH_EVERY, ..NOW }), Next::Push);
+        // Others were first: then there is no waiting once theirs are here.
+        processor.pushed(&PushAnswer::Ahead { head: 5 }, 1, true).unwrap();
+        assert!(processor.pulled(5));
+        assert_eq!(processor.next(stand(5, 5, 6), NOW), Next::Push);
     }
 
     #[test]
     fn a_backend_that_is_ahead_is_pulled_and_one_that_went_back_is_not_trusted() {
         let mut processor = Processor::hopeful();
-        assert_eq!(processor.pushed(&PushAnswer::Ahead { head: 7 }, 5), Ok(false));
-        assert_eq!((processor.next(5, 1), processor.next(7, 1)), (Next::Pull, Next::Push));
+        assert_eq!(processor.pushed(&PushAnswer::Ahead { head: 7 }, 5, true), Ok(false));
+        assert_eq!(processor.next(stand(3, 5, 6), confirmed_before(CONFIRM_EVERY)), Next::Pull);
+        assert_eq!(processor.next(stand(7, 7, 8), NOW), Next::Push);
         assert!(!processor.pulled(6), "it has not given what it has");
-        processor.pushed(&PushAnswer::Ahead { head: 7 }, 5).unwrap();
+        processor.pushed(&PushAnswer::Ahead { head: 7 }, 5, true).unwrap();
         assert!(processor.pulled(7));
-        let back = processor.pushed(&PushAnswer::Ahead { head: 4 }, 5);
+        let back = processor.pushed(&PushAnswer::Ahead { head: 4 }, 5, true);
         assert_eq!(back, Err(Misfit::RolledBack { confirmed: 5, head: 4 }));
         let other = PushAnswer::OtherBackend { backend_id: "b".to_owned() };
-        assert_eq!(processor.pushed(&other, 5), Err(Misfit::OtherBackend));
+        assert_eq!(processor.pushed(&other, 5, true), Err(Misfit::OtherBackend));
     }
 
     #[test]

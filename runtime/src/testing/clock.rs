@@ -16,6 +16,20 @@ impl ManualClock {
         Self::default()
     }
 
+    /// The same, and blocking work, as opening a file is, runs on the thread of the runtime that is current when a registry is built. On a
+    /// runtime of one thread nothing happens beside anything else then: the order of all that happens follows from the test alone.
+    ///
+    /// ```
+    /// # use larder::{prelude::*, testing::ManualClock};
+    /// let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+    /// let clock = ManualClock::on_one_thread();
+    /// let registry = runtime.block_on(async { StoreRegistry::builder().in_memory().clock(&clock).build() });
+    /// # drop(registry);
+    /// ```
+    pub fn on_one_thread() -> Self {
+        Self { inner: Arc::new(Manual::on_one_thread()) }
+    }
+
     /// How far it was advanced. The stores on it say so as a date after 1970-01-01T00:00:00Z: [`Store::now`](crate::Store::now).
     pub fn now(&self) -> Duration {
         self.inner.now().since(Tick::ZERO)

@@ -4,6 +4,7 @@ use std::{panic::AssertUnwindSafe, sync::Arc};
 
 use futures_util::{FutureExt, StreamExt};
 
+use super::accepted::{begin_push, confirm, is_accepted, stand};
 use crate::{
     clock::Panicked,
     error::{BoxError, StoreError, SyncError},
@@ -14,7 +15,7 @@ use crate::{
     sync::{
         BackendError, BoxStream, OnBackendChange, PullPage, PullRequest, PushAnswer, PushRequest, Remaining,
         SyncBackend, SyncPhase,
-        processor::{BATCH_EVENTS, Misfit, Processor, batch},
+        processor::{Accepted, BATCH_EVENTS, Misfit, Processor, batch},
         state::Reject,
     },
 };
@@ -25,21 +26,25 @@ pub(super) async fn push(
     backend: &Arc<dyn SyncBackend>,
     processor: &mut Processor,
 ) -> Result<(), SyncError> {
-    let reading = Arc::clone(&core.engine);
-    let read = core.runtime.spawn_blocking(move || reading.unsent(BATCH_EVENTS)).await;
+    begin_push(core);
+    let (reading, accepted) = (Arc::clone(&core.engine), core.sent.accepted());
+    let accepted_id = accepted.as_ref().map(|accepted| accepted.backend_id.clone());
+    let read = core.runtime.spawn_blocking(move || reading.unsent(accepted.as_ref(), BATCH_EVENTS)).await;
     let unsent = read.map_err(|panic| failed(core, panic.into_message()))?;
     let mut unsent = unsent.map_err(|error| failed(core, error))?;
+    let read = unsent.events.len();
     unsent.events.truncate(batch(&unsent.events));
+    let is_all = unsent.events.len() == read && read < BATCH_EVENTS;
     if unsent.events.is_empty() {
         return Ok(());
     }
-    let (payload, backend_id) = (core.engine.payload(), core.engine.sync.backend_id());
+    let (payload, backend_id) = (core.engine.payload(), core.engine.sync.backend_id().or(accepted_id));
     let request = PushRequest::new(&core.sync_id, unsent.expected_head, &unsent.events, &payload);
     let request = request.backend_id(backend_id.as_deref());
     let pushed = AssertUnwindSafe(async { backend.push(request).await }).catch_unwind().await;
     let answer = pushed.map_err(|panic| failed(core, Panicked::new(panic.as_ref()).into_message()))?;
     let answer = answer.map_err(|error| refused(core, error))?;
-    match processor.pushed(&answer, unsent.expected_head) {
+    match processor.pushed(&answer, unsent.expected_head, is_all) {
         Ok(true) => {}
         Ok(false) => return Ok(()),
         Err(Misfit::RolledBack { confirmed, head }) => {
@@ -50,12 +55,18 @@ pub(super) async fn push(
     match answer {
         PushAnswer::Accepted { backend_id } => {
             check_backend(core, &backend_id)?;
-            take_over(core, unsent.events, backend_id).await
+            let head = unsent.expected_head + unsent.events.len() as u64;
+            core.sent.accept(Some(Accepted { head, rebases: unsent.rebases, backend_id }));
+            Ok(())
         }
         PushAnswer::OtherBackend { backend_id: id } if Some(&id) == backend_id.as_ref() => {
             Err(failed(core, "the backend refuses the id of its own log"))
         }
-        PushAnswer::OtherBackend { backend_id } => check_backend(core, &backend_id),
+        PushAnswer::OtherBackend { backend_id } => {
+            // What the log of before had accepted counts for nothing.
+            core.sent.accept(None);
+            check_backend(core, &backend_id)
+        }
         PushAnswer::Ahead { .. } => Ok(()),
     }
 }
@@ -67,14 +78,14 @@ pub(super) async fn pull_once(
     processor: &mut Processor,
     mut progress: impl FnMut(u64, u64) + Send,
 ) -> Result<(), SyncError> {
-    let before = core.engine.confirmed();
+    let before = stand(core).accepted;
     let (payload, backend_id) = (core.engine.payload(), known_backend(core));
     let request = PullRequest::new(&core.sync_id, &payload).after(before, backend_id.as_deref());
     let mut pages = begin_pull(core, backend, request)?;
     let mut gathered = Gathered::default();
     while let Some(page) = next_page(core, &mut pages).await {
         let remaining = take_page(core, page, &mut gathered).await?;
-        let taken = core.engine.confirmed() - before;
+        let taken = core.engine.confirmed().saturating_sub(before);
         let left = match remaining {
             Remaining::Nothing => break,
             Remaining::Known(left) => left,
@@ -155,7 +166,9 @@ pub(super) async fn take_page(
     };
     check_backend(core, &page.backend_id)?;
     let remaining = page.remaining;
-    gathered.add(page);
+    if !is_accepted(core, &page.events, &page.backend_id) {
+        gathered.add(page);
+    }
     let here = gathered.events.len() as u64;
     core.engine.note_sync(|notes| match remaining {
         Remaining::Nothing => notes.behind(here),
@@ -173,7 +186,12 @@ pub(super) async fn take_page(
 
 async fn take_gathered(core: &Core, gathered: &mut Gathered) -> Result<(), SyncError> {
     let Gathered { events, backend_id, .. } = std::mem::take(gathered);
-    if events.is_empty() { Ok(()) } else { take_over(core, events, backend_id).await }
+    if events.is_empty() {
+        return Ok(());
+    }
+    // Pages that bring what was accepted are passed over, and what comes now follows it.
+    confirm(core).await?;
+    take_over(core, events, backend_id).await
 }
 
 /// Takes over events in transactions that are short enough for commits to come between.
@@ -243,7 +261,7 @@ fn refused(core: &Core, error: BackendError) -> SyncError {
     }
 }
 
-fn merge_failed(core: &Core, error: MergeError) -> SyncError {
+pub(super) fn merge_failed(core: &Core, error: MergeError) -> SyncError {
     let store = core.name().clone();
     match error {
         MergeError::Rejected(reject) => SyncError::Backend { store, message: reject.to_string() },

@@ -4,10 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use futures_util::future::{Either, select};
 
-use super::{
-    exchange::{is_final, pull_once},
-    push::jitter,
-};
+use super::exchange::{is_final, pull_once};
 use crate::{
     options::InitialSync,
     registry::{kind::AnyLoaded, shared::Shared},
@@ -52,7 +49,7 @@ async fn catch_up(shared: &Arc<Shared>, loaded: &Arc<dyn AnyLoaded>, progress: i
         match pulled {
             Err(error) if !is_final(&error) => {
                 tracing::debug!(store = %core.name(), %error, "the first sync failed");
-                let pause: Duration = pauses.next(jitter());
+                let pause: Duration = pauses.next(shared.runtime.jitter());
                 shared.runtime.sleep(pause).await;
             }
             // Who keeps the store in sync hears it again.

@@ -3,6 +3,7 @@
 use std::{
     collections::HashSet,
     sync::{Arc, Weak},
+    task::Waker,
     time::Duration,
 };
 
@@ -14,8 +15,9 @@ use futures_util::{
 use tokio::sync::Notify;
 
 use super::{
+    accepted::stand,
     exchange::{Gathered, begin_pull, failed, is_final, known_backend, mend, next_page, take_page},
-    push::{jitter, send_all},
+    push::send_all,
 };
 use crate::{
     error::SyncError,
@@ -25,7 +27,7 @@ use crate::{
         shared::Shared,
     },
     seeded,
-    store::CommitWatch,
+    store::{CommitWatch, Engine},
     sync::{
         PullRequest, Remaining, SyncBackend, SyncPhase,
         processor::{POLL, Pauses},
@@ -78,7 +80,7 @@ async fn keep(loaded: &Arc<dyn AnyLoaded>) {
         let Err(error) = exchange(loaded).await else { continue };
         let Err(error) = mend(core, error).await else {
             // A backend that is another one each time is not asked without a pause either.
-            core.runtime.sleep(pauses.next(jitter())).await;
+            core.runtime.sleep(pauses.next(core.runtime.jitter())).await;
             continue;
         };
         tracing::debug!(store = %core.name(), %error, "sync failed");
@@ -89,7 +91,7 @@ async fn keep(loaded: &Arc<dyn AnyLoaded>) {
         core.engine.note_sync(|notes| notes.failed_with(error, phase));
         core.signals.changed();
         if !seeded::bug("no-pause-after-a-failure") {
-            core.runtime.sleep(pauses.next(jitter())).await;
+            core.runtime.sleep(pauses.next(core.runtime.jitter())).await;
         }
     }
     // Nothing more until the store is loaded again.
@@ -103,7 +105,7 @@ async fn exchange(loaded: &Arc<dyn AnyLoaded>) -> Result<(), SyncError> {
     let live = backend.supports().live_pull;
     let (payload, backend_id) = (core.engine.payload(), known_backend(core));
     let request = PullRequest::new(&core.sync_id, &payload);
-    let request = request.after(core.engine.confirmed(), backend_id.as_deref()).live(live);
+    let request = request.after(stand(core).accepted, backend_id.as_deref()).live(live);
     let mut pages = begin_pull(core, backend, request)?;
     let caught_up = Notify::new();
     let pulling = async {
@@ -148,15 +150,20 @@ async fn unsent(core: &Core) {
 
 /// Resolves when the store answers nothing any more.
 async fn gone(core: &Core) {
-    on_commit(core, |core| core.engine.check_read().is_err()).await;
+    // A commit is not the end, and does not wake for it.
+    until(core, CommitWatch::of_the_end, |core| core.engine.check_read().is_err()).await;
 }
 
 /// Resolves when it is so after a commit, or at once.
 async fn on_commit(core: &Core, is_so: impl Fn(&Core) -> bool) {
+    until(core, CommitWatch::new, is_so).await;
+}
+
+async fn until(core: &Core, watch_for: fn(&Arc<Engine>, &Waker) -> CommitWatch, is_so: impl Fn(&Core) -> bool) {
     let mut watch = None;
     std::future::poll_fn(|context| {
         // Before the look, so that nothing is missed in between.
-        watch = Some(CommitWatch::new(&core.engine, context.waker()));
+        watch = Some(watch_for(&core.engine, context.waker()));
         if is_so(core) { std::task::Poll::Ready(()) } else { std::task::Poll::Pending }
     })
     .await;

@@ -7,7 +7,10 @@ use std::{
 
 use futures_util::future::{Either, select};
 
-use super::exchange::{failed, mend, pull_once, push};
+use super::{
+    accepted::{confirm, since, stand},
+    exchange::{failed, mend, pull_once, push},
+};
 use crate::{
     error::SyncError,
     registry::{handle::Core, kind::AnyLoaded, shared::Shared},
@@ -21,11 +24,6 @@ use crate::{
 /// step that takes longer than a minute is one that hangs.
 pub(super) const LONGEST_PUSH: Duration = Duration::from_secs(60);
 
-/// What keeps clients from trying again all at once.
-pub(super) fn jitter() -> u8 {
-    uuid::Uuid::new_v4().as_bytes()[0]
-}
-
 /// Sends all that a store has not sent, however often that takes, while it is connected; whether all is sent.
 pub(super) async fn send_until_sent(registry: &Weak<Shared>, loaded: &Arc<dyn AnyLoaded>) -> bool {
     let mut pauses = Pauses::default();
@@ -35,7 +33,7 @@ pub(super) async fn send_until_sent(registry: &Weak<Shared>, loaded: &Arc<dyn An
             return false;
         }
         tracing::debug!(store = %loaded.core().name(), %error, "a push failed");
-        let pause = shared.runtime.sleep(pauses.next(jitter()));
+        let pause = shared.runtime.sleep(pauses.next(shared.runtime.jitter()));
         drop(shared);
         pause.await;
     }
@@ -85,10 +83,12 @@ pub(super) async fn send_all(loaded: &Arc<dyn AnyLoaded>, longest: Option<Durati
     }
 }
 
-/// One push or pull; `false` when nothing is unsent.
+/// One push or pull, or the confirming of what was pushed; `false` when nothing is unsent.
 async fn step(core: &Core, backend: &Arc<dyn SyncBackend>, processor: &mut Processor) -> Result<bool, SyncError> {
-    match processor.next(core.engine.confirmed(), core.engine.unsent_events()) {
+    match processor.next(stand(core), since(core)) {
         Next::Wait => return Ok(false),
+        Next::Confirm => confirm(core).await?,
+        Next::Gather(pause) => core.runtime.sleep(pause).await,
         Next::Push => push(core, backend, processor).await?,
         Next::Pull => pull_once(core, backend, processor, |_, _| {}).await?,
     }

@@ -90,7 +90,7 @@ fn a_rebuild_leaves_nothing_to_move_for_a_commit() {
 
 /// The backend has all events that are unsent.
 fn confirm(store: &Store<NoteStore>) -> Result<Merged, MergeError> {
-    let unsent = store.engine.unsent(9).unwrap();
+    let unsent = store.engine.unsent(None, 9).unwrap();
     store.engine.merge(&unsent.events, "a log")
 }
 

@@ -1,6 +1,11 @@
 //! Clients that commit, push and pull against one backend, over a network that loses, holds up and repeats: what each history comes to.
 
-use proptest::prelude::*;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use proptest::{
+    prelude::*,
+    test_runner::{RngAlgorithm, TestRng, TestRunner},
+};
 
 use super::*;
 
@@ -229,20 +234,21 @@ impl Client {
     }
 }
 
-/// How many histories: `LARDER_HISTORIES=500000 cargo test --release -p larder --lib sync::state` tries more.
-fn histories() -> u32 {
-    std::env::var("LARDER_HISTORIES").ok().and_then(|count| count.parse().ok()).unwrap_or(5_000)
+/// Histories that one thread tries before it takes others.
+const CHUNK: u32 = 500;
+
+/// What the environment says.
+fn number(name: &str) -> Option<u64> {
+    std::env::var(name).ok().and_then(|number| number.parse().ok())
 }
 
-proptest! {
-    // A failure prints the shortest history that fails; `PROPTEST_RNG_SEED` of the environment chooses the histories.
-    #![proptest_config(ProptestConfig { cases: histories(), failure_persistence: None, ..ProptestConfig::default() })]
-
-    #[test]
-    fn every_history_converges_to_one_log_with_nothing_lost_nothing_twice_and_each_clients_order_kept(
-        without_ids in any::<bool>(),
-        steps in steps(),
-    ) {
+/// The histories of one seed; a failure is the shortest history that fails.
+fn try_some(seed: u64, cases: u32) -> Result<(), String> {
+    let config = ProptestConfig { cases, failure_persistence: None, ..ProptestConfig::default() };
+    let mut bytes = [0; 32];
+    bytes[..8].copy_from_slice(&seed.to_le_bytes());
+    let mut runner = TestRunner::new_with_rng(config, TestRng::from_seed(RngAlgorithm::ChaCha, &bytes));
+    let tried = runner.run(&(any::<bool>(), steps()), |(without_ids, steps)| {
         let mut world = World::new(without_ids);
         for (at, step) in &steps {
             world.step(*at, step);
@@ -250,5 +256,31 @@ proptest! {
         world.heal();
         let lost_power = !without_ids && steps.iter().any(|(_, step)| matches!(step, Step::LosePower));
         world.judge(lost_power);
+        Ok(())
+    });
+    tried.map_err(|error| format!("LARDER_HISTORIES_FROM={seed} LARDER_HISTORIES=1 fails: {error}"))
+}
+
+/// `LARDER_HISTORIES=500000 cargo test --release -p larder --lib sync::state` tries more, many at a time; `LARDER_HISTORIES_FROM` the ones of
+/// before once more.
+#[test]
+fn every_history_converges_to_one_log_with_nothing_lost_nothing_twice_and_each_clients_order_kept() {
+    let count = number("LARDER_HISTORIES").unwrap_or(5_000);
+    let first = number("LARDER_HISTORIES_FROM").unwrap_or_else(|| u64::from(uuid::Uuid::new_v4().as_fields().0));
+    let (chunks, next) = (count.div_ceil(u64::from(CHUNK)), AtomicU64::new(0));
+    let work = || loop {
+        let chunk = next.fetch_add(1, Ordering::Relaxed);
+        if chunk >= chunks {
+            return Ok::<_, String>(());
+        }
+        try_some(first.wrapping_add(chunk), CHUNK).inspect_err(|_| next.store(chunks, Ordering::Relaxed))?;
+    };
+    let ended = std::thread::scope(|scope| {
+        let threads = std::thread::available_parallelism().map_or(1, usize::from);
+        let running: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
+        running.into_iter().map(|thread| thread.join().unwrap()).collect::<Result<Vec<()>, _>>()
+    });
+    if let Err(failure) = ended {
+        panic!("{failure}");
     }
 }

@@ -1,0 +1,84 @@
+//! What a store's backend has accepted and the store has not noted as confirmed: whoever pushes knows it, and whoever pulls meanwhile.
+
+use std::{
+    sync::{Arc, PoisonError},
+    time::Duration,
+};
+
+use super::exchange::{failed, merge_failed};
+use crate::{
+    clock::Tick,
+    error::SyncError,
+    event::StoredEvent,
+    primitives::{Mutex, MutexGuard},
+    registry::handle::Core,
+    sync::processor::{Accepted, Since, Stand},
+};
+
+/// How far the sending of a store is.
+#[derive(Debug, Default)]
+pub(in crate::registry) struct Sent(Mutex<State>);
+
+#[derive(Debug, Default)]
+struct State {
+    accepted: Option<Accepted>,
+    /// When something was last confirmed.
+    confirmed_at: Option<Tick>,
+    /// When the last push began.
+    pushed_at: Option<Tick>,
+}
+
+impl Sent {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn accepted(&self) -> Option<Accepted> {
+        self.lock().accepted.clone()
+    }
+
+    /// All up to a number is accepted, or nothing is known.
+    pub(super) fn accept(&self, accepted: Option<Accepted>) {
+        self.lock().accepted = accepted;
+    }
+}
+
+/// Where the store's log stands.
+pub(super) fn stand(core: &Core) -> Stand {
+    core.engine.stand(core.sent.lock().accepted.as_ref())
+}
+
+/// How long ago something last happened.
+pub(super) fn since(core: &Core) -> Since {
+    let (now, state) = (core.runtime.now(), core.sent.lock());
+    let ago = |at: Option<Tick>| at.map_or(Duration::MAX, |at| now.since(at));
+    Since { push: ago(state.pushed_at), confirm: ago(state.confirmed_at) }
+}
+
+/// A push begins.
+pub(super) fn begin_push(core: &Core) {
+    core.sent.lock().pushed_at = Some(core.runtime.now());
+}
+
+/// Whether all of a page was accepted when it was pushed, and needs no look.
+pub(super) fn is_accepted(core: &Core, page: &[StoredEvent], backend_id: &str) -> bool {
+    let of_this_log = core.sent.lock().accepted.as_ref().is_some_and(|accepted| accepted.backend_id == backend_id);
+    let accepted = stand(core).accepted;
+    of_this_log && page.last().is_some_and(|last| last.number.global() <= accepted)
+}
+
+/// Notes that what was accepted is confirmed.
+pub(super) async fn confirm(core: &Core) -> Result<(), SyncError> {
+    let Some(accepted) = core.sent.accepted() else { return Ok(()) };
+    let (engine, known) = (Arc::clone(&core.engine), accepted.clone());
+    let confirmed = core.runtime.spawn_blocking(move || engine.confirm(&known)).await;
+    let confirmed = confirmed.map_err(|panic| failed(core, panic.into_message()))?;
+    let holds = confirmed.map_err(|error| merge_failed(core, error))?;
+    let mut state = core.sent.lock();
+    state.confirmed_at = Some(core.runtime.now());
+    // More may have been accepted meanwhile.
+    if !holds && state.accepted.as_ref() == Some(&accepted) {
+        state.accepted = None;
+    }
+    Ok(())
+}

@@ -1,0 +1,206 @@
+//! All clients and their server, and what happens to them.
+
+use std::{collections::BTreeSet, sync::Arc};
+
+use larder::{LocalBackend, SyncBackend, SyncPhase};
+
+use super::{
+    app::Act,
+    dice::Dice,
+    network::{HEALED, Network, Ticks},
+    peer::Peer,
+};
+use crate::sync::clients::STORE;
+
+pub(super) struct World {
+    server: Arc<LocalBackend>,
+    peers: Vec<Peer>,
+    dice: Dice,
+    ticks: Arc<Ticks>,
+    pub(super) trace: Vec<String>,
+    /// The server went back, or a client did: then what nobody has any more is lost.
+    went_back: bool,
+    committed: usize,
+}
+
+impl World {
+    pub(super) async fn new(seed: u64) -> Self {
+        let (dice, server, ticks) = (Dice::new(seed), LocalBackend::new("server"), Arc::new(Ticks::new(0)));
+        let mut peers = Vec::new();
+        for _ in 0..2 + dice.roll(4) {
+            let network = Network::new(server.another(), dice.fork(), &ticks);
+            let mut peer = Peer::new(network, dice.one_in(2));
+            peer.start().await;
+            peers.push(peer);
+        }
+        let (trace, went_back, committed) = Default::default();
+        Self { server, peers, dice, ticks, trace, went_back, committed }
+    }
+
+    pub(super) async fn run(&mut self) {
+        for _ in 0..20 + self.dice.roll(40) {
+            self.step().await;
+        }
+    }
+
+    fn act(&self) -> Act {
+        let number = 1 + i64::try_from(self.dice.roll(6)).unwrap();
+        match self.dice.roll(14) {
+            0..=2 => Act::Added(number),
+            3 | 4 => Act::Remarked(number, format!("r{}", self.dice.roll(4))),
+            5 => Act::Moved(number, !self.dice.one_in(3)),
+            6 => Act::Removed(number),
+            7..=9 => Act::Replaced(number),
+            10 | 11 => Act::Weighed,
+            12 => Act::Opened(number),
+            _ => Act::Looked(i64::try_from(self.dice.roll(100)).unwrap()),
+        }
+    }
+
+    async fn step(&mut self) {
+        let at = self.dice.index(self.peers.len());
+        let acts: Vec<_> = (0..=self.dice.roll(2)).map(|_| self.act()).collect();
+        let what = match self.dice.roll(28) {
+            0..=9 => self.commit(at, &acts),
+            10..=13 => {
+                let seconds = self.dice.roll(40);
+                self.peers[at].pass(seconds).await;
+                format!("{at} has {seconds} s")
+            }
+            14..=16 => {
+                let network = &self.peers[at].network.inner;
+                let connected = !network.connected();
+                network.set_connected(connected);
+                format!("{at} connected: {connected}")
+            }
+            17..=22 if self.peers[at].in_files => match self.end_process(at).await {
+                Some(what) => what,
+                None => return,
+            },
+            23 if self.dice.one_in(3) => self.go_back(),
+            24 => self.restart_server().await,
+            25 => {
+                self.peers[at].network.expire_token();
+                format!("the token of {at} expires")
+            }
+            26 if self.peers[at].network.deliver_late().await => format!("a push of {at} arrives late"),
+            27 => {
+                self.peers[at].look();
+                return;
+            }
+            _ => return,
+        };
+        self.trace.push(what);
+        self.ticks.send_modify(|ticks| *ticks += 1);
+        self.settle().await;
+    }
+
+    fn commit(&mut self, at: usize, acts: &[Act]) -> String {
+        let store = self.peers[at].store();
+        let done = store.commit(acts);
+        let synced = acts.iter().filter(|act| !matches!(act, Act::Looked(_))).count();
+        self.committed += if done { synced } else { 0 };
+        format!("{at} commits {acts:?}: {done}, {}", store.log())
+    }
+
+    /// The process ends in one of many ways, and another one begins.
+    async fn end_process(&mut self, at: usize) -> Option<String> {
+        let peer = &mut self.peers[at];
+        Some(match self.dice.roll(6) {
+            0 | 1 => {
+                peer.kill().await;
+                format!("{at} is killed")
+            }
+            2 => {
+                peer.lose_power(&self.dice).await;
+                self.went_back = true;
+                format!("{at} loses power: {}", peer.store().log())
+            }
+            3 => {
+                peer.put_aside();
+                format!("{at} is copied")
+            }
+            4 if peer.copy.is_some() => {
+                peer.restore().await;
+                self.went_back = true;
+                format!("{at} is restored")
+            }
+            5 if peer.release == 1 => {
+                peer.release = 2;
+                peer.kill().await;
+                format!("{at} has the second release")
+            }
+            _ => return None,
+        })
+    }
+
+    fn go_back(&mut self) -> String {
+        let mut events = self.server.events(STORE);
+        let kept = self.dice.index(events.len() + 1);
+        events.truncate(kept);
+        self.server.replace(STORE, events);
+        self.went_back = true;
+        format!("the server goes back to e{kept}")
+    }
+
+    /// All that is on its way is lost.
+    async fn restart_server(&mut self) -> String {
+        let all = self.peers.iter().map(|peer| Arc::clone(&peer.network.inner));
+        let connected: Vec<_> = all.filter(|network| network.connected()).collect();
+        connected.iter().for_each(|network| network.set_connected(false));
+        self.settle().await;
+        connected.iter().for_each(|network| network.set_connected(true));
+        "the server restarts".to_owned()
+    }
+
+    async fn settle(&mut self) {
+        for peer in &mut self.peers {
+            peer.pass(0).await;
+        }
+    }
+
+    /// All are connected and nothing fails any more; the end is to come in a bounded time.
+    pub(super) async fn heal(&mut self) {
+        self.ticks.send_replace(HEALED);
+        for peer in &self.peers {
+            peer.network.inner.set_connected(true);
+        }
+        for _ in 0..12 {
+            for peer in &mut self.peers {
+                peer.pass(31).await;
+            }
+            let head = self.server.events(STORE).len() as u64;
+            let is_done = |peer: &Peer| {
+                let status = peer.store().status();
+                status.pending == 0 && status.confirmed.global() == head && status.phase == SyncPhase::Live
+            };
+            if self.peers.iter().all(is_done) {
+                return;
+            }
+        }
+        let statuses: Vec<_> = self.peers.iter().map(|peer| peer.store().status()).collect();
+        panic!("still not in sync: {statuses:#?}");
+    }
+
+    /// All is as it must be; what it came to, without what is another in each run.
+    pub(super) fn judge(&mut self) -> String {
+        let agreed = self.server.events(STORE);
+        let ids: BTreeSet<_> = agreed.iter().map(|event| event.id).collect();
+        assert_eq!(ids.len(), agreed.len(), "an event is there twice");
+        let mut tables = [None, None];
+        for peer in &mut self.peers {
+            assert_eq!(peer.store().confirmed(), agreed);
+            peer.store().verify();
+            peer.look();
+            let own = peer.store().tables();
+            let others = tables[peer.release as usize - 1].get_or_insert_with(|| own.clone());
+            assert_eq!(own, *others, "two clients of one release");
+        }
+        if !self.went_back {
+            let quarantined: usize = self.peers.iter().map(|peer| peer.store().quarantined()).sum();
+            assert_eq!(agreed.len() + quarantined, self.committed, "an event was lost");
+        }
+        let texts: Vec<_> = agreed.iter().map(|event| format!("{} {:?}", event.name, event.args)).collect();
+        format!("{texts:?} {tables:?}")
+    }
+}
