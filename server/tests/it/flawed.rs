@@ -17,7 +17,11 @@ use axum::{
 };
 use larder::StoreOptions;
 use serde_json::Value;
-use tokio::{net::TcpListener, time::timeout};
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::TcpListener,
+    time::timeout,
+};
 
 use crate::{
     apps::{Client, LineEvent, PATIENCE, Way, added, shows},
@@ -110,4 +114,30 @@ async fn an_answer_with_a_hole_is_not_taken_over_and_asked_for_again() {
     assert_eq!(flaws.holes.load(Ordering::Acquire), 0, "holes were met");
     let events = of_reader.sync_status().confirmed.global();
     assert_eq!(events, 5, "and none of them is in the log of the reader");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_is_there_and_answers_no_request_is_asked_ever_less_often() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let address = listener.local_addr().expect("a port");
+    let asked = Arc::new(AtomicUsize::new(0));
+    let counted = asked.clone();
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let mut begin = [0; 3];
+            let _ = stream.read_exact(&mut begin).await;
+            if begin == *b"GET" {
+                let _ = stream.write_all(b"HTTP/1.1 405 Method Not Allowed\r\ncontent-length: 0\r\n\r\n").await;
+            } else {
+                counted.fetch_add(1, Ordering::AcqRel);
+            }
+        }
+    });
+    let client = Client::new(Way::Http.to(address), StoreOptions::new());
+    let page = client.page("page-1").await;
+    page.commit(added("a")).expect("it commits");
+    tokio::time::sleep(std::time::Duration::from_secs(5)).await;
+    let asked = asked.load(Ordering::Acquire);
+    // A pull and a push at a time: at once, after 1 s, and after 2 s more.
+    assert!((1..=12).contains(&asked), "asked {asked} times");
 }
