@@ -162,13 +162,14 @@ pub fn decode_newtype<T: DeserializeOwned>(args: Option<&str>) -> Result<T, Even
     Ok(serde_json::from_str(text)?)
 }
 
-/// The payload of a unit variant: none, not even `null`; for generated code.
+/// The payload of a unit variant: none; for generated code. It is written as absent, and read where a backend of LiveStore has made `null` of that.
 ///
 /// # Errors
 /// When there are arguments.
 #[doc(hidden)]
 pub fn decode_unit(args: Option<&str>) -> Result<(), EventDecodeError> {
-    if args.is_none() { Ok(()) } else { Err(EventDecodeError::Shape("there are some, and the event takes none")) }
+    let none = args.is_none_or(|text| text.trim() == "null");
+    if none { Ok(()) } else { Err(EventDecodeError::Shape("there are some, and the event takes none")) }
 }
 
 /// An old event as a new one; for generated code. The arguments of an old event without any are read as `()`.

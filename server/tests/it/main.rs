@@ -4,6 +4,7 @@ mod apps;
 mod binary;
 mod cuts;
 mod doors;
+mod flawed;
 mod kills;
 mod lab;
 mod larder_clients;

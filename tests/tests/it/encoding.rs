@@ -142,12 +142,13 @@ fn args_of_a_newtype_variant_are_its_value() {
 #[test]
 fn args_of_a_unit_variant_are_absent() {
     pin(Pinned::Unit, "v1.Unit", None);
+    // What a backend of LiveStore 0.4 makes of absent ones.
+    assert_eq!(Pinned::decode("v1.Unit", Some("null")).expect("as good as absent"), Some(Pinned::Unit));
 }
 
 #[test]
 fn args_that_do_not_fit_are_a_typed_error() {
     let refused = |name, args| Pinned::decode(name, args).expect_err("it does not fit");
-    assert!(matches!(refused("v1.Unit", Some("null")), EventDecodeError::Shape(_)));
     assert!(matches!(refused("v1.Unit", Some("{}")), EventDecodeError::Shape(_)));
     assert!(matches!(refused("v1.Newtype", None), EventDecodeError::Shape(_)));
     assert!(matches!(refused("v1.Raw", None), EventDecodeError::Shape(_)));

@@ -119,7 +119,7 @@ fn arguments_of_no_event() -> Vec<Forged> {
     let raw = raw.into_iter().chain(SQL.iter().copied()).map(|args| Forged::new("v1.ThingKept", args));
     let twice = Forged::new("v1.ThingKept", r#"{"key":"a","key":"b","text":"","json":null}"#);
     let absent = Forged { name: "v1.ThingKept".to_owned(), args: None };
-    let unwanted = Forged::new("v1.VaultEmptied", "null");
+    let unwanted = Forged::new("v1.VaultEmptied", "{}");
     let all = raw.chain([deep("[", "]"), deep("{\"a\":", "}"), cut, twice, absent, unwanted]);
     all.collect()
 }
