@@ -5,8 +5,8 @@
 
 use crate::settings::{self, Settings};
 use larder::{
-    CommitErrorKind, HasDocument, Loss, QueryError, StoreDefinition, StoreHandle, StoreId, SyncStatus, VerifyReport,
-    prelude::*,
+    CommitErrorKind, HasDocument, Loss, QueryError, StoreDefinition, StoreHandle, StoreId, StoredEvent, SyncStatus,
+    VerifyReport, prelude::*,
 };
 
 /// What is booked.
@@ -115,6 +115,9 @@ pub trait LedgerDefinition: StoreDefinition<Id = StoreId> {
     /// The event of a booking.
     fn booked(booking: &Booking) -> <Self::Schema as StoreSchema>::Event;
 
+    /// The row that an event makes, if it is a booking.
+    fn row(event: &StoredEvent) -> Option<Booked>;
+
     /// What [`Ledger::state`] answers.
     ///
     /// # Errors
@@ -188,7 +191,7 @@ macro_rules! generation {
     ($(#[$doc:meta])* $module:ident, $wire:literal $(, from $old:literal = $upgrade:ident)?, memo: $memo:ident, version: $version:literal) => {
         $(#[$doc])*
         pub mod $module {
-            use larder::{QueryError, prelude::*};
+            use larder::{QueryError, StoredEvent, prelude::*};
 
             use crate::settings::Settings;
 
@@ -235,13 +238,6 @@ macro_rules! generation {
                 },
             }
 
-            /// The row that a booking makes, if it is one.
-            pub(crate) fn booked(event: &larder::StoredEvent) -> Option<super::Booked> {
-                let LedgerEvent::Booked { writer, counter, last, amount, .. } = event.decode().ok()??;
-                let place = i64::try_from(event.number.global()).ok()?;
-                Some(super::Booked { place, writer, counter, last, amount })
-            }
-
             $(
                 fn $upgrade(old: super::OldBooked) -> Result<LedgerEvent, String> {
                     let super::OldBooked { writer, counter, last, amount, note } = old;
@@ -280,6 +276,12 @@ macro_rules! generation {
                 fn booked(booking: &super::Booking) -> LedgerEvent {
                     let super::Booking { writer, counter, last, amount, length } = *booking;
                     LedgerEvent::Booked { writer, counter, last, amount, $memo: "x".repeat(length) }
+                }
+
+                fn row(event: &StoredEvent) -> Option<super::Booked> {
+                    let LedgerEvent::Booked { writer, counter, last, amount, .. } = event.decode().ok()??;
+                    let place = i64::try_from(event.number.global()).ok()?;
+                    Some(super::Booked { place, writer, counter, last, amount })
                 }
 
                 fn state(store: &Store<Self>) -> Result<(Vec<super::Booked>, Vec<super::Sum>), QueryError> {

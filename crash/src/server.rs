@@ -67,7 +67,7 @@ impl Ordered {
 
     /// The row that it makes at a place.
     pub(crate) fn booked(&self, place: i64) -> Option<Booked> {
-        first::booked(&self.at(place.unsigned_abs()))
+        first::Ledger::row(&self.at(place.unsigned_abs()))
     }
 }
 

@@ -53,7 +53,7 @@ pub(crate) fn script(mix: &mut Mix) -> (&'static str, Vec<Step>, Vec<Step>) {
     };
     let sync = Step::Sync { store: SYNCED };
     let set = |counter| Step::Set { store: SYNCED, counter };
-    before.extend([commit(mix), sync.clone(), commit(mix)]);
+    before.extend([commit(mix), sync.clone(), commit(mix), Step::Shutdown]);
     steps.extend([commit(mix), set(1), sync.clone(), push(mix), sync.clone()]);
     steps.extend([commit(mix), set(2), push(mix), commit(mix), set(3), sync.clone()]);
     let refused = bookings(mix, DISPUTED, &mut disputed, 1);

@@ -18,7 +18,7 @@ use crate::{
     event::{EventNumber, StoredEvent},
     storage::eventlog::{last_of, place_of},
     sync::{
-        SyncNotes, SyncStatus,
+        SyncNotes, SyncPhase, SyncStatus,
         processor::{Accepted, Stand},
     },
 };
@@ -70,7 +70,14 @@ impl Engine {
 
     /// How sync stands.
     pub(crate) fn sync_status(&self) -> SyncStatus {
-        self.sync.status(self.head(), self.published.confirmed(), self.unsent_events())
+        let status = self.sync.status(self.head(), self.published.confirmed(), self.unsent_events());
+        match self.gate.check_read() {
+            // Nobody keeps it in sync any more, and what was noted last is what was when it stopped.
+            Err(error @ StoreError::Stopped { .. }) if self.has_backend() => {
+                SyncStatus { phase: SyncPhase::Stopped, last_error: Some(error.into()), ..status }
+            }
+            _ => status,
+        }
     }
 
     /// Notes something of the sync, and wakes who watches it.
