@@ -17,7 +17,7 @@ use futures_util::{FutureExt, future::select};
 use tokio::sync::{Notify, Semaphore};
 use tokio_util::sync::CancellationToken;
 
-use self::live::{keep_in_sync, until_sent};
+use self::live::{LONG, keep_in_sync, until_sent};
 pub(super) use self::{accepted::Sent, first::first_sync, push::send_with_patience};
 use super::{
     entry::Phase,
@@ -30,6 +30,7 @@ use crate::{
     clock::Panicked,
     options::StoreOptions,
     primitives::Mutex,
+    seeded,
     sync::{SyncBackend, SyncPhase, processor::Pauses},
 };
 
@@ -256,9 +257,9 @@ impl State {
 /// Pins what is loaded and sends what is closed, each time that there is a connection. The backend is the app's code: if it panics, it is
 /// asked again later.
 async fn watch_one(registry: Weak<Shared>, backend: Weak<dyn SyncBackend>, (again, news): (Arc<Notify>, Arc<Notify>)) {
-    let mut pauses = Pauses::default();
+    let (mut pauses, mut attempts) = (Pauses::default(), Attempts::default());
     loop {
-        let look = AssertUnwindSafe(look_once(&registry, &backend, (&again, &news))).catch_unwind();
+        let look = AssertUnwindSafe(look_once(&registry, &backend, (&again, &news), &mut attempts)).catch_unwind();
         match look.await {
             Ok(true) => pauses = Pauses::default(),
             Ok(false) => return,
@@ -278,6 +279,7 @@ async fn look_once(
     registry: &Weak<Shared>,
     backend: &Weak<dyn SyncBackend>,
     (again, news): (&Notify, &Notify),
+    attempts: &mut Attempts,
 ) -> bool {
     let (Some(shared), Some(live)) = (registry.upgrade(), backend.upgrade()) else { return false };
     // What changed before this future was made is seen by looking once more.
@@ -287,31 +289,43 @@ async fn look_once(
     shared.connection_is(&live, connected);
     // Who watches is told also where nothing follows from it.
     shared.signals.changed();
+    let began = shared.runtime.now();
     drop((shared, live));
     if connected {
         let sending = std::pin::pin!(send_closed(registry, backend, again));
         let keeping = std::pin::pin!(keep_in_sync(registry, backend, news));
         select(changed, select(sending, keeping)).await;
+        if registry.upgrade().is_some_and(|shared| shared.runtime.now().since(began) >= LONG) {
+            *attempts = Attempts::default();
+        }
     } else if offline {
         changed.await;
     } else {
-        select(changed, std::pin::pin!(connect(registry, backend))).await;
+        select(changed, std::pin::pin!(connect(registry, backend, attempts))).await;
     }
     true
 }
 
+/// The attempts to connect since there last was a connection for long: a server that is there for a moment only is asked as seldom as one
+/// that is away.
+#[derive(Default)]
+struct Attempts {
+    any: bool,
+    pauses: Pauses,
+}
+
 /// Tries to connect until that succeeds, and then waits to be dropped, as the connection changes.
-async fn connect(registry: &Weak<Shared>, backend: &Weak<dyn SyncBackend>) {
-    let mut pauses = Pauses::default();
+async fn connect(registry: &Weak<Shared>, backend: &Weak<dyn SyncBackend>, attempts: &mut Attempts) {
     loop {
+        if std::mem::replace(&mut attempts.any, true) && !seeded::bug("connected-without-a-pause") {
+            let Some(shared) = registry.upgrade() else { return };
+            let pause = shared.runtime.sleep(attempts.pauses.next(shared.runtime.jitter()));
+            drop(shared);
+            pause.await;
+        }
         let Some(live) = backend.upgrade() else { return };
         let Err(error) = live.connect().await else { break };
-        drop(live);
         tracing::debug!(%error, "a sync backend cannot be reached");
-        let Some(shared) = registry.upgrade() else { return };
-        let pause = shared.runtime.sleep(pauses.next(shared.runtime.jitter()));
-        drop(shared);
-        pause.await;
     }
     std::future::pending::<()>().await;
 }

@@ -5,6 +5,7 @@ mod batches;
 pub(crate) mod clients;
 mod convergence;
 mod failing;
+mod flapping;
 mod processor;
 mod rebase;
 mod simulation;

@@ -35,7 +35,7 @@ use crate::{
 };
 
 /// What went well for so long begins with the shortest pause again when it fails.
-const LONG: Duration = Duration::from_secs(60);
+pub(super) const LONG: Duration = Duration::from_secs(60);
 
 /// Keeps all loaded stores of a backend in sync, those that are loaded later too, until it is dropped. `news` says that one was loaded.
 pub(super) async fn keep_in_sync(registry: &Weak<Shared>, backend: &Weak<dyn SyncBackend>, news: &Notify) {

@@ -90,4 +90,9 @@ pub(super) const SYNC: &[Bug] = &[
         "events of another log are taken for the next ones of the old",
         &["it::sync::failing::another_log_stops_sync_and_keeps_all_data_unless_it_is_as_good"],
     ),
+    bug(
+        "connected-without-a-pause",
+        "a server that is there for a moment only is asked again at once",
+        &["it::sync::flapping::a_connection_that_does_not_last_is_tried_ever_less_often"],
+    ),
 ];
