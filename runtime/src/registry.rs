@@ -254,7 +254,8 @@ impl StoreRegistry {
     /// No new loads from now on; loading ones are cancelled; every store sends what it can until `deadline` from now and is closed,
     /// children (what an `on_load` got through its [`LoadContext`]) before their parents. A store with nothing to send is closed at once.
     /// One with unsent events tries until they are sent or the deadline comes, and waits for a connection when there is none: with a
-    /// deadline of zero nothing is waited for. Takes effect at the call, and ends a second after the deadline at the latest.
+    /// deadline of zero nothing is waited for. Takes effect at the call, and ends a second after the deadline at the latest. Where all stores
+    /// were closed by then, nothing of the data dir is open any more.
     pub fn shutdown(&self, deadline: Duration) -> impl Future<Output = ShutdownReport> + Send + use<> {
         self.shared.begin_shutdown(deadline)
     }

@@ -19,7 +19,7 @@ use super::{
     watch::Signals,
 };
 use crate::{
-    clock::{Runtime, Tick},
+    clock::{Blocking, Runtime, Tick},
     error::LoadError,
     event::{ClientId, SessionId},
     id::StoreId,
@@ -330,6 +330,12 @@ impl Shared {
         self.followers.over();
     }
 
+    /// Closes the catalog, which moves its `-wal` into its file. What fails is in the `-wal`.
+    pub(super) fn close_catalog(&self) -> Option<Blocking<()>> {
+        let catalog = self.catalog.take()?;
+        Some(self.runtime.spawn_blocking(move || drop(catalog.close())))
+    }
+
     /// Looks at a busy store for idleness a second from now.
     pub(super) fn busy(self: &Arc<Self>, load: LoadRef) {
         let due = self.quiet_at();
@@ -345,9 +351,7 @@ impl Drop for Shared {
     fn drop(&mut self) {
         // The timer task finds the registry gone and ends.
         self.timer.notify_one();
-        if let Some(catalog) = self.catalog.take() {
-            // Closing moves the `-wal` into the file, and a `drop` must not wait for the disk. What fails is in the `-wal`.
-            drop(self.runtime.spawn_blocking(move || drop(catalog.close())));
-        }
+        // A `drop` must not wait for the disk.
+        drop(self.close_catalog());
     }
 }

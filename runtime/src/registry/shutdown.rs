@@ -127,6 +127,12 @@ impl Shared {
         async move {
             let report = found.finish(&shared, started.after(deadline)).await;
             shared.unsent.stop();
+            // Whoever closes still notes there what is unsent. Else the data dir is as it will be for whoever comes next.
+            if !report.stores.iter().any(|store| store.ended == StoreEnd::Unfinished)
+                && let Some(closing) = shared.close_catalog()
+            {
+                let _ = closing.await;
+            }
             shared.signals.changed();
             span.record("unsent", report.unsent());
             telemetry::record_micros(&span, shared.runtime.now().since(started));
