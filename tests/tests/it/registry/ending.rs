@@ -220,3 +220,19 @@ async fn rule_08_a_store_whose_disk_is_gone_leaves_the_registry() {
     let error = handle.query(Note::all()).unwrap_err().to_string();
     assert!(error.contains("gone"), "{error}");
 }
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn rule_11_after_a_shutdown_nothing_of_the_data_dir_is_open() {
+    let dir = tempfile::tempdir().unwrap();
+    let bench = Bench::with(|builder| builder.data_dir(dir.path()));
+    let handle = bench.get::<NoteStore>("n").await.unwrap();
+    handle.commit(written(1)).unwrap();
+    assert!(bench.shutdown(Duration::from_secs(5)).await.is_clean());
+    // Both the registry and a handle are still there.
+    let open = std::fs::read_dir("/proc/self/fd").unwrap().flatten();
+    let open = open.filter_map(|fd| std::fs::read_link(fd.path()).ok());
+    let open: Vec<_> = open.filter(|path| path.starts_with(dir.path())).collect();
+    assert!(open.is_empty(), "{open:?}");
+    assert!(handle.query(Note::all()).is_err());
+}
