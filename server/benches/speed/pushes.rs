@@ -4,6 +4,7 @@
 //! hand means one connection to SQLite that appends the same rows, with the same durability, one transaction a push.
 
 use std::{
+    collections::VecDeque,
     path::Path,
     sync::{
         Arc,
@@ -101,13 +102,16 @@ async fn client(
     let mut heads = vec![0_u64; stores.len()];
     let mut asked = vec![Instant::now(); stores.len()];
     let mut waits = Vec::new();
-    let mut next = 0;
+    // Answers come in any order, and a store's next push follows from the answer to its last.
+    let mut free = (0..stores.len()).collect::<VecDeque<_>>();
     let mut on_their_way = 0;
     loop {
-        while on_their_way < ON_THEIR_WAY.min(stores.len()) && !over.load(Ordering::Relaxed) {
+        while on_their_way < ON_THEIR_WAY
+            && !over.load(Ordering::Relaxed)
+            && let Some(next) = free.pop_front()
+        {
             asked[next] = Instant::now();
             sink.feed(Message::Text(push(next, stores[next], heads[next], events).into())).await.expect("sent");
-            next = (next + 1) % stores.len();
             on_their_way += 1;
         }
         sink.flush().await.expect("sent");
@@ -120,6 +124,7 @@ async fn client(
                 let slot = usize::try_from(slot).expect("a slot");
                 heads[slot] += events;
                 waits.push(asked[slot].elapsed());
+                free.push_back(slot);
             }
             other => panic!("{other:?}"),
         }
