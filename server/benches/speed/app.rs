@@ -73,7 +73,7 @@ pub(crate) fn event(number: u64) -> Event {
 pub(crate) fn by_hand(path: &Path) -> Connection {
     let file = Connection::open(path).expect("a file");
     file.execute_batch(
-        "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA cache_size = -32768;
+        "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA cache_size = -32768; PRAGMA wal_autocheckpoint = 4000;
          CREATE TABLE events (store INTEGER NOT NULL, number INTEGER NOT NULL, name TEXT NOT NULL, args TEXT, client TEXT NOT NULL,
              session TEXT NOT NULL, PRIMARY KEY (store, number)) STRICT, WITHOUT ROWID;
          CREATE TABLE lines (id INTEGER PRIMARY KEY, text TEXT NOT NULL) STRICT;",

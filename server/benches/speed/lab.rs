@@ -44,6 +44,12 @@ impl Socket {
     }
 
     pub(crate) async fn ask(&mut self, id: u64, store: &str, call: Call) {
+        self.feed(id, store, call).await;
+        self.flush().await;
+    }
+
+    /// The same, to be flushed along with more.
+    pub(crate) async fn feed(&mut self, id: u64, store: &str, call: Call) {
         let request = Request {
             id: RequestId::Number(id),
             transport: Transport::WebSocket,
@@ -54,7 +60,11 @@ impl Socket {
             headers: Vec::new(),
         };
         let text = ClientFrame::Request(request).encode(Peer::Larder);
-        self.0.send(Message::Text(text.into())).await.expect("sent");
+        self.0.feed(Message::Text(text.into())).await.expect("sent");
+    }
+
+    pub(crate) async fn flush(&mut self) {
+        self.0.flush().await.expect("sent");
     }
 
     pub(crate) async fn next(&mut self) -> ServerFrame {

@@ -13,20 +13,12 @@ use std::{
     time::{Duration, Instant},
 };
 
-use futures_util::{SinkExt as _, StreamExt as _};
-use larder_wire::{
-    Call, ClientFrame, Event, Exit, Peer, Request, RequestId, SUBPROTOCOL, ServerFrame, Tracing, Transport,
-};
-use rusqlite::{Connection, TransactionBehavior};
-use serde_json::value::RawValue;
-use tokio_tungstenite::{
-    connect_async,
-    tungstenite::{Message, client::IntoClientRequest as _},
-};
+use larder_wire::{Call, Exit, RequestId, ServerFrame};
 
 use crate::{
     STORES,
-    lab::{runtime, start},
+    app::{append, by_hand, event},
+    lab::{Socket, runtime, start},
     table::{Bar, Row},
 };
 
@@ -50,29 +42,17 @@ pub(crate) fn rows(time: Duration) -> Vec<Row> {
     WORK.map(row).into()
 }
 
-fn event(store: usize, number: u64) -> Event {
-    let args = format!("{{\"number\":{number},\"title\":\"an issue of store {store}\",\"at\":1795360170231}}");
-    Event {
-        name: "v1.IssueOpened".to_owned(),
-        args: Some(RawValue::from_string(args).expect("JSON")),
-        seq_num: number,
-        parent_seq_num: number - 1,
-        client_id: "01jdqz3k7m8n9p0q1r2s3t4v5w".to_owned(),
-        session_id: "static".to_owned(),
-        id: None,
-    }
-}
-
 /// Events a second that the server acknowledged, and how long each push waited for it.
 fn serve(data: &Path, events: u64, time: Duration) -> (f64, Vec<Duration>) {
     runtime().block_on(async {
         let server = start(data).await;
         let (over, done) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
-        let clients = (0..CONNECTIONS).map(|connection| {
+        let mut clients = Vec::new();
+        for connection in 0..CONNECTIONS {
             let stores = (connection..STORES).step_by(CONNECTIONS).collect();
-            tokio::spawn(client(server.address(), stores, events, over.clone(), done.clone()))
-        });
-        let clients: Vec<_> = clients.collect();
+            let client = client(Socket::open(&server).await, stores, events, over.clone(), done.clone());
+            clients.push(tokio::spawn(client));
+        }
         tokio::time::sleep(Duration::from_millis(500)).await;
         let (before, began) = (done.load(Ordering::Relaxed), Instant::now());
         tokio::time::sleep(time).await;
@@ -89,16 +69,12 @@ fn serve(data: &Path, events: u64, time: Duration) -> (f64, Vec<Duration>) {
 }
 
 async fn client(
-    address: std::net::SocketAddr,
+    mut socket: Socket,
     stores: Vec<usize>,
     events: u64,
     over: Arc<AtomicBool>,
     done: Arc<AtomicU64>,
 ) -> Vec<Duration> {
-    let mut request = format!("ws://{address}/").into_client_request().expect("a URL");
-    request.headers_mut().insert("sec-websocket-protocol", SUBPROTOCOL.parse().expect("a value"));
-    let (socket, _) = connect_async(request).await.expect("the server is there");
-    let (mut sink, mut stream) = socket.split();
     let mut heads = vec![0_u64; stores.len()];
     let mut asked = vec![Instant::now(); stores.len()];
     let mut waits = Vec::new();
@@ -111,16 +87,17 @@ async fn client(
             && let Some(next) = free.pop_front()
         {
             asked[next] = Instant::now();
-            sink.feed(Message::Text(push(next, stores[next], heads[next], events).into())).await.expect("sent");
+            let batch = (heads[next] + 1..=heads[next] + events).map(event).collect();
+            let push = Call::Push { batch, backend_id: None };
+            socket.feed(next as u64, &format!("workspace:{}", stores[next]), push).await;
             on_their_way += 1;
         }
-        sink.flush().await.expect("sent");
+        socket.flush().await;
         if on_their_way == 0 {
             return waits;
         }
-        let Some(Ok(Message::Text(text))) = stream.next().await else { panic!("the server ended the connection") };
-        match ServerFrame::decode(&text, &larder_wire::Limits::default()) {
-            Ok(ServerFrame::Exit { request_id: RequestId::Number(slot), exit: Exit::Pushed }) => {
+        match socket.next().await {
+            ServerFrame::Exit { request_id: RequestId::Number(slot), exit: Exit::Pushed } => {
                 let slot = usize::try_from(slot).expect("a slot");
                 heads[slot] += events;
                 waits.push(asked[slot].elapsed());
@@ -133,52 +110,18 @@ async fn client(
     }
 }
 
-fn push(slot: usize, store: usize, head: u64, events: u64) -> String {
-    let batch = (head + 1..=head + events).map(|number| event(store, number)).collect();
-    let request = Request {
-        id: RequestId::Number(slot as u64),
-        transport: Transport::WebSocket,
-        store_id: format!("workspace:{store}"),
-        payload: None,
-        call: Call::Push { batch, backend_id: None },
-        tracing: Tracing::default(),
-        headers: Vec::new(),
-    };
-    ClientFrame::Request(request).encode(Peer::Larder)
-}
-
 /// Events a second by hand: the same rows, one fsynced transaction a push, no network and nobody to answer.
 fn append_by_hand(path: &Path, events: u64, time: Duration) -> f64 {
-    let mut file = Connection::open(path).expect("a file");
-    file.execute_batch(
-        "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA cache_size = -32768; PRAGMA wal_autocheckpoint = 4000;
-         CREATE TABLE events (store INTEGER NOT NULL, number INTEGER NOT NULL, name TEXT NOT NULL, args TEXT, client TEXT NOT NULL,
-             session TEXT NOT NULL, PRIMARY KEY (store, number)) STRICT, WITHOUT ROWID;",
-    )
-    .expect("tables");
+    let mut file = by_hand(path);
     let mut heads = vec![0_u64; STORES];
     let (began, mut taken) = (Instant::now(), 0_u64);
-    while began.elapsed() < time {
-        for (store, head) in heads.iter_mut().enumerate() {
-            let batch: Vec<_> = (*head + 1..=*head + events).map(|number| event(store, number)).collect();
-            let transaction = file.transaction_with_behavior(TransactionBehavior::Immediate).expect("a transaction");
-            {
-                let insert = "INSERT INTO events VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
-                let mut insert = transaction.prepare_cached(insert).expect("a statement");
-                for event in &batch {
-                    let number = i64::try_from(event.seq_num).expect("small");
-                    let row = (store, number, &event.name, event.args_text(), &event.client_id, &event.session_id);
-                    insert
-                        .execute((i64::try_from(row.0).expect("small"), row.1, row.2, row.3, row.4, row.5))
-                        .expect("a row");
-                }
-            }
-            transaction.commit().expect("on disk");
-            *head += events;
-            taken += events;
-            if began.elapsed() >= time {
-                break;
-            }
+    for store in (0..STORES).cycle() {
+        let batch: Vec<_> = (heads[store] + 1..=heads[store] + events).map(event).collect();
+        append(&mut file, store as i64, &batch, false);
+        heads[store] += events;
+        taken += events;
+        if began.elapsed() >= time {
+            break;
         }
     }
     taken as f64 / began.elapsed().as_secs_f64()

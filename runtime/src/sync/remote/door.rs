@@ -14,8 +14,8 @@ use tokio::{
 };
 use tokio_rustls::TlsConnector;
 
-use super::endpoint::Endpoint;
-use crate::{error::BoxError, sync::BackendError};
+use super::endpoint::{BackendUrlError, Endpoint, Scheme};
+use crate::{clock::Runtime, error::BoxError, sync::BackendError};
 
 /// Whom one expects to find, and how to be sure.
 #[derive(Clone)]
@@ -47,8 +47,35 @@ pub struct UntrustedServer {
     pub reason: String,
 }
 
+/// How a server is to be reached: what the builders of both backends are told.
+#[derive(Clone, Debug)]
+pub(super) struct Directions {
+    url: String,
+    pub(super) livestore: bool,
+    pub(super) plain_text: bool,
+    pub(super) trusted: Vec<Vec<u8>>,
+}
+
+impl Directions {
+    pub(super) fn to(url: String) -> Self {
+        Self { url, livestore: false, plain_text: false, trusted: Vec::new() }
+    }
+
+    /// The door, and what its sockets run on. Nothing is connected yet.
+    ///
+    /// # Errors
+    /// What of it cannot be followed.
+    pub(super) fn follow(self, scheme: Scheme) -> Result<(Door, Runtime), BackendUrlError> {
+        let endpoint = Endpoint::parse(&self.url, scheme, self.plain_text)?;
+        let invalid = |reason: String| BackendUrlError::Invalid { reason };
+        let tls = tls(&self.trusted).map_err(|error| invalid(format!("TLS cannot be set up: {error}")))?;
+        let peer = if self.livestore { Peer::TypeScript } else { Peer::Larder };
+        Ok((Door { endpoint, peer, tls }, Runtime::for_sockets().map_err(invalid)?))
+    }
+}
+
 /// Trusts the certificates that browsers trust, and these.
-pub(super) fn tls(trusted: &[Vec<u8>]) -> Result<TlsConnector, BoxError> {
+fn tls(trusted: &[Vec<u8>]) -> Result<TlsConnector, BoxError> {
     let mut roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
     for certificate in trusted {
         roots.add(CertificateDer::from(certificate.clone()))?;

@@ -4,10 +4,7 @@ use std::{
     convert::Infallible,
     future::poll_fn,
     pin::Pin,
-    sync::{
-        Mutex, PoisonError,
-        atomic::{AtomicU32, Ordering},
-    },
+    sync::{Mutex, PoisonError},
     task::{Context, Poll},
     time::Duration,
 };
@@ -38,9 +35,6 @@ const PATIENCE: Duration = Duration::from_secs(20);
 /// Pulls at once, and as many pushes beside them.
 const LINES: usize = 8;
 
-/// How long nobody is asked where nobody answers.
-const LONGEST_PAUSE: Duration = Duration::from_secs(30);
-
 /// How long a free connection is used again: servers close those that nobody uses, larder's after 30 s.
 const FRESH: Duration = Duration::from_secs(20);
 
@@ -54,8 +48,6 @@ pub(super) struct Exchanges {
     /// Whoever takes the pages of a pull may wait for a push meanwhile: so no pull is in the way of one.
     pulls: Semaphore,
     pushes: Semaphore,
-    /// How often a server was there and then answered no request.
-    in_vain: AtomicU32,
 }
 
 type Line = SendRequest<Text>;
@@ -101,42 +93,25 @@ struct Asked {
 impl Exchanges {
     pub(super) fn new(door: Door, runtime: Runtime) -> Self {
         let (pulls, pushes) = (Semaphore::new(LINES), Semaphore::new(LINES));
-        Self {
-            door,
-            runtime,
-            reachable: watch::Sender::new(true),
-            free: Mutex::default(),
-            pulls,
-            pushes,
-            in_vain: AtomicU32::new(0),
-        }
+        Self { door, runtime, reachable: watch::Sender::new(true), free: Mutex::default(), pulls, pushes }
     }
 
     /// Asks; what is heard goes to the channel, an error last. It ends when nobody listens any more.
     pub(super) async fn ask(&self, ask: Ask, heard: mpsc::Sender<Result<Heard, BackendError>>) {
         let asked = self.exchange(ask, &heard).await;
-        let answered = !matches!(asked, Err(BackendError::Offline { .. }));
-        if answered {
-            self.in_vain.store(0, Ordering::Relaxed);
-        }
-        say(&self.reachable, answered);
+        say(&self.reachable, !matches!(asked, Err(BackendError::Offline { .. })));
         if let Err(error) = asked {
             // Whoever asked may be gone.
             let _ = heard.send(Err(error)).await;
         }
     }
 
-    /// Looks whether somebody is there; later and later where somebody is, and does not answer what is asked then.
+    /// Looks whether somebody is there.
     ///
     /// # Errors
     /// Why nobody is.
     pub(super) async fn knock(&self) -> Result<(), BackendError> {
-        if let Some(times) = self.in_vain.load(Ordering::Relaxed).checked_sub(1) {
-            self.runtime.sleep(LONGEST_PAUSE.min(Duration::from_secs(1 << times.min(5)))).await;
-        }
-        with_patience(&self.runtime, PATIENCE, self.door.knock()).await?;
-        self.in_vain.fetch_add(1, Ordering::Relaxed);
-        Ok(())
+        with_patience(&self.runtime, PATIENCE, self.door.knock()).await
     }
 
     async fn exchange(&self, ask: Ask, heard: &mpsc::Sender<Result<Heard, BackendError>>) -> Result<(), BackendError> {

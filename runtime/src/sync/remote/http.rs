@@ -8,15 +8,13 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::{
     asking::{ended, pull_of, say, shut_down, told, whole},
-    door::{Door, tls},
-    endpoint::{BackendUrlError, Endpoint, Scheme},
+    door::Directions,
+    endpoint::{BackendUrlError, Scheme},
     exchange::{Ask, Exchanges},
     frames::{Heard, Pull, Push},
 };
 use crate::{
-    clock::Runtime,
     definition::BoxFuture,
-    error::BoxError,
     sync::{BackendError, BackendSupport, BoxStream, PullPage, PullRequest, PushAnswer, PushRequest, SyncBackend},
 };
 
@@ -45,12 +43,7 @@ pub struct HttpBackend {
 /// How an [`HttpBackend`] is reached, from [`HttpBackend::builder`].
 #[derive(Clone, Debug)]
 #[must_use = "nothing is made before `build`"]
-pub struct HttpBackendBuilder {
-    url: String,
-    livestore: bool,
-    plain_text: bool,
-    trusted: Vec<Vec<u8>>,
-}
+pub struct HttpBackendBuilder(Directions);
 
 impl HttpBackend {
     /// The larder server at a URL that begins with `https://`, or for this machine with `http://`. Nothing is connected yet.
@@ -63,7 +56,7 @@ impl HttpBackend {
 
     /// As [`new`](Self::new), with more to say.
     pub fn builder(url: impl Into<String>) -> HttpBackendBuilder {
-        HttpBackendBuilder { url: url.into(), livestore: false, plain_text: false, trusted: Vec::new() }
+        HttpBackendBuilder(Directions::to(url.into()))
     }
 
     fn ask(&self, ask: Ask) -> mpsc::Receiver<Result<Heard, BackendError>> {
@@ -99,32 +92,29 @@ async fn page(heard: &mut mpsc::Receiver<Result<Heard, BackendError>>) -> Option
 impl HttpBackendBuilder {
     /// It is a backend of LiveStore (`@livestore/sync-cf`), or another server of that wire, and not larder's: `sync_payload` is in the URL. Events have
     /// no ids there; own ones are known by what they say.
-    pub fn of_livestore(self) -> Self {
-        Self { livestore: true, ..self }
+    pub fn of_livestore(mut self) -> Self {
+        self.0.livestore = true;
+        self
     }
 
     /// Events and tokens may go over the network in plain text: where the network itself is trusted.
-    pub fn in_plain_text(self) -> Self {
-        Self { plain_text: true, ..self }
+    pub fn in_plain_text(mut self) -> Self {
+        self.0.plain_text = true;
+        self
     }
 
     /// Trusts a certificate beside those that browsers trust, in DER: of an authority of your own.
     pub fn trusting(mut self, certificate: impl Into<Vec<u8>>) -> Self {
-        self.trusted.push(certificate.into());
+        self.0.trusted.push(certificate.into());
         self
     }
 
     /// # Errors
     /// As of [`HttpBackend::new`], and [`BackendUrlError::Invalid`] for a certificate that is none.
     pub fn build(self) -> Result<Arc<HttpBackend>, BackendUrlError> {
-        let endpoint = Endpoint::parse(&self.url, Scheme::Http, self.plain_text)?;
-        let invalid = |reason: String| BackendUrlError::Invalid { reason };
-        let tls = tls(&self.trusted).map_err(|error: BoxError| invalid(format!("TLS cannot be set up: {error}")))?;
-        let runtime = Runtime::for_sockets().map_err(invalid)?;
-        let peer = if self.livestore { Peer::TypeScript } else { Peer::Larder };
-        let address = endpoint.address();
-        let exchanges = Arc::new(Exchanges::new(Door { endpoint, peer, tls }, runtime));
-        Ok(Arc::new(HttpBackend { exchanges, address }))
+        let (door, runtime) = self.0.follow(Scheme::Http)?;
+        let address = door.endpoint.address();
+        Ok(Arc::new(HttpBackend { exchanges: Arc::new(Exchanges::new(door, runtime)), address }))
     }
 }
 

@@ -16,15 +16,14 @@ use tokio::sync::{mpsc, oneshot, watch};
 use super::{
     asking::{ended, pull_of, say, told, whole},
     connect::OneStore,
-    door::{Door, tls},
-    endpoint::{BackendUrlError, Endpoint, Scheme},
+    door::{Directions, Door},
+    endpoint::{BackendUrlError, Scheme},
     frames::{Pull, Push},
     link::{Command, Link, PAGES},
 };
 use crate::{
     clock::Runtime,
     definition::BoxFuture,
-    error::BoxError,
     sync::{BackendError, BackendSupport, BoxStream, PullPage, PullRequest, PushAnswer, PushRequest, SyncBackend},
 };
 
@@ -60,12 +59,7 @@ type Slot = Arc<tokio::sync::Mutex<Option<Link>>>;
 /// How a [`WsBackend`] is reached, from [`WsBackend::builder`].
 #[derive(Clone, Debug)]
 #[must_use = "nothing is made before `build`"]
-pub struct WsBackendBuilder {
-    url: String,
-    livestore: bool,
-    plain_text: bool,
-    trusted: Vec<Vec<u8>>,
-}
+pub struct WsBackendBuilder(Directions);
 
 impl WsBackend {
     /// The larder server at a URL that begins with `wss://`, or for this machine with `ws://`. Nothing is connected yet.
@@ -78,7 +72,7 @@ impl WsBackend {
 
     /// As [`new`](Self::new), with more to say.
     pub fn builder(url: impl Into<String>) -> WsBackendBuilder {
-        WsBackendBuilder { url: url.into(), livestore: false, plain_text: false, trusted: Vec::new() }
+        WsBackendBuilder(Directions::to(url.into()))
     }
 
     /// The connection for a store, opened if it is not open.
@@ -129,32 +123,30 @@ impl WsBackend {
 impl WsBackendBuilder {
     /// It is a backend of LiveStore (`@livestore/sync-cf`), or another server of that wire, and not larder's: each store has a connection of
     /// its own, and `sync_payload` is in its URL. Events have no ids there; own ones are known by what they say.
-    pub fn of_livestore(self) -> Self {
-        Self { livestore: true, ..self }
+    pub fn of_livestore(mut self) -> Self {
+        self.0.livestore = true;
+        self
     }
 
     /// Events and tokens may go over the network in plain text: where the network itself is trusted.
-    pub fn in_plain_text(self) -> Self {
-        Self { plain_text: true, ..self }
+    pub fn in_plain_text(mut self) -> Self {
+        self.0.plain_text = true;
+        self
     }
 
     /// Trusts a certificate beside those that browsers trust, in DER: of an authority of your own.
     pub fn trusting(mut self, certificate: impl Into<Vec<u8>>) -> Self {
-        self.trusted.push(certificate.into());
+        self.0.trusted.push(certificate.into());
         self
     }
 
     /// # Errors
     /// As of [`WsBackend::new`], and [`BackendUrlError::Invalid`] for a certificate that is none.
     pub fn build(self) -> Result<Arc<WsBackend>, BackendUrlError> {
-        let endpoint = Endpoint::parse(&self.url, Scheme::WebSocket, self.plain_text)?;
-        let invalid = |reason: String| BackendUrlError::Invalid { reason };
-        let tls = tls(&self.trusted).map_err(|error: BoxError| invalid(format!("TLS cannot be set up: {error}")))?;
-        let runtime = Runtime::for_sockets().map_err(invalid)?;
-        let peer = if self.livestore { Peer::TypeScript } else { Peer::Larder };
+        let (door, runtime) = self.0.follow(Scheme::WebSocket)?;
         Ok(Arc::new(WsBackend {
-            address: endpoint.address(),
-            door: Door { endpoint, peer, tls },
+            address: door.endpoint.address(),
+            door,
             runtime,
             links: Mutex::default(),
             requests: AtomicU64::new(0),
