@@ -16,6 +16,7 @@ use crate::{
         atomic::{AtomicU64, AtomicUsize},
     },
     query::{RowsRead, TableRead, push_value},
+    seeded,
     table::TableSchema,
     value::Value,
 };
@@ -82,7 +83,9 @@ impl LiveQueries {
     ) -> Arc<L> {
         let mut index = self.lock();
         let found = index.shared.get(&identity).and_then(Weak::upgrade).map(|found| found.downcast::<L>());
-        if let Some(Ok(found)) = found {
+        if let Some(Ok(found)) = found
+            && !seeded::bug("equal-queries-not-shared")
+        {
             return found;
         }
         index.next += 1;
@@ -150,7 +153,7 @@ impl LiveQueries {
 
     /// Wakes whom commits have marked. To be called without any lock: a waker is the executor's code.
     pub(crate) fn wake_marked(&self) {
-        if self.any() {
+        if self.any() && !seeded::bug("live-wake-up-lost") {
             let woken = std::mem::take(&mut *self.woken.lock().unwrap_or_else(PoisonError::into_inner));
             woken.into_iter().for_each(Waker::wake);
         }
@@ -214,7 +217,7 @@ impl TableQueries {
         if !self.keys.is_empty() {
             let key = |row: &[Value]| key_bytes(table.primary_key.iter().map(|column| &row[*column]));
             let keys = [old.map(key), new.map(key)];
-            let moved = keys[0] != keys[1];
+            let moved = keys[0] != keys[1] && !seeded::bug("new-key-unheard");
             for key in keys.iter().take(if moved { 2 } else { 1 }).flatten() {
                 self.keys.get(key).into_iter().flatten().for_each(|(_, inbox)| inbox.add(record, woken));
             }

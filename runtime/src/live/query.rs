@@ -16,6 +16,7 @@ use crate::{
     error::{QueryError, QueryErrorKind},
     event::EventNumber,
     query::{ColumnAt, Description, Origin, Params, Query, SelectSpec, Statement, Term, WindowSpec},
+    seeded,
     store::Engine,
     table::TableSchema,
     value::ValueRef,
@@ -153,7 +154,9 @@ impl<Q: Query + Send + Sync + 'static> LiveQuery<Q> {
         let Outcome { result, kept } = outcome;
         let (result, is_new) = match (self.slot.result(), result) {
             // Whoever has the result already goes on with it.
-            (Some(Ok(before)), Ok(value)) if kept.digest == digest => (Ok(before.at(value.head())), false),
+            (Some(Ok(before)), Ok(value)) if kept.digest == digest && !seeded::bug("equal-result-shown-again") => {
+                (Ok(before.at(value.head())), false)
+            }
             (Some(Err(before)), Err(error)) => (Err(error.clone()), before != error),
             (_, result) => (result, true),
         };

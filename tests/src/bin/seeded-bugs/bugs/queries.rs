@@ -93,4 +93,24 @@ pub(super) const QUERIES: &[Bug] = &[
         "a changed document overwrites fields that somebody else has changed",
         &["it::documents::only_the_fields_that_are_others_are_in_the_event_and_changes_of_different_fields_meet"],
     ),
+    bug(
+        "equal-queries-not-shared",
+        "two equal live queries run twice",
+        &["it::live::subscribe::equal_queries_share_one_result_and_dropping_them_frees_it"],
+    ),
+    bug(
+        "new-key-unheard",
+        "a live query by key does not hear of the row that comes",
+        &["it::live::oracle::live_results_equal_fresh_ones_after_every_commit"],
+    ),
+    bug(
+        "live-wake-up-lost",
+        "who waits for a live query is not woken by a commit",
+        &["it::live::subscribe::whoever_waits_is_woken_by_a_commit_that_can_affect_the_result"],
+    ),
+    bug(
+        "equal-result-shown-again",
+        "a live query shows a result that is the one before",
+        &["it::live::subscribe::a_subscription_has_the_current_result_then_each_different_one"],
+    ),
 ];
