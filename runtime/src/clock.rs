@@ -240,6 +240,12 @@ pub(crate) fn beside<R>(aside: impl FnOnce() + Send, work: impl FnOnce() -> R) -
     })
 }
 
+/// Runs work on a thread of its own, which nobody waits for. Where no thread can be had it is dropped.
+pub(crate) fn on_a_thread(work: impl FnOnce() + Send + 'static) {
+    let started = std::thread::Builder::new().name("larder-aside".to_owned()).spawn(work);
+    drop(started);
+}
+
 /// The result of work on the blocking pool.
 pub(crate) struct Blocking<R> {
     receiver: oneshot::Receiver<Result<R, Panicked>>,

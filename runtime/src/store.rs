@@ -68,6 +68,7 @@ pub use events::{EventStream, LogChange, PendingEventStream};
 pub use failed::FailedEvent;
 pub(crate) use files::scan_wal;
 pub(crate) use host::{EngineHost, NoHost, ProgressSink};
+pub(crate) use inside::inside_any;
 pub use into_events::IntoEvents;
 pub(crate) use loss::lost;
 pub(crate) use merge::{MergeError, Merged};

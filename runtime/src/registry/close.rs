@@ -6,9 +6,10 @@ use tracing::Span;
 
 use super::{handle::LoadRef, kind::AnyLoaded, shared::Shared, state::Reason};
 use crate::{
-    clock::Tick,
+    clock::{self, Tick},
     error::StoreError,
     seeded,
+    store::inside_any,
     telemetry::{self, Happened},
 };
 
@@ -22,12 +23,16 @@ pub(super) fn close(shared: &Arc<Shared>, load: LoadRef, loaded: Arc<dyn AnyLoad
     // A store that was open only to be sent is tried again by who opened it.
     let is_hidden = shared.lock().slots.of(load).is_some_and(|slot| slot.hidden);
     let sends_rest = !is_hidden && !matches!(reason, Reason::Stopped(_) | Reason::Shutdown);
-    let closing = Closing { shared: Arc::clone(shared), load, loaded: Some(loaded), span, started, sends_rest };
+    // Closing waits for what a call that finds damage holds, and for the read or commit that the app's code runs in.
+    let is_held_here = matches!(reason, Reason::Stopped(_)) || inside_any();
+    let if_refused = if is_held_here { Refused::OnAThread } else { Refused::Here };
+    let loaded = Some(loaded);
+    let closing = Closing { shared: Arc::clone(shared), load, loaded, span, started, sends_rest, if_refused };
     // Nobody waits for it here: its end is said through the slot.
-    drop(shared.runtime.spawn_blocking(move || drop(closing)));
+    drop(shared.runtime.spawn_blocking(move || closing.run()));
 }
 
-/// A store that is being closed. The work is in `drop`, so that it is done even by a runtime that shuts down before it ran.
+/// A store that is being closed: on the blocking pool, and without it where the runtime is gone and drops the work that it is given.
 struct Closing {
     shared: Arc<Shared>,
     load: LoadRef,
@@ -36,6 +41,13 @@ struct Closing {
     started: Tick,
     /// What stays unsent is sent when the file is closed.
     sends_rest: bool,
+    if_refused: Refused,
+}
+
+/// Where a store is closed that the blocking pool does not take.
+enum Refused {
+    Here,
+    OnAThread,
 }
 
 /// Says that a closing has ended, also when it panicked: who waits for it waits for the file, not for what the app's code did.
@@ -55,6 +67,24 @@ impl Drop for Ended<'_> {
 impl Drop for Closing {
     fn drop(&mut self) {
         let Some(loaded) = self.loaded.take() else { return };
+        match self.if_refused {
+            Refused::Here => self.close(loaded),
+            Refused::OnAThread => {
+                let (shared, span) = (Arc::clone(&self.shared), std::mem::replace(&mut self.span, Span::none()));
+                let (loaded, if_refused) = (Some(loaded), Refused::Here);
+                let closing = Self { shared, load: self.load, loaded, span, if_refused, ..*self };
+                clock::on_a_thread(move || closing.run());
+            }
+        }
+    }
+}
+
+impl Closing {
+    fn run(mut self) {
+        self.loaded.take().into_iter().for_each(|loaded| self.close(loaded));
+    }
+
+    fn close(&self, loaded: Arc<dyn AnyLoaded>) {
         let mut ended = Ended { shared: &self.shared, load: self.load, closed: Ok(()) };
         if seeded::bug("reopened-before-closed") {
             self.shared.with(|state, actions| state.ended(self.load, None, Ok(()), actions));

@@ -17,6 +17,7 @@ mod places;
 mod rules_keep;
 mod rules_load;
 mod rules_streams;
+mod runtime_gone;
 mod sending;
 mod stress;
 mod telemetry;
