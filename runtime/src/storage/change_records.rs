@@ -1,12 +1,16 @@
-//! Change records in the file: beside each event that the sync backend has not confirmed, what it changed, so that it can be undone.
+//! Change records: beside each event that the sync backend has not confirmed, what it changed, so that it can be undone.
 //!
-//! Only a store with a backend has the table. A record is written in the transaction of its event and deleted in the one that notes the
-//! confirmation. An event may have none: it was committed before there was a backend, or it changed more than a record holds; then nothing
-//! before it can be undone row by row, and the tables are to be rebuilt instead.
+//! Only a store with a backend keeps them, and its file has a table for them. A record of a commit is in memory first, where most are until
+//! the event is confirmed: a row more in each commit makes it a third longer. It goes into the file when the store is idle or closed, or
+//! when there are many; and leaves it in the transaction that notes the confirmation. An event may have none: it was committed before there
+//! was a backend, or right before the process was killed, or it changed more than a record holds. Then nothing before it can be undone row
+//! by row, and the tables are to be rebuilt instead.
 
+mod recent;
 mod undo;
 
-pub(crate) use undo::{Undoer, Undone, forget_from, places_from};
+use self::recent::Recent;
+pub(crate) use undo::{Undoer, Undone, places_from};
 
 use super::{
     eventlog::{ChainKey, Checksum, last_of, place_of, sixteen},
@@ -21,18 +25,30 @@ const DDL: &str =
 /// Most bytes of one record: 4 MiB, sixteen times the largest event. To undo more row by row costs more than to rebuild.
 const MAX_BYTES: usize = 4 << 20;
 
-/// Writes change records.
+/// Keeps change records.
 pub(crate) struct Keeper {
     key: ChainKey,
     /// Events up to this place need no record.
     confirmed: i64,
+    recent: Recent,
+    in_file: InFile,
     scratch: Vec<u8>,
+}
+
+/// Whether there are records in the file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum InFile {
+    Maybe,
+    /// None are left if the transaction that runs is committed.
+    Leaving,
+    None,
 }
 
 impl Keeper {
     /// For the file of this key, of which all events up to the synced one at `confirmed` are confirmed.
     pub(crate) fn new(key: ChainKey, confirmed: u64) -> Self {
-        Self { key, confirmed: place_of(last_of(confirmed)), scratch: Vec::new() }
+        let confirmed = place_of(last_of(confirmed));
+        Self { key, confirmed, recent: Recent::default(), in_file: InFile::Maybe, scratch: Vec::new() }
     }
 
     /// Whether the event at this place is to have a record.
@@ -40,41 +56,107 @@ impl Keeper {
         place > self.confirmed
     }
 
-    /// Writes what has changed since `mark` as the record of the event at `place`. It gets none when it is confirmed, when what it changed
-    /// was not captured, and when that is too much.
+    /// Keeps what has changed since `mark` as the record of the event at `place`, in memory if there is room. It gets none when it is
+    /// confirmed, when what it changed was not captured, and when that is too much.
     pub(crate) fn keep(&mut self, connection: &mut Connection, place: i64, mark: usize) -> Result<(), SqliteError> {
-        if !self.wants(place) {
+        if !self.encode(connection, place, mark) || self.recent.keep(place, &self.scratch) {
             return Ok(());
         }
-        let scratch = &mut self.scratch;
-        scratch.clear();
-        let whole = connection.with_changes_since(mark, |changes| encode(changes, scratch));
-        if whole != Some(true) || seeded::bug("change-record-not-kept") {
-            return Ok(());
-        }
-        let checksum = self.key.record_checksum(place, scratch);
-        let sql = "INSERT INTO larder_changes (place, changes, checksum) VALUES (?, ?, ?)";
-        let params = [ValueRef::Integer(place), ValueRef::Blob(scratch), ValueRef::Blob(&checksum)];
-        connection.execute(sql, &params).map(drop)
+        self.in_file = InFile::Maybe;
+        insert(connection, &self.key, place, &self.scratch)
     }
 
-    /// Deletes the records of the events up to `place`, which are confirmed.
+    /// As [`keep`](Self::keep), in the file.
+    pub(crate) fn write(&mut self, connection: &mut Connection, place: i64, mark: usize) -> Result<(), SqliteError> {
+        if self.encode(connection, place, mark) { insert(connection, &self.key, place, &self.scratch) } else { Ok(()) }
+    }
+
+    /// Whether there is something to keep.
+    fn encode(&mut self, connection: &Connection, place: i64, mark: usize) -> bool {
+        let scratch = &mut self.scratch;
+        scratch.clear();
+        self.confirmed < place
+            && connection.with_changes_since(mark, |changes| encode(changes, scratch)) == Some(true)
+            && !seeded::bug("change-record-not-kept")
+    }
+
+    /// Whether there are records that are not in the file, and too many of them to keep more.
+    pub(crate) fn is_full(&self) -> bool {
+        self.recent.is_full()
+    }
+
+    /// Whether there are records that are not in the file.
+    pub(crate) fn has_recent(&self) -> bool {
+        self.recent.committed().next().is_some()
+    }
+
+    /// Writes them into the transaction; they stay in memory until [`stored`](Self::stored).
+    pub(crate) fn store(&mut self, connection: &mut Connection) -> Result<(), SqliteError> {
+        self.in_file = InFile::Maybe;
+        self.recent.committed().try_for_each(|(place, record)| insert(connection, &self.key, place, record))
+    }
+
+    /// What was written by [`store`](Self::store) is committed.
+    pub(crate) fn stored(&mut self) {
+        self.recent.forget_to(i64::MAX);
+    }
+
+    /// Deletes the records of the events up to `place`, which are confirmed, from the file.
     pub(crate) fn confirm(&mut self, connection: &mut Connection, place: i64) -> Result<(), SqliteError> {
-        if seeded::bug("change-records-kept-for-ever") {
+        if self.in_file == InFile::None || seeded::bug("change-records-kept-for-ever") {
             return Ok(());
         }
-        connection.execute("DELETE FROM larder_changes WHERE place <= ?", &[ValueRef::Integer(place)]).map(drop)
+        connection.execute("DELETE FROM larder_changes WHERE place <= ?", &[ValueRef::Integer(place)])?;
+        if connection.integer("SELECT 1 FROM larder_changes LIMIT 1", &[])?.is_none() {
+            self.in_file = InFile::Leaving;
+        }
+        Ok(())
     }
 
     /// The confirmation is committed.
     pub(crate) fn confirmed(&mut self, place: i64) {
         self.confirmed = place;
+        self.recent.forget_to(place);
+    }
+
+    /// Forgets the records of all events from a place on, if the transaction is committed.
+    pub(crate) fn forget_from(&mut self, connection: &mut Connection, place: i64) -> Result<(), SqliteError> {
+        self.recent.undo_from(place);
+        connection.execute("DELETE FROM larder_changes WHERE place >= ?", &[ValueRef::Integer(place)]).map(drop)
+    }
+
+    /// The events behind a place were taken back, inside of the transaction that appended them.
+    pub(crate) fn take_back(&mut self, place: i64) {
+        self.recent.take_back(place);
+    }
+
+    /// The transaction is committed.
+    pub(crate) fn committed(&mut self) {
+        self.recent.commit();
+        if self.in_file == InFile::Leaving {
+            self.in_file = InFile::None;
+        }
+    }
+
+    /// The transaction is rolled back.
+    pub(crate) fn rolled_back(&mut self) {
+        self.recent.roll_back();
+        if self.in_file == InFile::Leaving {
+            self.in_file = InFile::Maybe;
+        }
     }
 
     /// Gives back what an idle store does not need.
     pub(crate) fn release_memory(&mut self) {
         self.scratch = Vec::new();
     }
+}
+
+fn insert(connection: &mut Connection, key: &ChainKey, place: i64, record: &[u8]) -> Result<(), SqliteError> {
+    let checksum = key.record_checksum(place, record);
+    let sql = "INSERT INTO larder_changes (place, changes, checksum) VALUES (?, ?, ?)";
+    let params = [ValueRef::Integer(place), ValueRef::Blob(record), ValueRef::Blob(&checksum)];
+    connection.execute(sql, &params).map(drop)
 }
 
 /// Makes the table if records are kept, and drops it if they are not: what was kept before is of no use once an event has none. Inside a

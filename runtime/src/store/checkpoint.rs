@@ -82,6 +82,9 @@ impl Engine {
             // After a failed sync nothing may be moved that rests on it; closing moves the rest of a store that is stopped.
             return;
         }
+        if writer.is_full_of_changes() {
+            self.store_changes(writer);
+        }
         match writer.wal.due(writer.connection.wal_pages()) {
             Due::Nothing => {}
             Due::Now => {
@@ -107,10 +110,23 @@ impl Engine {
         if let Ok(mut slot) = self.writer.try_lock()
             && let Some(writer) = slot.as_mut()
         {
+            if self.gate.check_write().is_ok() {
+                self.store_changes(writer);
+            }
             self.checkpoint_idle(writer);
             self.slim(writer);
         }
         Maintained::Idle
+    }
+
+    /// Stores the change records that are in memory. Where that fails they stay there; without them a rebase makes the tables anew.
+    pub(super) fn store_changes(&self, writer: &mut Writer) {
+        if let Err(error) = writer.store_changes() {
+            let store = self.name();
+            tracing::warn!(store = store.definition(), id = store.id().as_str(), %error, "change records were not stored");
+            self.undo(writer, Some(&error));
+            self.notice_write(&error);
+        }
     }
 
     fn checkpoint_idle(&self, writer: &mut Writer) {

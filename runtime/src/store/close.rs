@@ -39,15 +39,18 @@ impl Engine {
         })
     }
 
-    fn close_writer(&self, writer: Writer) -> Result<(), SqliteError> {
+    fn close_writer(&self, mut writer: Writer) -> Result<(), SqliteError> {
+        if writer.seal.is_some() && self.standing() == Standing::Other {
+            // What stands beside the file belongs to the other one now, as far as can be told.
+            writer.connection.keep_wal_at_close(true)?;
+            return writer.connection.close();
+        }
+        // The next load makes the tables of a suspect store anew, and these records with them.
+        if ![&self.suspect, &self.sync_failed].iter().any(|why| why.load(Ordering::Relaxed)) {
+            self.store_changes(&mut writer);
+        }
         let Writer { connection, seal, tip, .. } = writer;
         let Some(mut seal) = seal else { return connection.close() };
-        if self.standing() == Standing::Other {
-            // What stands beside the file belongs to the other one now, as far as can be told.
-            let mut connection = connection;
-            connection.keep_wal_at_close(true)?;
-            return connection.close();
-        }
         if self.suspect.load(Ordering::Relaxed) {
             seal.mark_suspect();
         }

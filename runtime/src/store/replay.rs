@@ -222,7 +222,7 @@ impl Target<'_> {
         let mark = self.tables.changes_mark();
         let applied = self.model.apply(row.name, row.args, &row.context(), self.tables)?;
         if let Some(keeper) = &mut self.keeper {
-            keeper.keep(self.tables, place_of(row.number), mark).map_err(Unapplied::Sqlite)?;
+            keeper.write(self.tables, place_of(row.number), mark).map_err(Unapplied::Sqlite)?;
             self.tables.changes_truncate(mark);
         }
         Ok(applied)

@@ -6,7 +6,7 @@ use crate::{
     event::{ClientId, EventId, EventNumber, SessionId},
     seeded,
     storage::{
-        change_records::{self, Keeper},
+        change_records::{self, Keeper, Undoer, Undone},
         eventlog::{self, Appended, AuthorRow, ChainKey, LogHead, last_of, place_of},
         meta,
         sqlite::{Checkpoint, Connection, Moved, SqliteError},
@@ -22,8 +22,8 @@ pub(crate) struct Writer {
     pub(crate) key: ChainKey,
     pub(crate) tip: Tip,
     pub(super) wal: WalWatch,
-    /// Of a store with a backend.
-    keeper: Option<Keeper>,
+    /// Of a store with a backend; others have no room for one.
+    keeper: Option<Box<Keeper>>,
     /// The file has room for change records, or has none, as it is to be.
     set_up: bool,
     /// Somebody is told what the commit that runs changes.
@@ -69,7 +69,8 @@ impl Writer {
     ) -> Self {
         // What loading wrote, as a rebuild does, is in the `-wal` and for an idle store to move.
         let wal = WalWatch::new(connection.wal_pages());
-        let (set_up, heard, recording_here, scratch) = (false, false, false, Vec::new());
+        let (keeper, scratch) = (keeper.map(Box::new), Vec::new());
+        let (set_up, heard, recording_here) = (false, false, false);
         Self { connection, seal, key, tip: Tip::new(head), wal, keeper, set_up, heard, recording_here, scratch }
     }
 
@@ -132,6 +133,50 @@ impl Writer {
         Ok(())
     }
 
+    /// Undoes an event by its change record.
+    pub(super) fn undo(&mut self, undoer: &Undoer, place: i64) -> Result<Undone, SqliteError> {
+        match &self.keeper {
+            Some(keeper) => undoer.undo(&mut self.connection, keeper, place),
+            None => Ok(Undone::No),
+        }
+    }
+
+    /// Forgets what the events from `first` on have changed, if the transaction is committed.
+    pub(super) fn forget_changes_from(&mut self, first: EventNumber) -> Result<(), SqliteError> {
+        match &mut self.keeper {
+            Some(keeper) => keeper.forget_from(&mut self.connection, place_of(first)),
+            None => Ok(()),
+        }
+    }
+
+    /// The events behind `tip` were taken back, and what was recorded since `mark` with them, inside of the transaction that appended them.
+    pub(super) fn taken_back(&mut self, tip: &Tip, mark: usize) {
+        self.connection.changes_truncate(mark);
+        self.keeper.iter_mut().for_each(|keeper| keeper.take_back(place_of(tip.head.number)));
+    }
+
+    /// Whether there are so many change records in memory that they are to be stored.
+    pub(super) fn is_full_of_changes(&self) -> bool {
+        self.keeper.as_ref().is_some_and(|keeper| keeper.is_full())
+    }
+
+    /// Stores the change records that are in memory, in a transaction of its own.
+    ///
+    /// # Errors
+    /// Then they are in memory as before; the transaction is to be rolled back.
+    pub(super) fn store_changes(&mut self) -> Result<(), SqliteError> {
+        if !self.keeper.as_ref().is_some_and(|keeper| keeper.has_recent()) {
+            return Ok(());
+        }
+        self.begin()?;
+        if let Some(keeper) = &mut self.keeper {
+            keeper.store(&mut self.connection)?;
+        }
+        self.commit()?;
+        self.keeper.iter_mut().for_each(|keeper| keeper.stored());
+        Ok(())
+    }
+
     /// Writes into the transaction that all events up to `global` are confirmed.
     pub(super) fn note_confirmed(&mut self, global: u64) -> Result<(), SqliteError> {
         meta::put_confirmed(&mut self.connection, global)?;
@@ -174,6 +219,7 @@ impl Writer {
             self.connection.execute("COMMIT", &[])?;
         }
         (self.set_up, self.recording_here) = (true, false);
+        self.keeper.iter_mut().for_each(|keeper| keeper.committed());
         self.seal.iter_mut().for_each(|seal| seal.ended(true));
         Ok(())
     }
@@ -192,6 +238,7 @@ impl Writer {
             let _ = self.connection.execute(end, &[]);
         }
         self.connection.changes_truncate(0);
+        self.keeper.iter_mut().for_each(|keeper| keeper.rolled_back());
         if std::mem::take(&mut self.recording_here) {
             // Its triggers are gone with the transaction; what fails here is begun anew by the next one.
             let _ = self.connection.stop_capture();
@@ -210,7 +257,7 @@ impl Writer {
     /// Gives back what an idle writer does not need.
     pub(super) fn release_memory(&mut self) {
         self.connection.release_memory();
-        self.keeper.iter_mut().for_each(Keeper::release_memory);
+        self.keeper.iter_mut().for_each(|keeper| keeper.release_memory());
         self.scratch = Vec::new();
     }
 

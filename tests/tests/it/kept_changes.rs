@@ -1,5 +1,5 @@
-//! Change records in the file: beside each event that is not confirmed, what undoes it. They are decoded here a second time, after the
-//! disk format's description.
+//! Change records: beside each event that is not confirmed, what undoes it; in memory first, and in the file when the store is idle or closed.
+//! Those of the file are decoded here a second time, after the disk format's description.
 
 use std::{sync::Arc, time::Duration};
 
@@ -197,12 +197,14 @@ proptest! {
 }
 
 #[tokio::test]
-async fn a_record_is_in_the_file_only_while_its_event_is_not_confirmed() {
+async fn a_record_is_in_the_file_from_the_first_quiet_second_on_until_its_event_is_confirmed() {
     let (fake, lab) = offline();
     let bench = Bench::with(|builder| builder.data_dir(lab.data_dir()).defaults(synced(&fake)));
     let store = bench.get::<Notebook>("book:1").await.unwrap();
     store.commit([NoteEvent::LookedAt(1), written(1), NoteEvent::LookedAt(1), written(2)]).unwrap();
     let sqlite = lab.sqlite("notebook");
+    assert!(places(&sqlite).is_empty(), "most are confirmed before that");
+    bench.advance(5).await;
     assert_eq!(places(&sqlite), ["e1", "e1.1", "e2"], "what belongs to nothing that can be undone has none");
     drop(store);
     fake.connect(true);
@@ -211,13 +213,31 @@ async fn a_record_is_in_the_file_only_while_its_event_is_not_confirmed() {
     fake.connect(false);
     let store = bench.get::<Notebook>("book:1").await.unwrap();
     store.commit([NoteEvent::LookedAt(1), written(4)]).unwrap();
-    assert_eq!(places(&sqlite), ["e3"]);
     drop(store);
     bench.evict::<Notebook>("book:1").await.unwrap();
+    assert_eq!(places(&sqlite), ["e3"]);
     // A load knows what is confirmed.
     let store = bench.get::<Notebook>("book:1").await.unwrap();
     store.commit([NoteEvent::LookedAt(1), written(5)]).unwrap();
+    bench.advance(5).await;
     assert_eq!(places(&sqlite), ["e3", "e3.1", "e4"]);
+}
+
+#[tokio::test]
+async fn records_are_in_the_file_as_soon_as_there_are_too_many_for_memory() {
+    let (_fake, mut lab) = offline();
+    let store = lab.open::<Notebook>().await;
+    let sqlite = lab.sqlite("notebook");
+    let commit = |numbers: std::ops::Range<i64>| store.commit(numbers.map(written).collect::<Vec<_>>()).unwrap();
+    (0..3).for_each(|at| drop(commit(at * 682..(at + 1) * 682)));
+    assert_eq!(places(&sqlite).len(), 0, "there is room for 2,048");
+    commit(2_046..2_100);
+    assert_eq!(places(&sqlite).len(), 2_100);
+    commit(2_100..2_200);
+    drop(store);
+    close(&mut lab).await;
+    assert_eq!(places(&sqlite).len(), 2_200);
+    assert!(lab.open::<Notebook>().await.verify().unwrap().is_sound());
 }
 
 #[tokio::test]
@@ -239,6 +259,8 @@ async fn a_store_without_a_backend_has_no_records_and_drops_those_that_it_finds_
     let store = lab.open::<Notebook>().await;
     assert!(!store.migrations_report().rebuilt());
     store.commit(written(3)).unwrap();
+    drop(store);
+    close(&mut lab).await;
     assert_eq!(places(&lab.sqlite("notebook")), ["e3"], "those before it have none");
 }
 
@@ -265,6 +287,8 @@ async fn an_event_that_changes_more_than_a_record_holds_has_none_and_the_next_on
     store.commit([sql("UPDATE cards SET picture = zeroblob(5 * 1048576)"), added(2)]).unwrap();
     let many = "WITH n (at) AS (VALUES (1) UNION ALL SELECT at + 1 FROM n WHERE at < 70000) INSERT INTO remarks SELECT 2, at FROM n";
     store.commit([sql(many), added(3)]).unwrap();
+    drop(store);
+    close(&mut lab).await;
     assert_eq!(places(&lab.sqlite("board")), ["e1", "e3", "e5"]);
 }
 
@@ -273,6 +297,9 @@ async fn damage_to_a_record_is_found_by_verify_and_the_next_load_makes_it_anew()
     let (_fake, mut lab) = offline();
     let store = lab.open::<Notebook>().await;
     store.commit([written(1), written(2)]).unwrap();
+    drop(store);
+    close(&mut lab).await;
+    let store = lab.open::<Notebook>().await;
     let sqlite = lab.sqlite("notebook");
     let before = records(&sqlite);
     assert!(store.verify().unwrap().is_sound());
@@ -295,6 +322,8 @@ async fn an_idle_store_keeps_records_again_when_it_is_written() {
     store.commit(support::written(1)).unwrap();
     bench.advance(5).await;
     store.commit(support::written(2)).unwrap();
+    assert_eq!(places(&lab.sqlite("note")), ["e1"]);
+    bench.advance(5).await;
     assert_eq!(places(&lab.sqlite("note")), ["e1", "e2"]);
 }
 

@@ -1,6 +1,6 @@
 //! Undoing an event row by row, by its change record.
 
-use super::{exist, sixteen};
+use super::{Keeper, sixteen};
 use crate::{
     seeded,
     storage::{
@@ -22,10 +22,7 @@ pub(crate) enum Undone {
 
 /// Undoes events of one file.
 pub(crate) struct Undoer {
-    key: ChainKey,
     tables: Vec<Inverse>,
-    /// There are records at all.
-    kept: bool,
 }
 
 /// The statements that undo a change of one table.
@@ -70,50 +67,34 @@ struct Change<'r> {
 }
 
 impl Undoer {
-    /// For the file of this key, with these tables.
-    ///
-    /// # Errors
-    /// When storage fails.
-    pub(crate) fn new(
-        connection: &mut Connection,
-        key: ChainKey,
-        tables: &[&'static TableSchema],
-    ) -> Result<Self, SqliteError> {
-        Ok(Self { key, tables: tables.iter().copied().map(Inverse::new).collect(), kept: exist(connection)? })
+    /// For a file with these tables.
+    pub(crate) fn new(tables: &[&'static TableSchema]) -> Self {
+        Self { tables: tables.iter().copied().map(Inverse::new).collect() }
     }
 
-    /// Undoes the event at a place, its last change first, and forgets its record. Each change is of exactly one row. What was undone of an
-    /// event that cannot be undone wholly stays: the transaction is to be given up. References are not to be enforced meanwhile.
+    /// Undoes the event at a place, its last change first. Each change is of exactly one row. What was undone of an event that cannot be
+    /// undone wholly stays: the transaction is to be given up. References are not to be enforced meanwhile. The record stays, too.
     ///
     /// # Errors
     /// When storage fails.
-    pub(crate) fn undo(&self, connection: &mut Connection, place: i64) -> Result<Undone, SqliteError> {
-        let Some(bytes) = self.record(connection, place)? else { return Ok(Undone::No) };
-        let Some(changes) = self.decode(&bytes) else { return Ok(Undone::No) };
+    pub(crate) fn undo(&self, connection: &mut Connection, keeper: &Keeper, place: i64) -> Result<Undone, SqliteError> {
+        if let Some(record) = keeper.recent.get(place) {
+            return self.undo_record(connection, record);
+        }
+        match read(connection, &keeper.key, place)? {
+            Some(record) => self.undo_record(connection, &record),
+            None => Ok(Undone::No),
+        }
+    }
+
+    fn undo_record(&self, connection: &mut Connection, record: &[u8]) -> Result<Undone, SqliteError> {
+        let Some(changes) = self.decode(record) else { return Ok(Undone::No) };
         for change in changes.iter().rev() {
             if !self.undo_row(connection, change)? {
                 return Ok(Undone::No);
             }
         }
-        connection.execute("DELETE FROM larder_changes WHERE place = ?", &[ValueRef::Integer(place)])?;
         Ok(Undone::Yes)
-    }
-
-    /// The bytes of a record that checks.
-    fn record(&self, connection: &mut Connection, place: i64) -> Result<Option<Vec<u8>>, SqliteError> {
-        if !self.kept {
-            return Ok(None);
-        }
-        let sql = "SELECT changes, checksum FROM larder_changes WHERE place = ?";
-        let record = connection.row(sql, &[ValueRef::Integer(place)], |row| {
-            Ok::<_, SqliteError>(match (row.value(0), sixteen(row.value(1))) {
-                (ValueRef::Blob(changes), Some(sum)) if self.key.record_checksum(place, changes) == sum => {
-                    Some(changes.to_vec())
-                }
-                _ => None,
-            })
-        });
-        Ok(record.map_err(SqliteError::of_stored)?.flatten())
     }
 
     fn undo_row(&self, connection: &mut Connection, change: &Change<'_>) -> Result<bool, SqliteError> {
@@ -155,12 +136,18 @@ impl Undoer {
     }
 }
 
-/// Forgets the records of all events from a place on.
-pub(crate) fn forget_from(connection: &mut Connection, place: i64) -> Result<(), SqliteError> {
-    if exist(connection)? {
-        connection.execute("DELETE FROM larder_changes WHERE place >= ?", &[ValueRef::Integer(place)])?;
-    }
-    Ok(())
+/// The record of a place in the file, if it checks.
+fn read(connection: &mut Connection, key: &ChainKey, place: i64) -> Result<Option<Vec<u8>>, SqliteError> {
+    let sql = "SELECT changes, checksum FROM larder_changes WHERE place = ?";
+    let record = connection.row(sql, &[ValueRef::Integer(place)], |row| {
+        Ok::<_, SqliteError>(match (row.value(0), sixteen(row.value(1))) {
+            (ValueRef::Blob(changes), Some(sum)) if key.record_checksum(place, changes) == sum => {
+                Some(changes.to_vec())
+            }
+            _ => None,
+        })
+    });
+    Ok(record.map_err(SqliteError::of_stored)?.flatten())
 }
 
 /// The places from `first` on that have an event, newest first.

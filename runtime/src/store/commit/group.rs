@@ -92,7 +92,7 @@ impl Engine {
         let sqlite = |error| failed(&self.shared, error);
         writer.connection.execute("SAVEPOINT larder_commit", &[]).map_err(sqlite)?;
         let applied = apply(writer, &self.shared, self.address(), tip, member.work, &mut member.numbers);
-        let ended = end_savepoint(writer, applied.is_err(), mark);
+        let ended = end_savepoint(writer, applied.is_err().then_some(&tip), mark);
         if let Err(error) = ended {
             // Half a commit may be left in the transaction: nobody gets it.
             writer.roll_back();
@@ -119,11 +119,11 @@ impl Engine {
     }
 }
 
-/// Releases a commit's savepoint, after taking back what it did if it failed.
-fn end_savepoint(writer: &mut Writer, failed: bool, mark: usize) -> Result<(), SqliteError> {
-    if failed && writer.connection.in_transaction() && !seeded::bug("savepoint-kept") {
+/// Releases a commit's savepoint, after taking back what it did behind the tip if it failed.
+fn end_savepoint(writer: &mut Writer, failed: Option<&Tip>, mark: usize) -> Result<(), SqliteError> {
+    if let Some(tip) = failed.filter(|_| writer.connection.in_transaction() && !seeded::bug("savepoint-kept")) {
         writer.connection.execute("ROLLBACK TO larder_commit", &[])?;
-        writer.connection.changes_truncate(mark);
+        writer.taken_back(tip, mark);
     }
     if writer.connection.in_transaction() {
         writer.connection.execute("RELEASE larder_commit", &[])?;

@@ -6,7 +6,7 @@ use crate::{
     schema::SchemaModel,
     seeded,
     storage::{
-        change_records::{Undoer, Undone, forget_from, places_from},
+        change_records::{Undoer, Undone, places_from},
         eventlog::{self, LogCursor, LogHead, LogPage, place_of},
         quarantine,
         sqlite::Connection,
@@ -57,7 +57,7 @@ pub(super) fn run(
         writer.connection.set_foreign_keys(true)?;
         undone?;
     }
-    put_aside(&mut writer.connection, first)?;
+    put_aside(writer, first)?;
     if means == Means::Rebuild {
         rebuild(engine, writer, &before)?;
     }
@@ -81,9 +81,9 @@ pub(super) fn check_undone(writer: &mut Writer, first: EventNumber) -> Result<Lo
 }
 
 fn undo(engine: &Engine, writer: &mut Writer, places: &[i64]) -> Result<(), Stop> {
-    let undoer = Undoer::new(&mut writer.connection, writer.key.clone(), engine.shared.model.tables())?;
+    let undoer = Undoer::new(engine.shared.model.tables());
     for place in places {
-        if undoer.undo(&mut writer.connection, *place)? == Undone::No {
+        if writer.undo(&undoer, *place)? == Undone::No {
             return Err(Stop::NeedsRebuild);
         }
         // Who listens hears that these rows are as before.
@@ -95,8 +95,9 @@ fn undo(engine: &Engine, writer: &mut Writer, places: &[i64]) -> Result<(), Stop
 }
 
 /// Takes the events from `first` on out of the log, with all that is noted of them.
-pub(super) fn put_aside(connection: &mut Connection, first: EventNumber) -> Result<(), Stop> {
-    forget_from(connection, place_of(first))?;
+pub(super) fn put_aside(writer: &mut Writer, first: EventNumber) -> Result<(), Stop> {
+    writer.forget_changes_from(first)?;
+    let connection = &mut writer.connection;
     let sql = "DELETE FROM larder_failed WHERE place >= ?";
     connection.execute(sql, &[ValueRef::Integer(place_of(first))])?;
     Ok(eventlog::put_aside(connection, first)?)

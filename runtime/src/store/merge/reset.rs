@@ -57,7 +57,7 @@ impl Engine {
         writer.hear_nothing()?;
         writer.begin()?;
         check_undone(writer, first)?;
-        put_aside(&mut writer.connection, first)?;
+        put_aside(writer, first)?;
         empty_tables(&self.shared.model, &mut writer.connection)?;
         writer.keep_from_here(self.shared.model.tables())?;
         // All that comes back is to have a record.

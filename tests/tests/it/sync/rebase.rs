@@ -1,6 +1,8 @@
 //! What a rebase does to log and tables, in files and in memory.
 
-use larder::{StoreOptions, SyncError, prelude::*};
+use std::time::Duration;
+
+use larder::{Change, StoreError, StoreOptions, SyncError, prelude::*};
 use larder_tests::{
     lab::Lab,
     notebook::{Line, Note, NoteEvent, Notebook, note, written},
@@ -219,7 +221,10 @@ async fn a_damaged_record_or_a_row_that_is_not_what_it_says_leads_to_a_rebuild()
         lab.set_defaults(synced(&backend));
         let store = lab.open::<Notebook>().await;
         store.commit([written(1), written(2)]).unwrap();
-        lab.sqlite("notebook").execute_batch(damage).unwrap();
+        drop(store);
+        lab.close_within(Duration::ZERO).await;
+        let store = lab.open::<Notebook>().await;
+        assert_eq!(lab.sqlite("notebook").execute(damage, []).unwrap(), 1);
         push_foreign(&backend, &[written(10)]).await;
         backend.set_connected(true);
         store.commit(written(3)).unwrap().confirmed().await.unwrap();
@@ -228,6 +233,52 @@ async fn a_damaged_record_or_a_row_that_is_not_what_it_says_leads_to_a_rebuild()
         drop(store);
         lab.close().await;
     }
+}
+
+/// Whether the rows that a rebase changed were told one by one: then it undid row by row, and did not make the tables anew.
+fn by_rows(change: Option<Result<Change, StoreError>>) -> bool {
+    matches!(change, Some(Ok(Change::Committed(_))))
+}
+
+#[tokio::test]
+async fn a_rebase_undoes_row_by_row_by_records_in_memory_and_in_the_file() {
+    for client in Client::both() {
+        client.backend.set_connected(false);
+        let store = client.open::<Notebook>().await;
+        store.commit([written(1), written(2)]).unwrap();
+        // They are stored in the first quiet second, those of the next commits are in memory.
+        client.advance(Duration::from_secs(5)).await;
+        store.commit([written(3), line(1, 1)]).unwrap();
+        push_foreign(&client.backend, &[written(10)]).await;
+        let mut changes = store.changes();
+        client.sync_once().await;
+        assert!(by_rows(changes.next().await));
+        assert_eq!((log(&store), notes(&store)), ("e1 e2r1 e3r1 e4r1 e5r1".to_owned(), vec![1, 2, 3, 10]));
+        assert!(store.verify().unwrap().is_sound());
+    }
+}
+
+#[tokio::test]
+async fn what_was_pending_when_the_process_was_killed_is_rebased_by_a_rebuild() {
+    let mut lab = Lab::on_disk();
+    let backend = larder::LocalBackend::new("local");
+    backend.set_connected(false);
+    lab.set_defaults(synced(&backend));
+    let store = lab.open::<Notebook>().await;
+    store.commit([written(1), written(2)]).unwrap();
+    larder_tests::lab::copy_dir(&lab.data_dir(), &lab.beside("killed"));
+    let builder = StoreRegistry::builder().data_dir(lab.beside("killed"));
+    let registry = builder.defaults(synced(&backend)).build().unwrap();
+    let killed = registry.get::<Notebook>(STORE).await.unwrap();
+    killed.commit(written(3)).unwrap();
+    push_foreign(&backend, &[written(10)]).await;
+    let mut changes = killed.changes();
+    backend.set_connected(true);
+    let change = changes.next().await;
+    assert!(matches!(change, Some(Ok(Change::Missed { .. }))), "{change:?}");
+    killed.commit(written(4)).unwrap().confirmed().await.unwrap();
+    assert_eq!((log(&killed), notes(&killed)), ("e1 e2r1 e3r1 e4r1 e5r1".to_owned(), vec![1, 2, 3, 4, 10]));
+    assert!(killed.verify().unwrap().is_sound());
 }
 
 #[tokio::test]
@@ -276,7 +327,7 @@ async fn a_rebased_log_is_read_again_after_a_restart() {
     let before = log(&store);
     assert_eq!(before, "e1 e2r1 e2.1r1 e3r1 e4r1 | e5r1 e5.1r1");
     drop(store);
-    lab.close_within(std::time::Duration::ZERO).await;
+    lab.close_within(Duration::ZERO).await;
     assert!(larder::doctor::check(lab.store_file("notebook")).unwrap().is_sound());
     let store = lab.open::<Notebook>().await;
     assert_eq!((log(&store), notes(&store)), (before, vec![1, 2, 3, 4, 10]));
@@ -297,7 +348,7 @@ async fn fewer_events_than_before_are_no_damage() {
     let store = lab.open::<BoardStore>().await;
     store.commit([added(1), added(2), added(3)]).unwrap();
     drop(store);
-    lab.close_within(std::time::Duration::ZERO).await;
+    lab.close_within(Duration::ZERO).await;
     // The first transaction of this opening notes three events, and there will be one.
     let store = lab.open::<BoardStore>().await;
     let all = "INSERT INTO cards (number, title, lane, opened_at, labels, picture, pinned) \
