@@ -72,6 +72,8 @@ enum Stop {
     },
     /// Something is not undone row by row.
     NeedsRebuild,
+    /// An event of a batch does not materialize.
+    NotMaterialized,
     /// The store goes.
     Gone(StoreError),
 }
@@ -238,7 +240,9 @@ impl Engine {
                 self.notice_write(&error);
                 MergeError::Store(self.failed_or_gone(error.message))
             }
-            Stop::NeedsRebuild => MergeError::Store(self.failed_or_gone("the tables cannot be built anew".to_owned())),
+            Stop::NeedsRebuild | Stop::NotMaterialized => {
+                MergeError::Store(self.failed_or_gone("the tables cannot be built anew".to_owned()))
+            }
         }
     }
 

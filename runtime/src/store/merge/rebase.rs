@@ -145,14 +145,15 @@ fn bring_back(work: &mut Work<'_>, rebase: &Rebase<'_>) -> Result<(), Stop> {
         if events.is_empty() {
             return Ok(());
         }
-        for event in events {
-            match redo.after(work.tip.head.number, &event) {
+        work.batch(&events, |work, event| match redo.after(work.tip.head.number, event) {
+            Redone::Arrived => {
                 // Its receipt is as good as confirmed, and says so as soon as the foreign events are.
-                Redone::Arrived => work.done.moved(event.number, Moved::To(place_of(rebase.undone_from()))),
-                Redone::As(number) => bring_back_one(work, &event, Some(number))?,
-                Redone::Nowhere => bring_back_one(work, &event, None)?,
+                work.done.moved(event.number, Moved::To(place_of(rebase.undone_from())));
+                Ok(())
             }
-        }
+            Redone::As(number) => bring_back_one(work, event, Some(number)),
+            Redone::Nowhere => bring_back_one(work, event, None),
+        })?;
     }
 }
 

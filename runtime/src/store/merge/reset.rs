@@ -71,18 +71,18 @@ impl Engine {
             if events.is_empty() {
                 return work.commit(0);
             }
-            for event in events {
+            work.batch(&events, |work, event| {
                 let is_own = event.client_id == self.shared.client_id;
                 let comes_back = event.number.global() > confirmed || resend_own || event.number.is_client_only();
                 if !is_own || !comes_back {
                     // A receipt of it was confirmed.
                     work.done.moved(event.number, Moved::To(eventlog::place_of(first)));
-                    continue;
+                    return Ok(());
                 }
                 let generation = event.number.generation().saturating_add(1);
                 let number = following(work.tip.head.number, event.number.is_client_only());
-                bring_back_one(&mut work, &event, number.map(|number| number.with_generation(generation)))?;
-            }
+                bring_back_one(work, event, number.map(|number| number.with_generation(generation)))
+            })?;
         }
     }
 }

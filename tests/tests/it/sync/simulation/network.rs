@@ -10,16 +10,48 @@ use larder::{
     BackendError, BoxFuture, BoxStream, LocalBackend, Payload, PullPage, PullRequest, PushAnswer, PushRequest,
     StoredEvent, SyncBackend,
 };
-use tokio::sync::watch;
+use tokio::sync::Notify;
 
 use super::dice::Dice;
 use crate::sync::clients::STORE;
 
-/// How far the world is, for whoever is held up: a step is a tick, and once all is well nobody waits.
-pub(super) type Ticks = watch::Sender<u64>;
+/// How far the world is, for whoever is held up: a step is a tick, and once all is well nobody waits. Those who wait are woken in the order in
+/// which they came; those of a `watch` are not.
+#[derive(Default)]
+pub(super) struct Ticks {
+    now: AtomicU64,
+    passed: Notify,
+}
 
 /// What all is well is for [`Ticks`].
-pub(super) const HEALED: u64 = u64::MAX;
+const HEALED: u64 = u64::MAX;
+
+impl Ticks {
+    fn now(&self) -> u64 {
+        self.now.load(Ordering::SeqCst)
+    }
+
+    pub(super) fn pass(&self) {
+        self.now.fetch_add(1, Ordering::SeqCst);
+        self.passed.notify_waiters();
+    }
+
+    pub(super) fn heal(&self) {
+        self.now.store(HEALED, Ordering::SeqCst);
+        self.passed.notify_waiters();
+    }
+
+    async fn until(&self, tick: u64) {
+        loop {
+            // Before the look, so that nothing is missed in between.
+            let passed = self.passed.notified();
+            if self.now() >= tick {
+                return;
+            }
+            passed.await;
+        }
+    }
+}
 
 /// The connection of one client.
 pub(super) struct Network {
@@ -80,15 +112,13 @@ impl Network {
     }
 
     fn fails(&self, sides: u64) -> bool {
-        *self.ticks.borrow() != HEALED && self.dice.one_in(sides)
+        self.ticks.now() != HEALED && self.dice.one_in(sides)
     }
 
     /// Waits for some steps, or not.
     async fn hold_up(&self) {
         if self.fails(6) {
-            let until = *self.ticks.borrow() + 1 + self.dice.roll(5);
-            // It goes with the world.
-            drop(self.ticks.subscribe().wait_for(|now| *now >= until).await);
+            self.ticks.until(self.ticks.now() + 1 + self.dice.roll(5)).await;
         }
     }
 

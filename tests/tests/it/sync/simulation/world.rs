@@ -7,7 +7,7 @@ use larder::{LocalBackend, SyncBackend, SyncPhase};
 use super::{
     app::Act,
     dice::Dice,
-    network::{HEALED, Network, Ticks},
+    network::{Network, Ticks},
     peer::Peer,
 };
 use crate::sync::clients::STORE;
@@ -25,7 +25,7 @@ pub(super) struct World {
 
 impl World {
     pub(super) async fn new(seed: u64) -> Self {
-        let (dice, server, ticks) = (Dice::new(seed), LocalBackend::new("server"), Arc::new(Ticks::new(0)));
+        let (dice, server, ticks) = (Dice::new(seed), LocalBackend::new("server"), Arc::<Ticks>::default());
         let mut peers = Vec::new();
         for _ in 0..2 + dice.roll(4) {
             let network = Network::new(server.another(), dice.fork(), &ticks);
@@ -91,7 +91,7 @@ impl World {
             _ => return,
         };
         self.trace.push(what);
-        self.ticks.send_modify(|ticks| *ticks += 1);
+        self.ticks.pass();
         self.settle().await;
     }
 
@@ -161,7 +161,7 @@ impl World {
 
     /// All are connected and nothing fails any more; the end is to come in a bounded time.
     pub(super) async fn heal(&mut self) {
-        self.ticks.send_replace(HEALED);
+        self.ticks.heal();
         for peer in &self.peers {
             peer.network.inner.set_connected(true);
         }
