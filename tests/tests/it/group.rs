@@ -1,11 +1,16 @@
 //! Group commit with the moments fixed: the leader stands in its materializer while the others queue, so they share a transaction.
 
-use std::sync::mpsc;
+use std::{sync::mpsc, time::Duration};
 
 use larder::{Change, CommitErrorKind, StoreError, prelude::*};
 use larder_tests::{
     lab::{Lab, transactions, with_ending},
     notebook::{Note, NoteEvent, Notebook, in_materializer, note, written},
+};
+
+use crate::{
+    kept_changes::places,
+    registry::fake::{Fake, synced},
 };
 
 /// What became of one commit: its numbers, or the events that came back and why.
@@ -106,6 +111,18 @@ async fn in_a_group_the_failing_and_the_panicking_commit_fail_alone() {
         assert_eq!(rows, [(1, 0), (2, 2), (1, 0), (1, 1)], "each record has the rows of its own commit");
         store.commit(written(8)).unwrap();
     }
+}
+
+#[tokio::test]
+async fn in_a_group_a_failing_commit_leaves_no_change_record() {
+    let mut lab = Lab::on_disk_with(synced(&Fake::new("wss://one", false)));
+    let store = lab.open::<Notebook>().await;
+    let commits = vec![vec![written(1)], vec![written(2), NoteEvent::Refused(3)], vec![written(4)]];
+    let outcomes = as_group(lab.registry(), &store, commits, || {});
+    assert_eq!(outcomes.iter().map(Result::is_ok).collect::<Vec<_>>(), [true, false, true]);
+    drop(store);
+    lab.close_within(Duration::ZERO).await;
+    assert_eq!(places(&lab.sqlite("notebook")), ["e1", "e2", "e3"]);
 }
 
 #[tokio::test]

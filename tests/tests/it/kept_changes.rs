@@ -49,7 +49,8 @@ fn records(sqlite: &Connection) -> Vec<(i64, Vec<Changed>)> {
     rows.map(|row| row.map(|(place, bytes)| (place, decode(&bytes))).unwrap()).collect()
 }
 
-fn places(sqlite: &Connection) -> Vec<String> {
+/// The numbers of the events that have one.
+pub(crate) fn places(sqlite: &Connection) -> Vec<String> {
     let number = |place: i64| match (place >> forge::CLIENT_BITS, place & ((1 << forge::CLIENT_BITS) - 1)) {
         (global, 0) => format!("e{global}"),
         (global, client) => format!("e{global}.{client}"),

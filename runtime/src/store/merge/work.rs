@@ -279,6 +279,9 @@ impl Before {
 
     fn restore(self, work: &mut Work<'_>) {
         work.writer.taken_back(&self.tip, self.mark);
+        if seeded::bug("batch-half-taken-back") {
+            return;
+        }
         (work.tip, work.merged, work.done.foreign) = (self.tip, self.merged, self.foreign);
         work.done.numbers.truncate(self.numbers);
         work.done.moves.truncate(self.moves);

@@ -205,7 +205,22 @@ const STORES: &[Bug] = &[
     bug(
         "change-records-kept-for-ever",
         "the file grows with the records of confirmed events",
-        &["it::kept_changes::a_record_is_in_the_file_only_while_its_event_is_not_confirmed"],
+        &["it::kept_changes::a_record_is_in_the_file_from_the_first_quiet_second_on_until_its_event_is_confirmed"],
+    ),
+    bug(
+        "change-record-of-a-failed-commit",
+        "the record of an event that was rolled back stays in memory, under a number that another event gets",
+        &["it::kept_changes::a_failed_commit_leaves_no_record_and_one_that_changes_no_row_has_an_empty_one"],
+    ),
+    bug(
+        "change-records-lost-at-close",
+        "a store that is closed forgets what its unconfirmed events have changed",
+        &["it::kept_changes::the_bytes_of_a_record_never_change"],
+    ),
+    bug(
+        "batch-half-taken-back",
+        "an event of a rebase that does not materialize leaves the numbers of those before it in the batch",
+        &["it::sync::rebase::a_pending_event_that_no_longer_materializes_is_quarantined_and_the_others_go_on"],
     ),
     bug(
         "group-of-one",
