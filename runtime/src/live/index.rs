@@ -29,7 +29,8 @@ pub(super) type Identity = (TypeId, Vec<u8>);
 pub(crate) struct LiveQueries {
     count: AtomicUsize,
     runs: AtomicU64,
-    index: Mutex<Index>,
+    /// None until there is one: most stores have none.
+    index: Mutex<Option<Box<Index>>>,
     /// Woken by commits, once these hold no lock.
     woken: Mutex<Vec<Waker>>,
 }
@@ -82,6 +83,7 @@ impl LiveQueries {
         make: impl FnOnce(u64) -> (Arc<L>, Registration),
     ) -> Arc<L> {
         let mut index = self.lock();
+        let index = index.get_or_insert_default();
         let found = index.shared.get(&identity).and_then(Weak::upgrade).map(|found| found.downcast::<L>());
         if let Some(Ok(found)) = found
             && !seeded::bug("equal-queries-not-shared")
@@ -101,6 +103,7 @@ impl LiveQueries {
     /// Something else than a live query that hears of changed rows, and its number.
     pub(super) fn insert(&self, registration: Registration) -> u64 {
         let mut index = self.lock();
+        let index = index.get_or_insert_default();
         index.next += 1;
         let id = index.next;
         index.insert(id, registration);
@@ -116,6 +119,7 @@ impl LiveQueries {
         footprints: &[(&'static TableSchema, Footprint)],
     ) {
         let mut index = self.lock();
+        let Some(index) = index.as_mut() else { return };
         // A query of the same identity may have come since.
         if let Some(identity) = identity
             && index.shared.get(identity).is_some_and(|other| other.strong_count() == 0)
@@ -136,7 +140,7 @@ impl LiveQueries {
         let mut woken = Vec::new();
         let index = self.lock();
         for change in &record.rows {
-            let Some(queries) = index.tables.get(change.table) else { continue };
+            let Some(queries) = index.as_ref().and_then(|index| index.tables.get(change.table)) else { continue };
             let Some(table) = tables.iter().find(|table| table.name == change.table) else { continue };
             queries.mark(table, change, record, &mut woken);
         }
@@ -147,7 +151,7 @@ impl LiveQueries {
     /// A commit whose rows are not known: all run again.
     pub(crate) fn mark_all(&self) {
         let mut woken = Vec::new();
-        self.lock().inboxes.values().for_each(|inbox| inbox.forget(&mut woken));
+        self.lock().iter().flat_map(|index| index.inboxes.values()).for_each(|inbox| inbox.forget(&mut woken));
         self.keep(woken);
     }
 
@@ -161,7 +165,7 @@ impl LiveQueries {
 
     /// Wakes everybody: the store is gone.
     pub(crate) fn wake_all(&self) {
-        let inboxes: Vec<_> = self.lock().inboxes.values().cloned().collect();
+        let inboxes: Vec<_> = self.lock().iter().flat_map(|index| index.inboxes.values()).cloned().collect();
         inboxes.iter().for_each(|inbox| inbox.wake());
     }
 
@@ -171,7 +175,7 @@ impl LiveQueries {
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Index> {
+    fn lock(&self) -> MutexGuard<'_, Option<Box<Index>>> {
         self.index.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

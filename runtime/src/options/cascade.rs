@@ -170,8 +170,8 @@ impl std::fmt::Debug for StoreOptions {
 #[derive(Clone, Copy)]
 pub(crate) struct Layers<'a> {
     pub(crate) registry: &'a StoreOptions,
-    pub(crate) definition: &'a StoreOptions,
-    /// None when the call says nothing.
+    /// None when it says nothing; so it is of the call.
+    pub(crate) definition: Option<&'a StoreOptions>,
     pub(crate) call: Option<&'a StoreOptions>,
 }
 
@@ -200,11 +200,11 @@ impl Layers<'_> {
     }
 
     fn scalar<T>(self, get: impl Fn(&StoreOptions) -> Option<T>) -> Option<T> {
-        self.call.and_then(&get).or_else(|| get(self.definition)).or_else(|| get(self.registry))
+        self.call.and_then(&get).or_else(|| self.definition.and_then(&get)).or_else(|| get(self.registry))
     }
 
     fn merged<T: Default>(self, get: impl Fn(&StoreOptions) -> Option<T>, merge: impl Fn(T, T) -> T) -> T {
-        [Some(self.registry), Some(self.definition), self.call]
+        [Some(self.registry), self.definition, self.call]
             .into_iter()
             .flatten()
             .filter_map(get)

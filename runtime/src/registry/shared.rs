@@ -266,11 +266,11 @@ impl Shared {
         let definition = (kind.options)();
         self.know(kind, &definition);
         let mut plan = Plan {
-            definition,
+            definition: (!definition.is_empty()).then(|| Box::new(definition)),
             call: (!call.options.is_empty()).then(|| Box::new(call.options.clone())),
             resolved: Arc::default(),
             in_memory: self.in_memory || (kind.adapter)().is_in_memory(),
-            wire: call.wire.clone(),
+            wire: call.wire.clone().map(Box::new),
             runs_on_load: !call.without_on_load,
             existing: call.existing,
             is_projection: kind.is_projection,

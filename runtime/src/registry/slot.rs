@@ -31,13 +31,14 @@ use crate::{
 /// The options of a load.
 #[derive(Clone)]
 pub(super) struct Plan {
-    pub(super) definition: StoreOptions,
-    /// None when the call says nothing, as most do: each loaded store has a plan.
+    /// Of the definition; none when it says nothing.
+    pub(super) definition: Option<Box<StoreOptions>>,
+    /// Of the call, in the same way.
     pub(super) call: Option<Box<StoreOptions>>,
     pub(super) resolved: Arc<ResolvedOptions>,
     pub(super) in_memory: bool,
     /// Where the store's events go, instead of where its options say.
-    pub(super) wire: Option<Wire>,
+    pub(super) wire: Option<Box<Wire>>,
     /// False for a store that is opened only to send what it has not sent.
     pub(super) runs_on_load: bool,
     /// The load makes no new store.
@@ -51,9 +52,9 @@ impl Plan {
     #[must_use = "it is not to be dropped under the registry's lock"]
     pub(super) fn resolve(&mut self, defaults: &StoreOptions) -> Arc<ResolvedOptions> {
         let mut resolved = self.layers(defaults).resolve();
-        if let Some(Wire { backend, sync_id }) = &self.wire {
-            resolved.sync = Some(Arc::clone(backend));
-            resolved.wire_id = Some(sync_id.clone());
+        if let Some(wire) = &self.wire {
+            resolved.sync = Some(Arc::clone(&wire.backend));
+            resolved.wire_id = Some(wire.sync_id.clone());
         }
         if self.is_projection {
             resolved.sync = None;
@@ -62,7 +63,7 @@ impl Plan {
     }
 
     pub(super) fn layers<'a>(&'a self, defaults: &'a StoreOptions) -> Layers<'a> {
-        Layers { registry: defaults, definition: &self.definition, call: self.call.as_deref() }
+        Layers { registry: defaults, definition: self.definition.as_deref(), call: self.call.as_deref() }
     }
 }
 

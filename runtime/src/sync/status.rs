@@ -73,7 +73,8 @@ struct Noted {
     phase: SyncPhase,
     behind: u64,
     failed: u64,
-    last_error: Option<SyncError>,
+    /// In a box, because it is large and mostly not there.
+    last_error: Option<Box<SyncError>>,
     backend_id: Option<String>,
 }
 
@@ -109,7 +110,7 @@ impl SyncNotes {
     pub(crate) fn failed_with(&self, error: SyncError, phase: SyncPhase) {
         self.with(|noted| {
             if noted.phase != SyncPhase::Stopped {
-                (noted.phase, noted.last_error) = (phase, Some(error));
+                (noted.phase, noted.last_error) = (phase, Some(Box::new(error)));
             }
         });
     }
@@ -136,7 +137,8 @@ impl SyncNotes {
     /// With what the store itself knows.
     pub(crate) fn status(&self, head: EventNumber, confirmed: u64, pending: u64) -> SyncStatus {
         let Noted { phase, behind, failed, last_error, .. } = self.with(|noted| noted.clone());
-        SyncStatus { phase, confirmed: EventNumber::synced(confirmed), head, pending, failed, behind, last_error }
+        let (confirmed, last_error) = (EventNumber::synced(confirmed), last_error.map(|error| *error));
+        SyncStatus { phase, confirmed, head, pending, failed, behind, last_error }
     }
 }
 
