@@ -1,6 +1,12 @@
 //! Subscriptions of one store.
 
-use std::sync::Arc;
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    task::{Context, Wake},
+};
 
 use larder::{QueryErrorKind, StoreError};
 use larder_tests::{
@@ -39,9 +45,22 @@ async fn whoever_waits_is_woken_by_a_commit_that_can_affect_the_result() {
         let store = lab.open::<Notebook>().await;
         let mut notes = store.subscribe(Note::all().count());
         assert_eq!(*news(&mut notes).into_inner(), 0);
-        let (count, committed) = tokio::join!(notes.next(), store.commit_async(written(1)));
-        committed.unwrap();
-        assert_eq!(**count.unwrap().unwrap(), 1);
+        let woken = Arc::new(Woken::default());
+        let mut next = std::pin::pin!(notes.next());
+        assert!(next.as_mut().poll(&mut Context::from_waker(&Arc::clone(&woken).into())).is_pending());
+        store.commit(written(1)).unwrap();
+        assert!(woken.0.load(Ordering::SeqCst), "nothing else than the commit wakes it");
+        assert_eq!(**next.await.unwrap().unwrap(), 1);
+    }
+}
+
+/// Whether a waker was woken.
+#[derive(Default)]
+struct Woken(AtomicBool);
+
+impl Wake for Woken {
+    fn wake(self: Arc<Self>) {
+        self.0.store(true, Ordering::SeqCst);
     }
 }
 
