@@ -138,13 +138,13 @@ impl LiveQueries {
     /// After COMMIT: marks what the changed rows can affect.
     pub(crate) fn mark(&self, record: &Arc<ChangeRecord>, tables: &[&'static TableSchema]) {
         let mut woken = Vec::new();
-        let index = self.lock();
-        for change in &record.rows {
-            let Some(queries) = index.as_ref().and_then(|index| index.tables.get(change.table)) else { continue };
-            let Some(table) = tables.iter().find(|table| table.name == change.table) else { continue };
-            queries.mark(table, change, record, &mut woken);
+        if let Some(index) = &*self.lock() {
+            for change in &record.rows {
+                let Some(queries) = index.tables.get(change.table) else { continue };
+                let Some(table) = tables.iter().find(|table| table.name == change.table) else { continue };
+                queries.mark(table, change, record, &mut woken);
+            }
         }
-        drop(index);
         self.keep(woken);
     }
 

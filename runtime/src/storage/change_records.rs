@@ -73,10 +73,12 @@ impl Keeper {
 
     /// Whether there is something to keep.
     fn encode(&mut self, connection: &Connection, place: i64, mark: usize) -> bool {
+        if !self.wants(place) {
+            return false;
+        }
         let scratch = &mut self.scratch;
         scratch.clear();
-        self.confirmed < place
-            && connection.with_changes_since(mark, |changes| encode(changes, scratch)) == Some(true)
+        connection.with_changes_since(mark, |changes| encode(changes, scratch)) == Some(true)
             && !seeded::bug("change-record-not-kept")
     }
 

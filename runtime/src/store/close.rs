@@ -40,14 +40,15 @@ impl Engine {
     }
 
     fn close_writer(&self, mut writer: Writer) -> Result<(), SqliteError> {
-        if writer.seal.is_some() && self.standing() == Standing::Other {
+        let is_file = writer.seal.is_some();
+        if is_file && self.standing() == Standing::Other {
             // What stands beside the file belongs to the other one now, as far as can be told.
             writer.connection.keep_wal_at_close(true)?;
             return writer.connection.close();
         }
         // The next load makes the tables of a suspect store anew, and these records with them.
-        let is_rebuilt = [&self.suspect, &self.sync_failed].iter().any(|why| why.load(Ordering::Relaxed));
-        if !is_rebuilt && !seeded::bug("change-records-lost-at-close") {
+        let is_rebuilt = self.suspect.load(Ordering::Relaxed) || self.sync_failed.load(Ordering::Relaxed);
+        if is_file && !is_rebuilt && !seeded::bug("change-records-lost-at-close") {
             self.store_changes(&mut writer);
         }
         let Writer { connection, seal, tip, .. } = writer;

@@ -1,8 +1,8 @@
 //! What a rebase does to log and tables, in files and in memory.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
-use larder::{Change, StoreError, StoreOptions, SyncError, prelude::*};
+use larder::{Change, LocalBackend, StoreOptions, SyncError, prelude::*};
 use larder_tests::{
     lab::Lab,
     notebook::{Line, Note, NoteEvent, Notebook, note, written},
@@ -11,6 +11,13 @@ use larder_tests::{
 use crate::board::{BoardEvent, BoardStore, added};
 
 use super::clients::{Client, STORE, log, push_foreign, push_texts, synced};
+
+/// Stores in files whose backend is not connected yet.
+fn offline() -> (Lab, Arc<LocalBackend>) {
+    let backend = LocalBackend::new("local");
+    backend.set_connected(false);
+    (Lab::on_disk_with(synced(&backend)), backend)
+}
 
 fn line(note: i64, at: i64) -> NoteEvent {
     NoteEvent::LineAdded { note, at }
@@ -45,7 +52,7 @@ async fn pending_events_make_room_for_foreign_ones_and_come_back_behind_them() {
 #[tokio::test]
 async fn clients_that_were_offline_come_to_one_log_and_to_the_same_tables() {
     for in_files in [true, false] {
-        let backend = larder::LocalBackend::new("local");
+        let backend = LocalBackend::new("local");
         let clients = [0, 1, 2].map(|_| Client::new(&backend.another(), in_files));
         let mut stores = Vec::new();
         for (client, own) in clients.iter().zip([10, 20, 30]) {
@@ -100,7 +107,7 @@ async fn a_pending_event_that_no_longer_materializes_is_quarantined_and_the_othe
 #[tokio::test]
 async fn quarantined_events_outlive_the_process_a_rebuild_and_a_backup() {
     let mut lab = Lab::on_disk();
-    let backend = larder::LocalBackend::new("local");
+    let backend = LocalBackend::new("local");
     lab.set_defaults(synced(&backend));
     backend.set_connected(false);
     let store = lab.open::<Notebook>().await;
@@ -178,7 +185,7 @@ async fn an_event_that_arrives_after_all_leaves_the_quarantine() {
 #[tokio::test]
 async fn events_of_before_there_was_a_backend_are_rebased_by_a_rebuild() {
     for in_files in [true, false] {
-        let backend = larder::LocalBackend::new("local");
+        let backend = LocalBackend::new("local");
         let client = Client::with(&backend, in_files, |_| StoreOptions::new());
         if !in_files {
             // What is in memory does not outlive its load.
@@ -215,10 +222,7 @@ async fn a_damaged_record_or_a_row_that_is_not_what_it_says_leads_to_a_rebuild()
         "UPDATE notes SET text = 'forged' WHERE number = 1",
         "DELETE FROM notes WHERE number = 2",
     ] {
-        let mut lab = Lab::on_disk();
-        let backend = larder::LocalBackend::new("local");
-        backend.set_connected(false);
-        lab.set_defaults(synced(&backend));
+        let (mut lab, backend) = offline();
         let store = lab.open::<Notebook>().await;
         store.commit([written(1), written(2)]).unwrap();
         drop(store);
@@ -235,11 +239,6 @@ async fn a_damaged_record_or_a_row_that_is_not_what_it_says_leads_to_a_rebuild()
     }
 }
 
-/// Whether the rows that a rebase changed were told one by one: then it undid row by row, and did not make the tables anew.
-fn by_rows(change: Option<Result<Change, StoreError>>) -> bool {
-    matches!(change, Some(Ok(Change::Committed(_))))
-}
-
 #[tokio::test]
 async fn a_rebase_undoes_row_by_row_by_records_in_memory_and_in_the_file() {
     for client in Client::both() {
@@ -252,7 +251,8 @@ async fn a_rebase_undoes_row_by_row_by_records_in_memory_and_in_the_file() {
         push_foreign(&client.backend, &[written(10)]).await;
         let mut changes = store.changes();
         client.sync_once().await;
-        assert!(by_rows(changes.next().await));
+        // Of tables that are made anew nobody is told the rows.
+        assert!(matches!(changes.next().await, Some(Ok(Change::Committed(_)))));
         assert_eq!((log(&store), notes(&store)), ("e1 e2r1 e3r1 e4r1 e5r1".to_owned(), vec![1, 2, 3, 10]));
         assert!(store.verify().unwrap().is_sound());
     }
@@ -260,10 +260,7 @@ async fn a_rebase_undoes_row_by_row_by_records_in_memory_and_in_the_file() {
 
 #[tokio::test]
 async fn what_was_pending_when_the_process_was_killed_is_rebased_by_a_rebuild() {
-    let mut lab = Lab::on_disk();
-    let backend = larder::LocalBackend::new("local");
-    backend.set_connected(false);
-    lab.set_defaults(synced(&backend));
+    let (mut lab, backend) = offline();
     let store = lab.open::<Notebook>().await;
     store.commit([written(1), written(2)]).unwrap();
     larder_tests::lab::copy_dir(&lab.data_dir(), &lab.beside("killed"));
@@ -313,10 +310,7 @@ async fn unknown_events_of_others_stay_in_the_log_and_are_counted_as_at_a_load()
 
 #[tokio::test]
 async fn a_rebased_log_is_read_again_after_a_restart() {
-    let mut lab = Lab::on_disk();
-    let backend = larder::LocalBackend::new("local");
-    backend.set_connected(false);
-    lab.set_defaults(synced(&backend));
+    let (mut lab, backend) = offline();
     let store = lab.open::<Notebook>().await;
     store.commit([written(1), NoteEvent::LookedAt(1), written(2)]).unwrap();
     push_foreign(&backend, &[written(10)]).await;
@@ -341,10 +335,7 @@ async fn a_rebased_log_is_read_again_after_a_restart() {
 
 #[tokio::test]
 async fn fewer_events_than_before_are_no_damage() {
-    let mut lab = Lab::on_disk();
-    let backend = larder::LocalBackend::new("local");
-    backend.set_connected(false);
-    lab.set_defaults(synced(&backend));
+    let (mut lab, backend) = offline();
     let store = lab.open::<BoardStore>().await;
     store.commit([added(1), added(2), added(3)]).unwrap();
     drop(store);
