@@ -229,7 +229,7 @@ export const settled = async (lab, at, clients, notes) => {
     await still(lab, at.store)
     log = await lab.log(at.store)
     assert.deepEqual(log.slice(0, before.length), before, 'what was in the log stays there')
-    for (const client of clients) assert.equal(client.witness.told(), log.length, `${client.options.client} was told of the whole log`)
+    for (const client of clients) assert.equal(client.witness.knows(), log.length, `${client.options.client} knows the whole log`)
   }
   const renumbered = judge(lab.witnesses, log)
   const ids = new Set(whole(log, renumbered))

@@ -96,10 +96,15 @@ export class Witness {
     )
   }
 
-  /** The last number that the client was told of. */
-  told() {
-    const pages = this.heard.filter(({ from }) => from === 'server').flatMap(({ frame }) => frame.values ?? [])
-    return Math.max(0, ...pages.flatMap(({ batch }) => batch.map(({ eventEncoded }) => eventEncoded.seqNum)))
+  /** The last number that the client knows the log's event of: it was told of it, or pushed it and was told that it is in the log. */
+  knows() {
+    let last = 0
+    const heard = (batch) => batch.forEach(({ seqNum }) => (last = Math.max(last, seqNum)))
+    retell(this, {
+      page: ({ batch }) => heard(batch.map(({ eventEncoded }) => eventEncoded)),
+      answer: (exit, { batch }) => exit._tag === 'Success' && heard(batch),
+    })
+    return last
   }
 
   /** Waits until the client has asked for what follows a number: it has taken all before over. */
