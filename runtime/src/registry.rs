@@ -24,6 +24,7 @@ mod kind;
 mod load;
 mod open;
 mod places;
+mod plan;
 mod preload;
 #[cfg(all(test, larder_shuttle))]
 mod races;
@@ -372,15 +373,17 @@ impl state::State {
     fn replace_payloads(&mut self) -> Vec<(Arc<dyn kind::AnyLoaded>, crate::options::Payload)> {
         let defaults = Arc::clone(&self.defaults);
         let mut changed = Vec::new();
+        // Stores that have their options together have them so afterwards.
+        let mut last: Option<(Arc<plan::Plan>, Arc<plan::Plan>)> = None;
         for at in self.slots.all() {
             let Some(slot) = self.slots.get_mut(at) else { continue };
-            let payload = slot.plan.layers(&defaults).payload();
+            let payload = slot.plan.payload(&defaults);
             if payload.same(&slot.plan.resolved.sync_payload) {
                 continue;
             }
-            let mut plan = slot::Plan::clone(&slot.plan);
-            Arc::make_mut(&mut plan.resolved).sync_payload = payload.clone();
-            slot.plan = Arc::new(plan);
+            let again = last.take().filter(|(before, _)| Arc::ptr_eq(before, &slot.plan));
+            let after = again.map_or_else(|| Arc::new(slot.plan.with_payload(payload.clone())), |(_, after)| after);
+            last = Some((std::mem::replace(&mut slot.plan, Arc::clone(&after)), after));
             changed.extend(slot.loaded.clone().map(|loaded| (loaded, payload)));
         }
         changed

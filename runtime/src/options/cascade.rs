@@ -51,11 +51,6 @@ impl StoreOptions {
         Self::default()
     }
 
-    /// Whether nothing is set.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.gc_time.is_none() && self.sync_payload.is_none() && !self.has_fixed()
-    }
-
     /// Whether anything is set that a loaded store cannot take on.
     pub(crate) fn has_fixed(&self) -> bool {
         self.durability.is_some()
@@ -170,9 +165,8 @@ impl std::fmt::Debug for StoreOptions {
 #[derive(Clone, Copy)]
 pub(crate) struct Layers<'a> {
     pub(crate) registry: &'a StoreOptions,
-    /// None when it says nothing; so it is of the call.
-    pub(crate) definition: Option<&'a StoreOptions>,
-    pub(crate) call: Option<&'a StoreOptions>,
+    pub(crate) definition: &'a StoreOptions,
+    pub(crate) call: &'a StoreOptions,
 }
 
 impl Layers<'_> {
@@ -190,25 +184,17 @@ impl Layers<'_> {
             wire_id: None,
             initial_sync: self.scalar(|layer| layer.initial_sync).unwrap_or_default(),
             on_backend_change: self.scalar(|layer| layer.on_backend_change).unwrap_or_default(),
-            sync_payload: self.payload(),
+            sync_payload: self.merged(|layer| layer.sync_payload.clone(), Payload::merge),
             attributes: self.merged(|layer| layer.attributes.clone(), Attributes::merge),
         }
     }
 
-    pub(crate) fn payload(self) -> Payload {
-        self.merged(|layer| layer.sync_payload.clone(), Payload::merge)
-    }
-
     fn scalar<T>(self, get: impl Fn(&StoreOptions) -> Option<T>) -> Option<T> {
-        self.call.and_then(&get).or_else(|| self.definition.and_then(&get)).or_else(|| get(self.registry))
+        get(self.call).or_else(|| get(self.definition)).or_else(|| get(self.registry))
     }
 
     fn merged<T: Default>(self, get: impl Fn(&StoreOptions) -> Option<T>, merge: impl Fn(T, T) -> T) -> T {
-        [Some(self.registry), self.definition, self.call]
-            .into_iter()
-            .flatten()
-            .filter_map(get)
-            .fold(T::default(), merge)
+        [self.registry, self.definition, self.call].into_iter().filter_map(get).fold(T::default(), merge)
     }
 }
 
@@ -229,6 +215,30 @@ pub(crate) struct ResolvedOptions {
 }
 
 impl ResolvedOptions {
+    /// Whether both say the same: the same backend and functions, and equal values.
+    pub(crate) fn same(&self, other: &Self) -> bool {
+        let Self { durability, unknown_events, limits, sync, sync_id, wire_id, .. } = self;
+        let Self { initial_sync, on_backend_change, sync_payload, attributes, .. } = self;
+        let same_backend = match (sync, &other.sync) {
+            (Some(one), Some(two)) => Arc::ptr_eq(one, two),
+            (one, two) => one.is_none() && two.is_none(),
+        };
+        let same_map = match (sync_id, &other.sync_id) {
+            (Some(one), Some(two)) => std::ptr::fn_addr_eq(*one, *two),
+            (one, two) => one.is_none() && two.is_none(),
+        };
+        same_backend
+            && same_map
+            && *durability == other.durability
+            && *unknown_events == other.unknown_events
+            && *limits == other.limits
+            && *wire_id == other.wire_id
+            && *initial_sync == other.initial_sync
+            && *on_backend_change == other.on_backend_change
+            && sync_payload.same(&other.sync_payload)
+            && *attributes == other.attributes
+    }
+
     /// The first option of a later call that a store loaded with these cannot take on while it runs. Gc time and payload it can.
     pub(crate) fn conflict(&self, id: &StoreId, call: &StoreOptions) -> Option<&'static str> {
         let differs = |option: Option<bool>| option == Some(false);

@@ -32,7 +32,7 @@ impl State {
     /// The gc time of an observer without its own: definition, then registry, then environment.
     fn inherited_gc_time(&mut self, load: LoadRef) -> GcTime {
         let (defaults, environment) = (self.defaults.gc_time, self.environment.gc_time());
-        let definition = self.slots.of(load).and_then(|slot| slot.plan.definition.as_ref()?.gc_time);
+        let definition = self.slots.of(load).and_then(|slot| slot.plan.gc_time);
         definition.or(defaults).unwrap_or(environment)
     }
 

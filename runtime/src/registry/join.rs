@@ -6,8 +6,8 @@ use super::{
     entry::Phase,
     handle::LoadRef,
     kind::Kind,
+    plan::Plan,
     shared::{Call, Joined, Shared},
-    slot::Plan,
     state::{Action, Reason, State},
 };
 use crate::{
@@ -78,12 +78,13 @@ pub(super) fn join(
 }
 
 impl Caller<'_> {
-    /// The options of a new load, on top of the defaults as they are now: they may have been replaced since the app was asked.
+    /// The options of a new load. None when they are on top of defaults that have been replaced since the app was asked.
     fn plan(&mut self, defaults: &Arc<StoreOptions>, actions: &mut Vec<Action>) -> Option<Plan> {
-        let (mut plan, of) = self.plan.take()?;
-        let before = (!Arc::ptr_eq(&of, defaults)).then(|| plan.resolve(defaults));
-        actions.push(Action::Drop(Box::new((before, of))));
-        Some(plan)
+        let (plan, of) = self.plan.take()?;
+        let (is_current, plan) = (Arc::ptr_eq(&of, defaults), Some(plan));
+        let (current, replaced) = if is_current { (plan, None) } else { (None, plan) };
+        actions.push(Action::Drop(Box::new((replaced, of))));
+        current
     }
 }
 
@@ -99,9 +100,11 @@ impl State {
         };
         if slot.entry.phase() == Phase::Closing && slot.entry.waiters() == 0 {
             let Some(plan) = caller.plan(&self.defaults, actions) else { return Ok(Step::NeedsPlan) };
+            let plan = self.share(caller.kind, plan, actions);
+            let Some(slot) = self.slots.get_mut(at) else { return Ok(Step::Again) };
             slot.hidden = !plan.runs_on_load;
             slot.parent = caller.span.take();
-            actions.push(Action::Drop(Box::new(std::mem::replace(&mut slot.plan, Arc::new(plan)))));
+            actions.push(Action::Drop(Box::new(std::mem::replace(&mut slot.plan, plan))));
             return self.enter(at, caller, actions);
         }
         if slot.hidden && !caller.call.without_on_load {
@@ -129,6 +132,7 @@ impl State {
     fn begin(&mut self, caller: &mut Caller<'_>, actions: &mut Vec<Action>) -> Step {
         let Some(plan) = caller.plan(&self.defaults, actions) else { return Step::NeedsPlan };
         let (name, gc_time) = (caller.name.clone(), caller.call.options.gc_time);
+        let plan = self.share(caller.kind, plan, actions);
         let (at, cell) = self.insert(caller.kind, name, gc_time, plan, caller.span.take(), caller.call.passing);
         if let Some(listener) = &caller.call.listener {
             cell.listen(Arc::clone(listener));
@@ -189,11 +193,9 @@ impl State {
         let defaults = Arc::clone(&self.defaults);
         let slot = self.slots.get_mut(at)?;
         let mut plan = Plan::clone(&slot.plan);
-        let call = plan.call.get_or_insert_default();
-        let earlier = call.sync_payload.take().unwrap_or_default();
-        call.sync_payload = Some(earlier.superseded_by(later));
-        let payload = plan.layers(&defaults).payload();
-        Arc::make_mut(&mut plan.resolved).sync_payload = payload.clone();
+        plan.payloads.calls = plan.payloads.calls.superseded_by(later);
+        let payload = plan.payload(&defaults);
+        let plan = plan.with_payload(payload.clone());
         actions.push(Action::Drop(Box::new(std::mem::replace(&mut slot.plan, Arc::new(plan)))));
         Some(payload)
     }

@@ -18,8 +18,9 @@ use super::{
     handle::{Core, LoadRef},
     host::Host,
     kind::{AnyLoaded, Kind},
+    plan::Plan,
     shared::Shared,
-    slot::{LoadCell, Plan},
+    slot::LoadCell,
     unsent::first_sync,
 };
 use crate::{

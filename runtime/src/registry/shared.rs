@@ -14,7 +14,8 @@ use super::{
     handle::{Core, LoadRef},
     kind::{AnyLoaded, Kind, Models},
     load::load,
-    slot::{LoadCell, Plan},
+    plan::{Payloads, Plan},
+    slot::LoadCell,
     state::{Action, Reason, State},
     watch::Signals,
 };
@@ -23,7 +24,7 @@ use crate::{
     error::LoadError,
     event::{ClientId, SessionId},
     id::StoreId,
-    options::StoreOptions,
+    options::{Layers, StoreOptions},
     primitives::{Mutex, MutexGuard},
     storage::{catalog::Catalog, layout::Layout},
     store::ReaderPool,
@@ -265,18 +266,26 @@ impl Shared {
     pub(super) fn plan(self: &Arc<Self>, kind: &'static Kind, call: &Call, defaults: &StoreOptions) -> Plan {
         let definition = (kind.options)();
         self.know(kind, &definition);
-        let mut plan = Plan {
-            definition: (!definition.is_empty()).then(|| Box::new(definition)),
-            call: (!call.options.is_empty()).then(|| Box::new(call.options.clone())),
-            resolved: Arc::default(),
+        let mut resolved = Layers { registry: defaults, definition: &definition, call: &call.options }.resolve();
+        if let Some(wire) = &call.wire {
+            resolved.sync = Some(Arc::clone(&wire.backend));
+            resolved.wire_id = Some(wire.sync_id.clone());
+        }
+        if kind.is_projection {
+            // It has no events to send, whatever the options say.
+            resolved.sync = None;
+        }
+        Plan {
+            resolved: Arc::new(resolved),
+            gc_time: definition.gc_time,
+            payloads: Payloads {
+                definition: definition.sync_payload.unwrap_or_default(),
+                calls: call.options.sync_payload.clone().unwrap_or_default(),
+            },
             in_memory: self.in_memory || (kind.adapter)().is_in_memory(),
-            wire: call.wire.clone().map(Box::new),
             runs_on_load: !call.without_on_load,
             existing: call.existing,
-            is_projection: kind.is_projection,
-        };
-        let _ = plan.resolve(defaults);
-        plan
+        }
     }
 
     /// What a load got through its `LoadContext`: it is closed before that load at a shutdown.

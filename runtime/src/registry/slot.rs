@@ -14,58 +14,18 @@ use super::{
     entry::Entry,
     handle::LoadRef,
     kind::{AnyLoaded, Kind},
-    shared::Wire,
+    plan::Plan,
     unsent::Pin,
 };
 use crate::{
     clock::Tick,
     error::{LoadError, StoreError},
     id::StoreId,
-    options::{Layers, ResolvedOptions, StoreOptions},
     primitives::Mutex,
     seeded,
     store::{LoadProgress, StoreName},
     telemetry::Parent,
 };
-
-/// The options of a load.
-#[derive(Clone)]
-pub(super) struct Plan {
-    /// Of the definition; none when it says nothing.
-    pub(super) definition: Option<Box<StoreOptions>>,
-    /// Of the call, in the same way.
-    pub(super) call: Option<Box<StoreOptions>>,
-    pub(super) resolved: Arc<ResolvedOptions>,
-    pub(super) in_memory: bool,
-    /// Where the store's events go, instead of where its options say.
-    pub(super) wire: Option<Box<Wire>>,
-    /// False for a store that is opened only to send what it has not sent.
-    pub(super) runs_on_load: bool,
-    /// The load makes no new store.
-    pub(super) existing: bool,
-    /// It has no events to send, whatever the options say.
-    pub(super) is_projection: bool,
-}
-
-impl Plan {
-    /// All layers again, on top of these defaults. What was resolved before comes back: parts of it may be the app's.
-    #[must_use = "it is not to be dropped under the registry's lock"]
-    pub(super) fn resolve(&mut self, defaults: &StoreOptions) -> Arc<ResolvedOptions> {
-        let mut resolved = self.layers(defaults).resolve();
-        if let Some(wire) = &self.wire {
-            resolved.sync = Some(Arc::clone(&wire.backend));
-            resolved.wire_id = Some(wire.sync_id.clone());
-        }
-        if self.is_projection {
-            resolved.sync = None;
-        }
-        std::mem::replace(&mut self.resolved, Arc::new(resolved))
-    }
-
-    pub(super) fn layers<'a>(&'a self, defaults: &'a StoreOptions) -> Layers<'a> {
-        Layers { registry: defaults, definition: self.definition.as_deref(), call: self.call.as_deref() }
-    }
-}
 
 /// How a store's closing ended.
 pub(super) type CloseCell = Cell<Result<(), StoreError>>;
@@ -98,7 +58,7 @@ pub(super) struct Slot {
     pub(super) entry: Entry,
     /// Of the last load that began; 0 before the first.
     pub(super) generation: u64,
-    /// Of the load that is wanted, runs, or is loaded.
+    /// Of the load that is wanted, runs, or is loaded; shared by those that are loaded alike.
     pub(super) plan: Arc<Plan>,
     /// What the load that is wanted is to be a child of; the load takes it, so that no span lasts as long as a loaded store.
     pub(super) parent: Option<Parent>,

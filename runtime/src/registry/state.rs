@@ -2,9 +2,9 @@
 //! outside of the lock comes back as [`Action`]s.
 
 use std::{
-    any::Any,
+    any::{Any, TypeId},
     collections::{HashMap, VecDeque},
-    sync::Arc,
+    sync::{Arc, Weak},
 };
 
 use tokio_util::sync::CancellationToken;
@@ -15,7 +15,8 @@ use super::{
     entry::{Ended, Evicted, Joined, Left},
     handle::LoadRef,
     kind::{AnyLoaded, Kind},
-    slot::{CloseCell, LoadCell, Plan, Slot, Slots},
+    plan::Plan,
+    slot::{CloseCell, LoadCell, Slot, Slots},
     timers::Timers,
     unsent::Pin,
 };
@@ -42,6 +43,8 @@ pub(crate) struct State {
     pub(super) environment: Environment,
     pub(super) defaults: Arc<StoreOptions>,
     pub(super) names: HashMap<&'static str, &'static Kind>,
+    /// Of each definition, the options of the last load.
+    plans: HashMap<TypeId, Weak<Plan>>,
     pub(super) last_generation: u64,
     pub(super) counters: Counters,
 }
@@ -131,6 +134,7 @@ impl State {
             environment,
             defaults: Arc::new(defaults),
             names: HashMap::new(),
+            plans: HashMap::new(),
             last_generation: 0,
             counters: Counters::default(),
         }
@@ -142,7 +146,7 @@ impl State {
         kind: &'static Kind,
         name: StoreName,
         gc_time: Option<GcTime>,
-        plan: Plan,
+        plan: Arc<Plan>,
         parent: Option<Parent>,
         passing: bool,
     ) -> (u32, Arc<LoadCell>) {
@@ -154,7 +158,7 @@ impl State {
             entry: super::entry::Entry::new(gc_time),
             generation: 0,
             hidden: !plan.runs_on_load,
-            plan: Arc::new(plan),
+            plan,
             parent,
             passing: usize::from(passing),
             cell: Some(Arc::clone(&cell)),
@@ -168,6 +172,21 @@ impl State {
             children: Vec::new(),
         };
         (self.slots.insert(slot), cell)
+    }
+
+    /// Stores of a definition that are loaded alike have their options together: a thousand of them have them once.
+    pub(super) fn share(&mut self, kind: &'static Kind, plan: Plan, actions: &mut Vec<Action>) -> Arc<Plan> {
+        let last = self.plans.entry(kind.type_id).or_default();
+        if let Some(shared) = last.upgrade() {
+            if shared.same(&plan) {
+                return shared;
+            }
+            // Who else had it may have let go of it just now.
+            actions.push(Action::Drop(Box::new(shared)));
+        }
+        let plan = Arc::new(plan);
+        *last = Arc::downgrade(&plan);
+        plan
     }
 
     /// A waiter of a load leaves before it ended; `false` when the load has ended.
@@ -313,7 +332,7 @@ impl State {
     }
 
     /// Takes a (definition, id) that is not loaded out of use, until [`released`](Self::released).
-    pub(super) fn reserve(&mut self, kind: &'static Kind, name: StoreName, plan: Plan) -> u32 {
+    pub(super) fn reserve(&mut self, kind: &'static Kind, name: StoreName, plan: Arc<Plan>) -> u32 {
         let (at, _) = self.insert(kind, name, None, plan, None, false);
         if let Some(slot) = self.slots.get_mut(at) {
             slot.entry = super::entry::Entry::closing();

@@ -135,10 +135,10 @@ impl<D> fmt::Debug for DeleteStore<D> {
 
 async fn delete(shared: Arc<Shared>, kind: &'static Kind, id: StoreId, forced: bool) -> Result<bool, DeleteError> {
     let name = StoreName::new(kind.name, id);
-    let mut plan = Some(shared.plan(kind, &Call::default(), &shared.defaults()));
+    let plan = Arc::new(shared.plan(kind, &Call::default(), &shared.defaults()));
     let mut was_in_memory = false;
     let at = loop {
-        match reserve(&shared, kind, &name, forced, &mut plan)? {
+        match reserve(&shared, kind, &name, forced, &plan)? {
             Reserved::At(at) => break at,
             // An error of closing is logged where it happens; the files go anyway.
             Reserved::After { closing, in_memory } => {
@@ -176,7 +176,7 @@ fn reserve(
     kind: &'static Kind,
     name: &StoreName,
     forced: bool,
-    plan: &mut Option<super::slot::Plan>,
+    plan: &Arc<super::plan::Plan>,
 ) -> Result<Reserved, DeleteError> {
     shared.with(|state, actions| {
         if state.shut_down {
@@ -184,8 +184,7 @@ fn reserve(
         }
         state.claim_name(kind).map_err(|error| DeleteError::Definition(Box::new(error)))?;
         let Some(at) = state.slots.find(kind.type_id, name.id()) else {
-            let Some(plan) = plan.take() else { return Err(DeleteError::ShutDown { store: name.clone() }) };
-            return Ok(Reserved::At(state.reserve(kind, name.clone(), plan)));
+            return Ok(Reserved::At(state.reserve(kind, name.clone(), Arc::clone(plan))));
         };
         let Some(slot) = state.slots.get(at) else { return Err(DeleteError::ShutDown { store: name.clone() }) };
         let counted = slot.loaded.as_ref().map_or(0, |loaded| loaded.core().observers());

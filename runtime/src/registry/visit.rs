@@ -10,8 +10,8 @@ use super::{
     get::Wait,
     handle::{Hold, LoadRef},
     kind::Kind,
+    plan::Plan,
     shared::{Call, Shared},
-    slot::Plan,
     stored::Reservation,
 };
 use crate::{
@@ -55,7 +55,7 @@ pub(crate) async fn visit(
     if stores.is_empty() {
         return Ok(Vec::new());
     }
-    let plan = shared.plan(kind, &Call { existing: true, ..Call::default() }, &shared.defaults());
+    let plan = Arc::new(shared.plan(kind, &Call { existing: true, ..Call::default() }, &shared.defaults()));
     let tour = Arc::new(Tour {
         shared: Arc::clone(shared),
         kind,
@@ -88,7 +88,7 @@ struct Tour {
     shared: Arc<Shared>,
     kind: &'static Kind,
     model: Arc<SchemaModel>,
-    plan: Plan,
+    plan: Arc<Plan>,
     stores: Vec<(usize, StoreId)>,
     /// The next store that nobody has visited.
     next: AtomicUsize,
@@ -151,12 +151,9 @@ impl Tour {
 
     /// Keeps everybody from a store that is not in the registry.
     fn reserve(&self, name: &StoreName) -> Option<Reservation> {
-        // What the plan holds may be the app's, so it is let go of outside of the lock.
-        let mut plan = Some(self.plan.clone());
         let at = self.shared.with(|state, _| {
             let is_free = !state.shut_down && state.slots.find(self.kind.type_id, name.id()).is_none();
-            let plan = plan.take_if(|_| is_free)?;
-            Some(state.reserve(self.kind, name.clone(), plan))
+            is_free.then(|| state.reserve(self.kind, name.clone(), Arc::clone(&self.plan)))
         })?;
         Some(Reservation::new(&self.shared, at))
     }

@@ -11,7 +11,7 @@ mod chain;
 mod cursor;
 mod place;
 
-pub(crate) use aside::{put_aside, take_aside};
+pub(crate) use aside::Aside;
 pub(crate) use chain::{AuthorDigest, ChainKey, Checksum, Link, author_digest};
 pub(crate) use cursor::{LogCursor, LogError, LogPage, LogRow};
 pub(crate) use place::{following, last_of, number_at, place_of};

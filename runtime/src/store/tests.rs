@@ -90,7 +90,7 @@ pub(super) fn open(place: &Place) -> (Store<NoteStore>, Arc<Ears>) {
 
 fn request(place: &Place, host: &Arc<Ears>, readers: &Arc<ReaderPool>) -> OpenRequest {
     let none = StoreOptions::default();
-    let layers = Layers { registry: &none, definition: Some(&NoteStore::__options()), call: None };
+    let layers = Layers { registry: &none, definition: &NoteStore::__options(), call: &none };
     OpenRequest {
         model: SchemaModel::of::<NoteStore>().unwrap(),
         name: StoreName::new(NoteStore::NAME, "note:1".parse().unwrap()),

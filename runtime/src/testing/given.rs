@@ -148,7 +148,7 @@ fn open<D: StoreDefinition>() -> Result<Store<D>, LoadError> {
     let id = D::NAME.parse::<StoreId>().map_err(|source| LoadError::Id { definition: D::NAME, source })?;
     let definition = D::__options();
     let none = StoreOptions::default();
-    let options = Layers { registry: &none, definition: Some(&definition), call: None }.resolve();
+    let options = Layers { registry: &none, definition: &definition, call: &none }.resolve();
     let (engine, _) = Engine::open(OpenRequest {
         model: SchemaModel::of::<D>()?,
         name: StoreName::new(D::NAME, id),

@@ -1,6 +1,7 @@
-//! Events that make room: within one transaction they wait at the negatives of their places, which no read of the log looks at.
+//! Events that make room for others within one transaction, until they come back.
 
 use super::{
+    LogCursor, LogError,
     place::{number_at, place_of},
     sixteen,
 };
@@ -11,15 +12,56 @@ use crate::{
     value::ValueRef,
 };
 
-/// Puts all events from `first` on aside.
-pub(crate) fn put_aside(connection: &mut Connection, first: EventNumber) -> Result<(), SqliteError> {
-    let sql = "UPDATE larder_events SET place = -place WHERE place >= ?";
-    connection.execute(sql, &[ValueRef::Integer(place_of(first))]).map(drop)
+/// Bytes of events that wait in memory. They are read to be checked anyway, and rows that wait in the file are written twice.
+const MOST_BYTES: usize = 1 << 20;
+
+/// Rows that are read and checked at once.
+const READ_ROWS: usize = 256;
+
+/// Where events wait.
+pub(crate) enum Aside {
+    /// All of them, in the order of the log.
+    Memory(std::vec::IntoIter<StoredEvent>),
+    /// At the negatives of their places, which no read of the log looks at.
+    File,
 }
 
-/// Takes the next events that were put aside, in the order that they had in the log; none when there are no more. Their rows were checked
-/// before they were put there.
-pub(crate) fn take_aside(connection: &mut Connection, most: usize) -> Result<Vec<StoredEvent>, SqliteError> {
+impl Aside {
+    /// Reads and checks all events behind the cursor, which are in the log until [`put`](Self::put).
+    pub(crate) fn read(connection: &mut Connection, mut cursor: LogCursor) -> Result<Self, LogError> {
+        let (mut events, mut bytes) = (Vec::new(), 0);
+        while cursor.read(connection, READ_ROWS)? > 0 {
+            for row in cursor.rows() {
+                bytes += size_of::<StoredEvent>() + row.name.len() + row.args.map_or(0, str::len);
+                if bytes > MOST_BYTES {
+                    events = Vec::new();
+                    break;
+                }
+                events.push(row.to_stored());
+            }
+        }
+        Ok(if bytes > MOST_BYTES { Self::File } else { Self::Memory(events.into_iter()) })
+    }
+
+    /// Takes the events, which begin with `first`, out of the log.
+    pub(crate) fn put(&self, connection: &mut Connection, first: EventNumber) -> Result<(), SqliteError> {
+        let sql = match self {
+            Self::Memory(_) => "DELETE FROM larder_events WHERE place >= ?",
+            Self::File => "UPDATE larder_events SET place = -place WHERE place >= ?",
+        };
+        connection.execute(sql, &[ValueRef::Integer(place_of(first))]).map(drop)
+    }
+
+    /// The next events, in the order that they had in the log; none when there are no more.
+    pub(crate) fn take(&mut self, connection: &mut Connection, most: usize) -> Result<Vec<StoredEvent>, SqliteError> {
+        match self {
+            Self::Memory(events) => Ok(events.take(most).collect()),
+            Self::File => take_from_file(connection, most),
+        }
+    }
+}
+
+fn take_from_file(connection: &mut Connection, most: usize) -> Result<Vec<StoredEvent>, SqliteError> {
     let mut events = Vec::new();
     let sql = "SELECT place, generation, name, args, client_id, session_id, id FROM larder_events \
                JOIN larder_authors USING (author) WHERE place < 0 ORDER BY place DESC LIMIT ?";

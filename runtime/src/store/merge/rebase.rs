@@ -7,7 +7,7 @@ use crate::{
     seeded,
     storage::{
         change_records::{Undoer, Undone, places_from},
-        eventlog::{self, LogCursor, LogHead, LogPage, place_of},
+        eventlog::{Aside, LogCursor, LogHead, LogPage, place_of},
         quarantine,
         sqlite::Connection,
     },
@@ -45,7 +45,7 @@ pub(super) fn run(
 ) -> Result<Ended, Stop> {
     let first = rebase.undone_from();
     writer.begin()?;
-    let before = check_undone(writer, first)?;
+    let (before, mut aside) = check_undone(writer, first)?;
     let places = places_from(&mut writer.connection, place_of(first))?;
     if means == Means::Records {
         let stay = usize::try_from(before.ordinal).unwrap_or(usize::MAX);
@@ -57,7 +57,7 @@ pub(super) fn run(
         writer.connection.set_foreign_keys(true)?;
         undone?;
     }
-    put_aside(writer, first)?;
+    put_aside(writer, &aside, first)?;
     if means == Means::Rebuild {
         rebuild(engine, writer, &before)?;
     }
@@ -68,16 +68,15 @@ pub(super) fn run(
     work.merged.undone_from = Some(first);
     // As many as come back at least: then each event that comes back is paid for by one that is new.
     work.append(rebase.foreign, LEAST_EVENTS.max(places.len()))?;
-    bring_back(&mut work, rebase)?;
+    bring_back(&mut work, rebase, &mut aside)?;
     work.commit(rebase.own)
 }
 
-/// Checks every row that is to be undone; the head of the log before them.
-pub(super) fn check_undone(writer: &mut Writer, first: EventNumber) -> Result<LogHead, Stop> {
-    let mut cursor = LogCursor::after(&mut writer.connection, writer.key.clone(), place_of(first) - 1)?;
+/// Reads and checks every row that is to be undone, and the head of the log before them.
+pub(super) fn check_undone(writer: &mut Writer, first: EventNumber) -> Result<(LogHead, Aside), Stop> {
+    let cursor = LogCursor::after(&mut writer.connection, writer.key.clone(), place_of(first) - 1)?;
     let before = cursor.head();
-    while cursor.read(&mut writer.connection, 256)? > 0 {}
-    Ok(before)
+    Ok((before, Aside::read(&mut writer.connection, cursor)?))
 }
 
 fn undo(engine: &Engine, writer: &mut Writer, places: &[i64]) -> Result<(), Stop> {
@@ -95,12 +94,12 @@ fn undo(engine: &Engine, writer: &mut Writer, places: &[i64]) -> Result<(), Stop
 }
 
 /// Takes the events from `first` on out of the log, with all that is noted of them.
-pub(super) fn put_aside(writer: &mut Writer, first: EventNumber) -> Result<(), Stop> {
+pub(super) fn put_aside(writer: &mut Writer, aside: &Aside, first: EventNumber) -> Result<(), Stop> {
     writer.forget_changes_from(first)?;
     let connection = &mut writer.connection;
     let sql = "DELETE FROM larder_failed WHERE place >= ?";
     connection.execute(sql, &[ValueRef::Integer(place_of(first))])?;
-    Ok(eventlog::put_aside(connection, first)?)
+    Ok(aside.put(connection, first)?)
 }
 
 /// Deletes all rows of the schema's tables, and what is noted of the events that made them.
@@ -138,10 +137,10 @@ fn rebuild(engine: &Engine, writer: &mut Writer, head: &LogHead) -> Result<(), S
     writer.keep_from_here(model.tables()).map_err(Stop::Sqlite)
 }
 
-fn bring_back(work: &mut Work<'_>, rebase: &Rebase<'_>) -> Result<(), Stop> {
+fn bring_back(work: &mut Work<'_>, rebase: &Rebase<'_>, aside: &mut Aside) -> Result<(), Stop> {
     let redo = rebase.redo(work.merged.taken);
     loop {
-        let events = eventlog::take_aside(&mut work.writer.connection, BATCH)?;
+        let events = aside.take(&mut work.writer.connection, BATCH)?;
         if events.is_empty() {
             return Ok(());
         }

@@ -56,8 +56,8 @@ impl Engine {
         let Some(first) = following(EventNumber::ZERO, true) else { return Err(Stop::NeedsRebuild) };
         writer.hear_nothing()?;
         writer.begin()?;
-        check_undone(writer, first)?;
-        put_aside(writer, first)?;
+        let (_, mut aside) = check_undone(writer, first)?;
+        put_aside(writer, &aside, first)?;
         empty_tables(&self.shared.model, &mut writer.connection)?;
         writer.keep_from_here(self.shared.model.tables())?;
         // All that comes back is to have a record.
@@ -67,7 +67,7 @@ impl Engine {
         work.tip.head = LogHead::EMPTY;
         work.done.undone_from = Some(first);
         loop {
-            let events = eventlog::take_aside(&mut work.writer.connection, BATCH)?;
+            let events = aside.take(&mut work.writer.connection, BATCH)?;
             if events.is_empty() {
                 return work.commit(0);
             }
