@@ -267,8 +267,8 @@ impl<D: StoreDefinition> Store<D> {
         self.engine.failed_events()
     }
 
-    /// The pending events that a rebase has taken out of the log, because they no longer materialize behind the events of others, with the
-    /// reasons. They are in no table and no other client sees them; they stay in the store's file.
+    /// The pending events that were taken out of the log because they no longer materialize, behind the events of others or with a new
+    /// release of the app, with the reasons. They are in no table and no other client sees them; they stay in the store's file.
     ///
     /// # Errors
     /// Those of [`query`](Self::query).

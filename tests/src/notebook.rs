@@ -130,10 +130,22 @@ larder::define_store! {
 
 static FAILING: Mutex<Vec<i64>> = Mutex::new(Vec::new());
 
-/// Makes the materializer of [`NoteEvent::Written`] fail for these numbers, those that end in 5 by a panic, those that end in 7 by a
-/// statement that would roll back everything.
-pub fn failing_numbers(numbers: &[i64]) {
-    *FAILING.lock().unwrap_or_else(PoisonError::into_inner) = numbers.to_vec();
+/// As long as it lives the materializer of [`NoteEvent::Written`] fails for these numbers, in all tests.
+#[derive(Debug)]
+#[must_use]
+pub struct Failing(Vec<i64>);
+
+impl Drop for Failing {
+    fn drop(&mut self) {
+        FAILING.lock().unwrap_or_else(PoisonError::into_inner).retain(|number| !self.0.contains(number));
+    }
+}
+
+/// Makes the materializer of [`NoteEvent::Written`] fail for these numbers, which no other test has: those that end in 5 by a panic, those
+/// that end in 7 by a statement that would roll back everything.
+pub fn failing_numbers(numbers: &[i64]) -> Failing {
+    FAILING.lock().unwrap_or_else(PoisonError::into_inner).extend(numbers);
+    Failing(numbers.to_vec())
 }
 
 fn fail_as_told(number: i64, tables: &mut Tables<'_, NotebookSchema>) -> MaterializeResult {

@@ -100,7 +100,7 @@ impl State {
         };
         if slot.entry.phase() == Phase::Closing && slot.entry.waiters() == 0 {
             let Some(plan) = caller.plan(&self.defaults, actions) else { return Ok(Step::NeedsPlan) };
-            let plan = self.share(caller.kind, plan, actions);
+            let plan = self.share(caller.kind, plan);
             let Some(slot) = self.slots.get_mut(at) else { return Ok(Step::Again) };
             slot.hidden = !plan.runs_on_load;
             slot.parent = caller.span.take();
@@ -132,7 +132,7 @@ impl State {
     fn begin(&mut self, caller: &mut Caller<'_>, actions: &mut Vec<Action>) -> Step {
         let Some(plan) = caller.plan(&self.defaults, actions) else { return Step::NeedsPlan };
         let (name, gc_time) = (caller.name.clone(), caller.call.options.gc_time);
-        let plan = self.share(caller.kind, plan, actions);
+        let plan = self.share(caller.kind, plan);
         let (at, cell) = self.insert(caller.kind, name, gc_time, plan, caller.span.take(), caller.call.passing);
         if let Some(listener) = &caller.call.listener {
             cell.listen(Arc::clone(listener));

@@ -239,6 +239,8 @@ impl Opening {
             error => error,
         })?;
         note_open(&shared, &name, &plan, &opened)?;
+        // Before anybody can commit or push.
+        opened.0.quarantine_failed();
         Ok(opened)
     }
 }

@@ -4,7 +4,7 @@
 use std::{
     any::{Any, TypeId},
     collections::{HashMap, VecDeque},
-    sync::{Arc, Weak},
+    sync::Arc,
 };
 
 use tokio_util::sync::CancellationToken;
@@ -43,8 +43,8 @@ pub(crate) struct State {
     pub(super) environment: Environment,
     pub(super) defaults: Arc<StoreOptions>,
     pub(super) names: HashMap<&'static str, &'static Kind>,
-    /// Of each definition, the options of the last load.
-    plans: HashMap<TypeId, Weak<Plan>>,
+    /// Of each definition, the slot that was made last.
+    newest: HashMap<TypeId, u32>,
     pub(super) last_generation: u64,
     pub(super) counters: Counters,
 }
@@ -134,7 +134,7 @@ impl State {
             environment,
             defaults: Arc::new(defaults),
             names: HashMap::new(),
-            plans: HashMap::new(),
+            newest: HashMap::new(),
             last_generation: 0,
             counters: Counters::default(),
         }
@@ -171,22 +171,17 @@ impl State {
             pinned: None,
             children: Vec::new(),
         };
-        (self.slots.insert(slot), cell)
+        let at = self.slots.insert(slot);
+        self.newest.insert(kind.type_id, at);
+        (at, cell)
     }
 
     /// Stores of a definition that are loaded alike have their options together: a thousand of them have them once.
-    pub(super) fn share(&mut self, kind: &'static Kind, plan: Plan, actions: &mut Vec<Action>) -> Arc<Plan> {
-        let last = self.plans.entry(kind.type_id).or_default();
-        if let Some(shared) = last.upgrade() {
-            if shared.same(&plan) {
-                return shared;
-            }
-            // Who else had it may have let go of it just now.
-            actions.push(Action::Drop(Box::new(shared)));
-        }
-        let plan = Arc::new(plan);
-        *last = Arc::downgrade(&plan);
-        plan
+    pub(super) fn share(&self, kind: &'static Kind, plan: Plan) -> Arc<Plan> {
+        let last = self.newest.get(&kind.type_id).and_then(|at| self.slots.get(*at));
+        // The place may be another's by now.
+        let alike = last.filter(|last| last.kind.type_id == kind.type_id && last.plan.same(&plan));
+        alike.map_or_else(|| Arc::new(plan), |alike| Arc::clone(&alike.plan))
     }
 
     /// A waiter of a load leaves before it ended; `false` when the load has ended.

@@ -26,6 +26,7 @@ use crate::{
         processor::Accepted,
         state::{Advance, Merge, Rebase, Reject, SyncState},
     },
+    value::ValueRef,
 };
 
 mod rebase;
@@ -97,7 +98,7 @@ impl Engine {
     /// # Errors
     /// When nothing was taken over.
     pub(crate) fn merge(self: &Arc<Self>, page: &[StoredEvent], backend_id: &str) -> Result<Merged, MergeError> {
-        self.take_over(backend_id, |writer, confirmed| {
+        self.take_over(Some(backend_id), |writer, confirmed| {
             let known = page.iter().take_while(|event| event.number.global() <= confirmed).count();
             let merge = self.decide(writer, confirmed, page).map_err(|error| MergeError::Store(self.unread(error)))?;
             Ok((merge, known))
@@ -110,7 +111,7 @@ impl Engine {
     /// When nothing was confirmed.
     pub(crate) fn confirm(self: &Arc<Self>, accepted: &Accepted) -> Result<bool, MergeError> {
         let mut holds = true;
-        self.take_over(&accepted.backend_id, |_, confirmed| {
+        self.take_over(Some(&accepted.backend_id), |_, confirmed| {
             let stand = self.stand(Some(accepted));
             holds = accepted.rebases == self.published.rebases() && accepted.head <= stand.head;
             let own = if holds { stand.accepted } else { confirmed };
@@ -119,10 +120,31 @@ impl Engine {
         Ok(holds)
     }
 
+    /// Takes the pending events out of the log that do not materialize, which a load has found: a rebase onto nothing, which quarantines
+    /// them and brings the others back. Blocks. Where it fails they stay listed as failed, and the next load tries again.
+    pub(crate) fn quarantine_failed(self: &Arc<Self>) {
+        if !self.has_backend() || self.report.failed == 0 || seeded::bug("failed-pending-event-stays") {
+            return;
+        }
+        let done = self.take_over(None, |writer, confirmed| {
+            let sql = "SELECT 1 FROM larder_failed WHERE place > ? LIMIT 1";
+            let pending = [ValueRef::Integer(place_of(last_of(confirmed)))];
+            let found = writer.connection.integer(sql, &pending);
+            let found = found.map_err(|error| MergeError::Store(self.failed_or_gone(error.message)))?;
+            let (own, foreign) = (confirmed, [].as_slice());
+            let nothing = Merge::Advance(Advance { own, foreign });
+            Ok((found.map_or(nothing, |_| Merge::Rebase(Rebase { own, foreign })), 0))
+        });
+        if let Err(error) = done {
+            let (store, id) = (self.name().definition(), self.name().id().as_str());
+            tracing::warn!(store, id, ?error, "pending events that do not materialize were not quarantined");
+        }
+    }
+
     /// Does what is decided, and how many events of a page come before that, under the lock of the writer.
     fn take_over<'p>(
         self: &Arc<Self>,
-        backend_id: &str,
+        backend_id: Option<&str>,
         decide: impl FnOnce(&mut Writer, u64) -> Result<(Merge<'p>, usize), MergeError>,
     ) -> Result<Merged, MergeError> {
         self.gate.check_write().map_err(MergeError::Store)?;
@@ -175,7 +197,12 @@ impl Engine {
     }
 
     /// In a transaction, which is committed at the end. With the last pending event that is confirmed where it stands.
-    fn advance(&self, writer: &mut Writer, advance: Advance<'_>, backend_id: &str) -> Result<(Ended, u64), Stop> {
+    fn advance(
+        &self,
+        writer: &mut Writer,
+        advance: Advance<'_>,
+        backend_id: Option<&str>,
+    ) -> Result<(Ended, u64), Stop> {
         self.follow_listeners(writer);
         writer.begin()?;
         let mut work = Work::new(self, writer, backend_id);
@@ -183,7 +210,7 @@ impl Engine {
         work.commit(advance.own).map(|ended| (ended, advance.own))
     }
 
-    fn rebase(&self, writer: &mut Writer, rebase: Rebase<'_>, backend_id: &str) -> Result<(Ended, u64), Stop> {
+    fn rebase(&self, writer: &mut Writer, rebase: Rebase<'_>, backend_id: Option<&str>) -> Result<(Ended, u64), Stop> {
         self.follow_listeners(writer);
         match rebase::run(self, writer, &rebase, (Means::Records, backend_id)) {
             Err(Stop::NeedsRebuild) => {

@@ -1,10 +1,10 @@
-//! Quarantined events: pending ones that a rebase could not bring back.
+//! Quarantined events: pending ones that do not materialize any more.
 
 use super::{Engine, read::Span};
 use crate::{error::QueryError, event::StoredEvent, storage::quarantine};
 
-/// A pending event that a rebase has taken out of the log, because it no longer materializes behind the events of others, from
-/// [`Store::quarantined_events`](crate::Store::quarantined_events). No other client will see it.
+/// A pending event that was taken out of the log because it no longer materializes, behind the events of others or with a new release of
+/// the app, from [`Store::quarantined_events`](crate::Store::quarantined_events). No other client will see it.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct QuarantinedEvent {

@@ -221,11 +221,17 @@ impl Target<'_> {
     fn apply(&mut self, row: &LogRow<'_>) -> Result<Applied, Unapplied> {
         let mark = self.tables.changes_mark();
         let applied = self.model.apply(row.name, row.args, &row.context(), self.tables)?;
+        self.keep(row, mark).map_err(Unapplied::Sqlite)?;
+        Ok(applied)
+    }
+
+    /// Keeps what an event has changed since `mark`, if it is not confirmed.
+    fn keep(&mut self, row: &LogRow<'_>, mark: usize) -> Result<(), SqliteError> {
         if let Some(keeper) = &mut self.keeper {
-            keeper.write(self.tables, place_of(row.number), mark).map_err(Unapplied::Sqlite)?;
+            keeper.write(self.tables, place_of(row.number), mark)?;
             self.tables.changes_truncate(mark);
         }
-        Ok(applied)
+        Ok(())
     }
 
     /// Records what changes, from the first page on that has an event which is not confirmed.
@@ -304,6 +310,8 @@ fn apply_each(target: &mut Target<'_>, page: &LogPage, mut done: Replayed) -> Re
             continue;
         };
         roll_back(target.tables, "larder_event")?;
+        // It changed nothing, which can be undone row by row.
+        target.keep(&row, 0)?;
         done.failed += 1;
         let sql = "INSERT INTO larder_failed (place, reason) VALUES (?, ?)";
         target.tables.execute(sql, &[ValueRef::Integer(place_of(row.number)), ValueRef::Text(&reason)])?;

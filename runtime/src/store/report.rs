@@ -15,7 +15,8 @@ pub struct MigrationsReport {
     pub fingerprint: Fingerprint,
     /// How many events were applied; 0 unless the tables were rebuilt.
     pub applied: u64,
-    /// How many events of the log do not materialize; they are listed by [`Store::failed_events`](crate::Store::failed_events).
+    /// How many events of the log did not materialize. Confirmed ones are listed by [`Store::failed_events`](crate::Store::failed_events);
+    /// with a backend pending ones are quarantined and listed by [`Store::quarantined_events`](crate::Store::quarantined_events).
     pub failed: u64,
     /// How many events of the log this app does not know; they stay in it.
     pub unknown: u64,

@@ -62,7 +62,7 @@ pub(crate) struct Advance<'p> {
 pub(crate) struct Rebase<'p> {
     /// The pending events up to this number are confirmed.
     pub(crate) own: u64,
-    /// To be appended behind what is not undone: at least one.
+    /// To be appended behind what is not undone: at least one, in what follows from a page.
     pub(crate) foreign: &'p [StoredEvent],
 }
 

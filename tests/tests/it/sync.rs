@@ -8,5 +8,6 @@ mod failing;
 mod flapping;
 mod processor;
 mod rebase;
+mod releases;
 mod simulation;
 mod streams;

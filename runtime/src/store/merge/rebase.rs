@@ -41,7 +41,7 @@ pub(super) fn run(
     engine: &Engine,
     writer: &mut Writer,
     rebase: &Rebase<'_>,
-    (means, backend_id): (Means, &str),
+    (means, backend_id): (Means, Option<&str>),
 ) -> Result<Ended, Stop> {
     let first = rebase.undone_from();
     writer.begin()?;

@@ -62,7 +62,7 @@ impl Engine {
         writer.keep_from_here(self.shared.model.tables())?;
         // All that comes back is to have a record.
         writer.confirmed(0);
-        let mut work = Work::new(self, writer, backend_id);
+        let mut work = Work::new(self, writer, Some(backend_id));
         work.recount = true;
         work.tip.head = LogHead::EMPTY;
         work.done.undone_from = Some(first);

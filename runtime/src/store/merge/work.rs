@@ -49,12 +49,13 @@ pub(super) struct Work<'a> {
     one_by_one: bool,
     /// The tables were made anew: unknown events that come back count again.
     pub(super) recount: bool,
-    backend_id: &'a str,
+    /// Of the log that the events are of; none where they are of this client alone.
+    backend_id: Option<&'a str>,
 }
 
 impl<'a> Work<'a> {
     /// For a transaction that has begun.
-    pub(super) fn new(engine: &'a Engine, writer: &'a mut Writer, backend_id: &'a str) -> Self {
+    pub(super) fn new(engine: &'a Engine, writer: &'a mut Writer, backend_id: Option<&'a str>) -> Self {
         let (tip, began) = (writer.tip, engine.shared.runtime.now());
         let (merged, done, authors) = Default::default();
         let (events, quarantined_before, one_by_one, recount) = (tip.head.ordinal, true, false, false);
@@ -174,7 +175,9 @@ impl<'a> Work<'a> {
         if tip.head.ordinal < events && !seeded::bug("fewer-events-not-noted") {
             writer.note_fewer_events(tip.head.ordinal)?;
         }
-        if engine.sync.backend_id().as_deref() != Some(backend_id) {
+        if let Some(backend_id) = backend_id
+            && engine.sync.backend_id().as_deref() != Some(backend_id)
+        {
             meta::put_backend(&mut writer.connection, backend_id)?;
             done.backend_id = Some(backend_id.to_owned());
         }

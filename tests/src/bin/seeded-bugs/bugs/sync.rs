@@ -46,6 +46,14 @@ pub(super) const SYNC: &[Bug] = &[
         &["it::sync::rebase::a_pending_event_that_no_longer_materializes_is_quarantined_and_the_others_go_on"],
     ),
     bug(
+        "failed-pending-event-stays",
+        "a pending event that a rebuild cannot materialize is pushed to everybody",
+        &[
+            "it::sync::releases::a_pending_event_that_a_rebuild_cannot_materialize_is_quarantined_and_never_pushed",
+            "it::sync::releases::what_failed_before_there_was_a_backend_is_quarantined_when_there_is_one",
+        ],
+    ),
+    bug(
         "arrived-event-stays-quarantined",
         "an event is in the log and in quarantine",
         &["it::sync::rebase::an_event_that_arrives_after_all_leaves_the_quarantine"],

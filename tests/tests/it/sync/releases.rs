@@ -1,0 +1,112 @@
+//! A release of an app whose materializers refuse what an earlier one has committed, while some of it is pending.
+
+use std::{sync::Arc, time::Duration};
+
+use larder::{LocalBackend, StoreOptions, prelude::*};
+use larder_tests::{
+    lab::Lab,
+    notebook::{Note, Notebook, failing_numbers, written},
+};
+
+use super::clients::{STORE, log, push_foreign, synced};
+
+/// Closes the store, which an app of another schema opens next.
+async fn released(lab: &mut Lab, store: StoreHandle<Notebook>) {
+    drop(store);
+    lab.close_within(Duration::ZERO).await;
+    let sqlite = lab.sqlite("notebook");
+    sqlite.execute("UPDATE larder_meta SET value = zeroblob(16) WHERE key = 'fingerprint'", []).unwrap();
+    sqlite.close().unwrap();
+}
+
+fn disconnected() -> Arc<LocalBackend> {
+    let backend = LocalBackend::new("local");
+    backend.set_connected(false);
+    backend
+}
+
+fn quarantined(store: &Store<Notebook>) -> Vec<String> {
+    store.quarantined_events().unwrap().iter().map(|one| one.event.number.to_string()).collect()
+}
+
+fn failed(store: &Store<Notebook>) -> Vec<String> {
+    store.failed_events().unwrap().iter().map(|one| one.event.number.to_string()).collect()
+}
+
+#[tokio::test]
+async fn a_pending_event_that_a_rebuild_cannot_materialize_is_quarantined_and_never_pushed() {
+    let backend = disconnected();
+    let mut lab = Lab::on_disk_with(synced(&backend));
+    let store = lab.open::<Notebook>().await;
+    store.commit((71_301..=71_305).map(written).collect::<Vec<_>>()).unwrap();
+    released(&mut lab, store).await;
+    let refused = failing_numbers(&[71_302, 71_304]);
+    let store = lab.open::<Notebook>().await;
+    assert_eq!((store.migrations_report().applied, store.migrations_report().failed), (3, 2));
+    assert_eq!((log(&store).as_str(), quarantined(&store)), ("| e1r1 e2r1 e3r1", vec!["e2".to_owned(), "e4".into()]));
+    assert_eq!((failed(&store), store.sync_status().failed), (Vec::new(), 0));
+    assert_eq!(store.query(Note::all().count()).unwrap(), 3);
+    assert!(store.verify().unwrap().is_sound());
+    backend.set_connected(true);
+    store.commit(written(71_306)).unwrap().confirmed().await.unwrap();
+    let pushed: Vec<_> = backend.events(STORE).iter().map(|event| event.args.clone().unwrap()).collect();
+    assert_eq!(pushed.len(), 4);
+    assert!(!pushed.iter().any(|args| args.contains("71302") || args.contains("71304")), "{pushed:?}");
+    // It was done once, and for good.
+    drop(refused);
+    backend.set_connected(false);
+    drop(store);
+    lab.close().await;
+    let store = lab.open::<Notebook>().await;
+    assert_eq!((log(&store).as_str(), quarantined(&store).len()), ("e1r1 e2r1 e3r1 e4r1", 2));
+}
+
+#[tokio::test]
+async fn confirmed_events_that_a_rebuild_cannot_materialize_are_listed_and_pending_ones_behind_them_quarantined() {
+    let backend = disconnected();
+    let mut lab = Lab::on_disk_with(synced(&backend));
+    push_foreign(&backend, &[written(71_311), written(71_312)]).await;
+    backend.set_connected(true);
+    let store = lab.open::<Notebook>().await;
+    while store.head().global() < 2 {
+        tokio::task::yield_now().await;
+    }
+    store.commit(written(71_313)).unwrap().confirmed().await.unwrap();
+    backend.set_connected(false);
+    released(&mut lab, store).await;
+    let _refused = failing_numbers(&[71_312]);
+    let store = lab.open::<Notebook>().await;
+    assert_eq!(
+        (log(&store).as_str(), failed(&store), quarantined(&store)),
+        ("e1 e2 e3", vec!["e2".to_owned()], vec![])
+    );
+    store.commit([written(71_314), written(71_315)]).unwrap();
+    released(&mut lab, store).await;
+    let _refused = failing_numbers(&[71_314]);
+    let store = lab.open::<Notebook>().await;
+    assert_eq!((log(&store).as_str(), failed(&store)), ("e1 e2 e3 | e4r1", vec!["e2".to_owned()]));
+    assert_eq!(quarantined(&store), ["e4"]);
+    assert_eq!(store.query(Note::all().count()).unwrap(), 3);
+    assert!(store.verify().unwrap().is_sound());
+}
+
+#[tokio::test]
+async fn what_failed_before_there_was_a_backend_is_quarantined_when_there_is_one() {
+    let mut lab = Lab::on_disk();
+    let store = lab.open::<Notebook>().await;
+    store.commit([written(71_321), written(71_322), written(71_323)]).unwrap();
+    released(&mut lab, store).await;
+    let _refused = failing_numbers(&[71_322]);
+    let store = lab.open::<Notebook>().await;
+    assert_eq!((failed(&store), quarantined(&store)), (vec!["e2".to_owned()], vec![]), "nobody waits for it");
+    drop(store);
+    lab.close().await;
+    let backend = disconnected();
+    let get = lab.registry().get::<Notebook>(STORE).options(StoreOptions::new().sync(backend));
+    let store = get.await.unwrap();
+    assert_eq!(
+        (log(&store).as_str(), failed(&store), quarantined(&store)),
+        ("| e1r1 e2r1", vec![], vec!["e2".to_owned()])
+    );
+    assert!(store.verify().unwrap().is_sound());
+}
