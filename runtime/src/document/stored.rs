@@ -110,6 +110,6 @@ pub(crate) fn apply(
     let mut fields = before.map_err(Unapplied::Sqlite)?.flatten().unwrap_or_default();
     fields.extend(changes.set);
     let text = Json::Object(fields).to_string();
-    let written = connection.execute(&table.statements().upsert, &[id, ValueRef::Text(&text)]);
+    let written = connection.write_row(table, &table.statements().upsert, [id, ValueRef::Text(&text)].into_iter());
     written.map(|_| Applied::Yes).map_err(Unapplied::Sqlite)
 }

@@ -55,7 +55,7 @@ impl<'a> RawTables<'a> {
         }
         let statements = table.statements();
         let sql = if upsert { &statements.upsert } else { &statements.insert };
-        let result = self.connection.execute_encoded(sql, &values);
+        let result = self.connection.write_row(table, sql, values.iter().map(Encoded::as_ref));
         self.noted(result, Some(table.name)).map(drop)
     }
 
@@ -92,6 +92,8 @@ impl<'a> RawTables<'a> {
             return Err(MaterializeError::Sql { message });
         }
         let params: Vec<ValueRef<'_>> = values.iter().map(Value::as_ref).collect();
+        let heard = self.connection.hear_inserts();
+        self.noted(heard, None)?;
         let mark = self.connection.changes_mark();
         let opened = self.connection.execute("SAVEPOINT larder_sql", &[]);
         self.noted(opened, None)?;

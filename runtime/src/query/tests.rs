@@ -42,7 +42,8 @@ pub(super) fn database(rows: &[Item]) -> Connection {
 fn insert<T: Table>(connection: &mut Connection, row: &T) {
     let mut values: Vec<Encoded<'_>> = Vec::new();
     row.encode(&mut values).expect("encodes");
-    connection.execute_encoded(&T::schema().statements().insert, &values).expect("inserts");
+    let schema = T::schema();
+    connection.write_row(schema, &schema.statements().insert, values.iter().map(Encoded::as_ref)).expect("inserts");
 }
 
 pub(super) fn ask<Q: Query>(connection: &mut Connection, query: &Q) -> Q::Output {

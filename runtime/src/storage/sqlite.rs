@@ -12,7 +12,7 @@ use crate::{
     options::Durability,
     query::RowRef,
     seeded,
-    value::{Encoded, Value, ValueRef},
+    value::{Value, ValueRef},
 };
 
 mod backup;
@@ -101,11 +101,6 @@ impl Connection {
     /// Runs one statement, which is kept prepared; the number of rows that it changed itself.
     pub(crate) fn execute(&mut self, sql: &str, params: &[ValueRef<'_>]) -> Result<u64, SqliteError> {
         self.write(sql, params.iter().copied())
-    }
-
-    /// The same with the values of a row.
-    pub(crate) fn execute_encoded(&mut self, sql: &str, values: &[Encoded<'_>]) -> Result<u64, SqliteError> {
-        self.write(sql, values.iter().map(Encoded::as_ref))
     }
 
     fn write<'v>(

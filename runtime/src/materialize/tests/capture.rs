@@ -58,7 +58,8 @@ fn undo(connection: &mut Connection, changes: &[RowChange]) {
         }
         if let Some(old) = &change.old {
             let values: Vec<_> = old.iter().map(Value::as_ref).collect();
-            assert_eq!(connection.execute(&table.statements().insert, &values).expect("inserts"), 1);
+            let written = connection.write_row(table, &table.statements().insert, values.into_iter());
+            assert_eq!(written.expect("inserts"), 1);
         }
     }
     connection.set_foreign_keys(true).expect("switches");

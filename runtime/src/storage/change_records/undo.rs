@@ -28,7 +28,6 @@ pub(crate) struct Undoer {
 /// The statements that undo a change of one table.
 struct Inverse {
     table: &'static TableSchema,
-    insert: String,
     delete: String,
     update: String,
 }
@@ -48,11 +47,9 @@ impl Inverse {
         };
         let columns = table.columns.len();
         let table_name = quote(table.name);
-        let places = each(", ", &|column| format!("?{}", column + 1));
         let set = each(", ", &|column| format!("{} = ?{}", name(column), column + 1));
         Self {
             table,
-            insert: format!("INSERT INTO {table_name} VALUES ({places})"),
             delete: format!("DELETE FROM {table_name} WHERE {}", is_row(1)),
             update: format!("UPDATE {table_name} SET {set} WHERE {}", is_row(columns + 1)),
         }
@@ -101,7 +98,10 @@ impl Undoer {
         let inverse = &self.tables[change.table];
         let undone = match (change.old.is_empty(), change.new.is_empty()) {
             (true, _) => connection.execute(&inverse.delete, &change.new),
-            (false, true) => connection.execute(&inverse.insert, &change.old),
+            (false, true) => {
+                let table = inverse.table;
+                connection.write_row(table, &table.statements().insert, change.old.iter().copied())
+            }
             (false, false) => connection.execute(&inverse.update, &[&change.old[..], &change.new].concat()),
         };
         match undone {
