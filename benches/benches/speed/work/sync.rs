@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use larder::{
     ClientId, Event, EventId, EventNumber, LocalBackend, Payload, PushRequest, SessionId, StoreOptions, StoredEvent,
-    SyncBackend, prelude::*,
+    SyncBackend, SyncPhase, prelude::*,
 };
 
 use crate::{
@@ -16,8 +16,8 @@ use crate::{
 
 /// Pending events, and foreign ones in their place.
 const EVENTS: i64 = 1_000;
-/// Commits of a turn.
-const COMMITS: i64 = 250;
+/// Commits of a turn: more change records than are held in memory, and more than ten pushes.
+const COMMITS: i64 = 2_500;
 
 struct Stores {
     lab: Lab,
@@ -91,6 +91,17 @@ impl Stores {
 
     fn commits(&mut self, synced: bool) -> Outcome<Took> {
         let store = self.open(synced)?;
+        if synced && self.backend.connected() {
+            // What it costs to begin is none of a commit's.
+            let mut status = store.watch_sync();
+            self.lab.block_on(async {
+                while let Some(now) = status.next().await {
+                    if now.phase == SyncPhase::Live {
+                        break;
+                    }
+                }
+            });
+        }
         let events: Vec<IssueEvent> = (0..COMMITS).map(opened).collect();
         Took::of(COMMITS as u32, || events.into_iter().try_for_each(|event| Ok(store.commit(event).map(drop)?)))
     }
