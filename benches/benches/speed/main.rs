@@ -11,6 +11,7 @@ mod measure;
 mod phases;
 mod report;
 mod scaling;
+mod server;
 mod work;
 
 use clap::Parser;
@@ -31,7 +32,7 @@ struct Options {
     #[arg(long)]
     phases: bool,
     /// Only rows of groups whose name has this in it: get, commit, query, live, open, new,
-    /// rebuild, sync, idle, scaling, many
+    /// rebuild, sync, server, idle, scaling, many
     #[arg(long)]
     only: Option<String>,
     /// Rounds of each row, each of which gives one ratio; the median counts
@@ -57,6 +58,8 @@ const GROUPS: &[Group] = &[
     ("new", Plan::new(31, 2), work::open::new),
     ("rebuild", Plan::new(11, 2), work::rebuild::rows),
     ("sync", Plan::new(11, 2), work::sync::rows),
+    ("server-pushes", Plan::new(1, 1), |_| Ok(server::pushes())),
+    ("server-waits", Plan::new(1, 1), |_| Ok(server::waits())),
     ("idle", Plan::new(1, 1), |_| many::idle()),
     ("scaling", Plan::new(9, 1), scaling::rows),
     ("many", Plan::new(1, 1), |_| many::counts()),

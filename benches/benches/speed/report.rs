@@ -38,6 +38,8 @@ pub(crate) enum Unit {
     Count,
     /// How many times as fast with two threads.
     Times,
+    /// So many a second.
+    PerSecond,
 }
 
 /// What is to be met.
@@ -49,6 +51,8 @@ pub(crate) enum Bar {
     Ratio(f64),
     /// At most so much.
     Most(f64),
+    /// At least so much.
+    Least(f64),
 }
 
 impl Row {
@@ -58,6 +62,7 @@ impl Row {
             Bar::None => None,
             Bar::Ratio(most) => Some(compared.ratio <= most),
             Bar::Most(most) => Some(compared.larder <= most),
+            Bar::Least(least) => Some(compared.larder >= least),
         };
         Self {
             work,
@@ -80,6 +85,7 @@ impl Row {
             Bar::None => None,
             Bar::Ratio(most) => ratio.map(|ratio| ratio <= most),
             Bar::Most(most) => Some(larder <= most),
+            Bar::Least(least) => Some(larder >= least),
         };
         Self { work, larder, baseline, unit, ratio, quartiles: None, cpu_ratio: None, bar, met, note: String::new() }
     }
@@ -113,6 +119,7 @@ pub(crate) fn line(row: &Row) -> String {
         Bar::None => "-".to_owned(),
         Bar::Ratio(most) => format!("<= {most:.1} x"),
         Bar::Most(most) => format!("<= {}", shown(most, row.unit)),
+        Bar::Least(least) => format!(">= {}", shown(least, row.unit)),
     };
     let met = row.met.map_or("", |met| if met { "yes" } else { "NO" });
     format!(
@@ -148,5 +155,6 @@ fn shown(number: f64, unit: Unit) -> String {
         Unit::Bytes => format!("{:.1} KiB", number / 1024.0),
         Unit::Count => format!("{number:.0}"),
         Unit::Times => format!("{number:.2} x"),
+        Unit::PerSecond => format!("{number:.0}/s"),
     }
 }

@@ -15,29 +15,38 @@ use std::{
 
 use larder_wire::{Call, Exit, RequestId, ServerFrame};
 
-use crate::{
+use super::{
     STORES,
     app::{append, by_hand, event},
     lab::{Socket, runtime, start},
-    table::{Bar, Row},
 };
+use crate::report::{Bar, Row, Unit};
 
 const CONNECTIONS: usize = 8;
 /// Pushes on their way, a connection; more than this the server does not let wait.
 const ON_THEIR_WAY: usize = 48;
 
 /// What is measured: its name, events a push, and the events a second that are to be reached.
-const WORK: [(&str, u64, f64); 2] = [("events/s, pushes of 50", 50, 20_000.0), ("pushes/s, of one event", 1, 2_500.0)];
+const WORK: [(&str, u64, f64); 2] =
+    [("server: events in pushes of 50", 50, 20_000.0), ("server: pushes of one event", 1, 2_500.0)];
 
-pub(crate) fn rows(time: Duration) -> Vec<Row> {
+/// How long each is measured.
+const TIME: Duration = Duration::from_secs(5);
+
+/// The rows.
+pub(crate) fn rows() -> Vec<Row> {
     let row = |(work, events, least): (&'static str, u64, f64)| {
         let folder = tempfile::tempdir().expect("a folder");
-        let (server, mut waits) = serve(&folder.path().join("server"), events, time);
-        let by_hand = append_by_hand(&folder.path().join("by-hand.sqlite"), events, time);
+        let (server, mut waits) = serve(&folder.path().join("server"), events, TIME);
+        let by_hand = append_by_hand(&folder.path().join("by-hand.sqlite"), events, TIME);
         waits.sort_unstable();
         let wait = |part: usize| waits.get(waits.len() * part / 100).copied().unwrap_or_default().as_secs_f64() * 1e3;
-        let note = format!("{STORES} stores; a push waits {:.1} ms, 99% {:.1} ms", wait(50), wait(99));
-        Row::new(work, server, Some(by_hand), Bar::Least(least), note)
+        let note = format!(
+            "{STORES} stores; a push waits {:.1} ms, 99% {:.1} ms; baseline: a synced transaction for each push by hand",
+            wait(50),
+            wait(99)
+        );
+        Row::number(work, Unit::PerSecond, server, Some(by_hand), Bar::Least(least)).note(note)
     };
     WORK.map(row).into()
 }

@@ -4,11 +4,11 @@ use std::time::{Duration, Instant};
 
 use larder::InitialSync;
 
-use crate::{
+use super::{
     app::{Line, LineEvent, Page, append, by_hand, event, registry, text},
-    lab::{Socket, median, millis, runtime, start, timed},
-    table::{Bar, Row},
+    lab::{Socket, median, runtime, start, timed, wait},
 };
+use crate::report::{Bar, Row, Unit};
 
 /// From a commit on one client until a live query of another has it.
 pub(crate) fn to_another_client() -> Row {
@@ -44,9 +44,9 @@ pub(crate) fn to_another_client() -> Row {
             began.elapsed()
         })
         .collect();
-    let (wait, late) = median(&mut waits);
-    let note = format!("99% {late:.2} ms; baseline: one synced append and its row by hand");
-    Row::new("a commit until another client shows it", wait, Some(median(&mut hand).0), Bar::MostMillis(3.0), note)
+    let (half, late) = median(&mut waits);
+    let note = format!("99% {:.2} ms; baseline: one synced append and its row by hand", late.as_secs_f64() * 1e3);
+    wait("server: a commit until another client shows it", half, Some(median(&mut hand).0), 3.0).note(note)
 }
 
 /// From a push until the last of a thousand sockets has it.
@@ -81,9 +81,10 @@ pub(crate) fn to_a_thousand_sockets() -> Row {
         server.stop().await;
         waits
     });
-    let (wait, late) = median(&mut waits);
+    let (half, late) = median(&mut waits);
+    let late = late.as_secs_f64() * 1e3;
     let note = format!("worst of 30: {late:.2} ms; their thousand ends are on this machine, too");
-    Row::new("a push until 1,000 sockets have it", wait, None, Bar::MostMillis(100.0), note)
+    wait("server: a push until 1,000 sockets have it", half, None, 100.0).note(note)
 }
 
 /// Ten thousand stores that are new, with one event each.
@@ -107,15 +108,17 @@ pub(crate) fn ten_thousand_stores() -> Row {
                 other => panic!("{other:?}"),
             }
         }
-        let took = millis(began.elapsed());
+        let took = began.elapsed();
         server.stop().await;
         took
     });
     let mut file = by_hand(&folder.path().join("by-hand.sqlite"));
     let hand = timed(|| (0..STORES).for_each(|store| append(&mut file, store as i64, &[event(1)], false)));
-    let a_second = |took: f64| STORES as f64 / took * 1e3;
+    let a_second = |took: Duration| STORES as f64 / took.as_secs_f64();
     let note = "one connection, 48 on their way; baseline: one synced append each";
-    Row::new("10,000 new stores of one event", a_second(took), Some(a_second(hand)), Bar::Least(2_500.0), note)
+    let (took, hand) = (a_second(took), a_second(hand));
+    Row::number("server: 10,000 new stores of one event", Unit::PerSecond, took, Some(hand), Bar::Least(2_500.0))
+        .note(note)
 }
 
 /// From an empty disk to all of a store.
@@ -147,5 +150,5 @@ pub(crate) fn a_new_client() -> Row {
     let mut file = by_hand(&folder.path().join("by-hand.sqlite"));
     let hand = timed(|| events.chunks(100).for_each(|page| append(&mut file, 1, page, true)));
     let note = "median of 3; baseline: JSON decoded, both rows inserted by hand, a synced transaction for 100";
-    Row::new("a new client over 100,000 events", took, Some(hand), Bar::MostMillis(2_000.0), note)
+    wait("server: a new client over 100,000 events", took, Some(hand), 2_000.0).note(note)
 }

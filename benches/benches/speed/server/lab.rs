@@ -17,6 +17,8 @@ use tokio_tungstenite::{
     tungstenite::{Message, client::IntoClientRequest as _},
 };
 
+use crate::report::{Bar, Row, Unit};
+
 pub(crate) fn runtime() -> Runtime {
     tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime")
 }
@@ -95,20 +97,22 @@ impl Socket {
     }
 }
 
-pub(crate) fn millis(time: Duration) -> f64 {
-    time.as_secs_f64() * 1e3
-}
-
-/// The median of what many tries took, in milliseconds, and the time that 99 of 100 are within.
-pub(crate) fn median(times: &mut [Duration]) -> (f64, f64) {
+/// The median of what many tries took, and the time that 99 of 100 are within.
+pub(crate) fn median(times: &mut [Duration]) -> (Duration, Duration) {
     times.sort_unstable();
     let at = |part: usize| times.get(times.len() * part / 100).copied().unwrap_or_default();
-    (millis(at(50)), millis(at(99)))
+    (at(50), at(99))
 }
 
-/// How long something takes, in milliseconds.
-pub(crate) fn timed(work: impl FnOnce()) -> f64 {
+/// How long something takes.
+pub(crate) fn timed(work: impl FnOnce()) -> Duration {
     let began = Instant::now();
     work();
-    millis(began.elapsed())
+    began.elapsed()
+}
+
+/// A row of what takes time, which is to be at most so many milliseconds.
+pub(crate) fn wait(work: &'static str, larder: Duration, baseline: Option<Duration>, most_millis: f64) -> Row {
+    let nanos = |time: Duration| time.as_secs_f64() * 1e9;
+    Row::number(work, Unit::Nanos, nanos(larder), baseline.map(nanos), Bar::Most(most_millis * 1e6))
 }
