@@ -3,7 +3,7 @@
 //! Triggers see what `update_hook` misses: rows that `REPLACE` or a reference's action deletes, a `DELETE` without `WHERE`, tables
 //! without rowid. An AFTER trigger hears of a cascade's children before their parent.
 //!
-//! A statement with a trigger has SQLite keep each page as it was before it, which makes a commit of one row an eighth longer. So larder's own
+//! A statement with a trigger has SQLite keep each page as it was before it, which makes a commit of one row a tenth longer. So larder's own
 //! inserts have none, and record the row that they were given. Triggers on inserts are made when the app's SQL comes, which may insert
 //! anything.
 
