@@ -23,6 +23,7 @@ use crate::{
         sqlite::SqliteError,
     },
     sync::{
+        OnBackendChange,
         processor::Accepted,
         state::{Advance, Merge, Rebase, Reject, SyncState},
     },
@@ -57,6 +58,8 @@ pub(crate) struct Merged {
 pub(crate) enum MergeError {
     /// It does not fit.
     Rejected(Reject),
+    /// It is of another log than the confirmed events are. Whoever asked for it may have done so before the store knew of one.
+    OtherBackend { expected: String, found: String },
     /// It holds an event that this app does not know, and [`UnknownEvents::Fail`] says what then.
     Unknown { name: String, number: EventNumber },
     /// Storage failed, or the store takes no writes.
@@ -99,6 +102,9 @@ impl Engine {
     /// When nothing was taken over.
     pub(crate) fn merge(self: &Arc<Self>, page: &[StoredEvent], backend_id: &str) -> Result<Merged, MergeError> {
         self.take_over(Some(backend_id), |writer, confirmed| {
+            if !seeded::bug("page-of-another-log-taken") {
+                self.check_backend(backend_id)?;
+            }
             let known = page.iter().take_while(|event| event.number.global() <= confirmed).count();
             let merge = self.decide(writer, confirmed, page).map_err(|error| MergeError::Store(self.unread(error)))?;
             Ok((merge, known))
@@ -114,10 +120,27 @@ impl Engine {
         self.take_over(Some(&accepted.backend_id), |_, confirmed| {
             let stand = self.stand(Some(accepted));
             holds = accepted.rebases == self.published.rebases() && accepted.head <= stand.head;
+            if holds {
+                self.check_backend(&accepted.backend_id)?;
+            }
             let own = if holds { stand.accepted } else { confirmed };
             Ok((Merge::Advance(Advance { own, foreign: &[] }), 0))
         })?;
         Ok(holds)
+    }
+
+    /// Refuses another log than the one that the confirmed events are of, unless that is as good.
+    ///
+    /// # Errors
+    /// [`MergeError::OtherBackend`].
+    pub(crate) fn check_backend(&self, found: &str) -> Result<(), MergeError> {
+        let is_as_good = self.shared.options.on_backend_change == OnBackendChange::Ignore;
+        match self.sync.backend_id() {
+            Some(expected) if expected != found && !is_as_good && !seeded::bug("another-log-ignored") => {
+                Err(MergeError::OtherBackend { expected, found: found.to_owned() })
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Takes the pending events out of the log that do not materialize, which a load has found: a rebase onto nothing, which quarantines

@@ -28,6 +28,7 @@ use crate::{
 
 mod checkpoints;
 mod drops;
+mod merging;
 mod replaced;
 mod snapshots;
 

@@ -76,6 +76,8 @@ struct Noted {
     /// In a box, because it is large and mostly not there.
     last_error: Option<Box<SyncError>>,
     backend_id: Option<String>,
+    /// That is another one than in the file.
+    is_unwritten: bool,
 }
 
 impl SyncNotes {
@@ -124,11 +126,21 @@ impl SyncNotes {
         self.with(|noted| noted.backend_id.clone())
     }
 
+    /// Another log is as good. The next transaction writes its id.
+    pub(crate) fn takes_for_its_own(&self, backend_id: &str) {
+        self.with(|noted| (noted.backend_id, noted.is_unwritten) = (Some(backend_id.to_owned()), true));
+    }
+
+    /// Whether the file says that the confirmed events are of this log.
+    pub(crate) fn has_written(&self, backend_id: &str) -> bool {
+        self.with(|noted| !noted.is_unwritten && noted.backend_id.as_deref() == Some(backend_id))
+    }
+
     /// What a transaction has written.
     pub(crate) fn written(&self, backend_id: Option<&str>, failed: Option<u64>) {
         self.with(|noted| {
             if let Some(id) = backend_id {
-                noted.backend_id = Some(id.to_owned());
+                (noted.backend_id, noted.is_unwritten) = (Some(id.to_owned()), false);
             }
             noted.failed = failed.unwrap_or(noted.failed);
         });

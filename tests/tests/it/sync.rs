@@ -6,6 +6,7 @@ pub(crate) mod clients;
 mod convergence;
 mod failing;
 mod flapping;
+mod other_log;
 mod processor;
 mod rebase;
 mod releases;

@@ -10,7 +10,6 @@ use crate::{
     error::{BoxError, StoreError, SyncError},
     event::StoredEvent,
     registry::handle::Core,
-    seeded,
     store::{MergeError, Merged},
     sync::{
         BackendError, BoxStream, OnBackendChange, PullPage, PullRequest, PushAnswer, PushRequest, Remaining,
@@ -215,18 +214,11 @@ async fn take_over(core: &Core, events: Vec<StoredEvent>, backend_id: String) ->
 
 /// Refuses another log than the one that the confirmed events are of, unless that is as good.
 fn check_backend(core: &Core, found: &str) -> Result<(), SyncError> {
-    match core.engine.sync.backend_id() {
-        Some(_) if seeded::bug("another-log-ignored") => Ok(()),
-        Some(expected) if expected != found && core.on_backend_change != OnBackendChange::Ignore => {
-            Err(SyncError::BackendIdMismatch { store: core.name().clone(), expected, found: found.to_owned() })
-        }
-        Some(expected) if expected != found => {
-            // The next transaction writes it.
-            core.engine.sync.written(Some(found), None);
-            Ok(())
-        }
-        _ => Ok(()),
+    core.engine.check_backend(found).map_err(|error| merge_failed(core, error))?;
+    if core.engine.sync.backend_id().is_some_and(|known| known != found) {
+        core.engine.sync.takes_for_its_own(found);
     }
+    Ok(())
 }
 
 /// After an error: begins anew with another log, if that is what the options say.
@@ -265,6 +257,7 @@ pub(super) fn merge_failed(core: &Core, error: MergeError) -> SyncError {
     let store = core.name().clone();
     match error {
         MergeError::Rejected(reject) => SyncError::Backend { store, message: reject.to_string() },
+        MergeError::OtherBackend { expected, found } => SyncError::BackendIdMismatch { store, expected, found },
         MergeError::Unknown { name, number } => SyncError::UnknownEvent { store, event: name, number },
         MergeError::Store(error) => SyncError::Store(error),
     }

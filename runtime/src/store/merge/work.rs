@@ -176,7 +176,7 @@ impl<'a> Work<'a> {
             writer.note_fewer_events(tip.head.ordinal)?;
         }
         if let Some(backend_id) = backend_id
-            && engine.sync.backend_id().as_deref() != Some(backend_id)
+            && !engine.sync.has_written(backend_id)
         {
             meta::put_backend(&mut writer.connection, backend_id)?;
             done.backend_id = Some(backend_id.to_owned());

@@ -99,6 +99,14 @@ pub(super) const SYNC: &[Bug] = &[
         &["it::sync::failing::another_log_stops_sync_and_keeps_all_data_unless_it_is_as_good"],
     ),
     bug(
+        "page-of-another-log-taken",
+        "a page that was asked for before the store knew of a log is taken for one of its log",
+        &[
+            "it::sync::simulation::what_a_history_has_shown_is_mended",
+            "larder::store::tests::merging::nothing_is_taken_over_of_another_log_than_that_of_the_confirmed_events",
+        ],
+    ),
+    bug(
         "connected-without-a-pause",
         "a server that is there for a moment only is asked again at once",
         &["it::sync::flapping::a_connection_that_does_not_last_is_tried_ever_less_often"],
