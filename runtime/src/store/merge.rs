@@ -134,13 +134,9 @@ impl Engine {
     /// # Errors
     /// [`MergeError::OtherBackend`].
     pub(crate) fn check_backend(&self, found: &str) -> Result<(), MergeError> {
-        let is_as_good = self.shared.options.on_backend_change == OnBackendChange::Ignore;
-        match self.sync.backend_id() {
-            Some(expected) if expected != found && !is_as_good && !seeded::bug("another-log-ignored") => {
-                Err(MergeError::OtherBackend { expected, found: found.to_owned() })
-            }
-            _ => Ok(()),
-        }
+        let ignored = self.shared.options.on_backend_change == OnBackendChange::Ignore;
+        let checked = self.sync.check_backend(found, ignored || seeded::bug("another-log-ignored"));
+        checked.map_err(|expected| MergeError::OtherBackend { expected, found: found.to_owned() })
     }
 
     /// Takes the pending events out of the log that do not materialize, which a load has found: a rebase onto nothing, which quarantines

@@ -126,9 +126,20 @@ impl SyncNotes {
         self.with(|noted| noted.backend_id.clone())
     }
 
-    /// Another log is as good. The next transaction writes its id.
-    pub(crate) fn takes_for_its_own(&self, backend_id: &str) {
-        self.with(|noted| (noted.backend_id, noted.is_unwritten) = (Some(backend_id.to_owned()), true));
+    /// Whether a log is the one that the confirmed events are of, if there are any. Where another is as good it is from now on, and the next
+    /// transaction writes its id.
+    ///
+    /// # Errors
+    /// The id of the log that it is to be.
+    pub(crate) fn check_backend(&self, found: &str, is_as_good: bool) -> Result<(), String> {
+        self.with(|noted| match &noted.backend_id {
+            Some(expected) if expected != found && !is_as_good => Err(expected.clone()),
+            Some(expected) if expected != found => {
+                (noted.backend_id, noted.is_unwritten) = (Some(found.to_owned()), true);
+                Ok(())
+            }
+            _ => Ok(()),
+        })
     }
 
     /// Whether the file says that the confirmed events are of this log.

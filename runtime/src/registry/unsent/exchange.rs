@@ -214,11 +214,7 @@ async fn take_over(core: &Core, events: Vec<StoredEvent>, backend_id: String) ->
 
 /// Refuses another log than the one that the confirmed events are of, unless that is as good.
 fn check_backend(core: &Core, found: &str) -> Result<(), SyncError> {
-    core.engine.check_backend(found).map_err(|error| merge_failed(core, error))?;
-    if core.engine.sync.backend_id().is_some_and(|known| known != found) {
-        core.engine.sync.takes_for_its_own(found);
-    }
-    Ok(())
+    core.engine.check_backend(found).map_err(|error| merge_failed(core, error))
 }
 
 /// After an error: begins anew with another log, if that is what the options say.
