@@ -50,6 +50,23 @@ async fn pending_events_make_room_for_foreign_ones_and_come_back_behind_them() {
 }
 
 #[tokio::test]
+async fn pending_events_of_more_bytes_than_wait_in_memory_make_room_in_their_order_too() {
+    for client in Client::both() {
+        let store = client.open::<Notebook>().await;
+        let large = |number| NoteEvent::Written { number, text: format!("{number}{}", "x".repeat(4_000)) };
+        let committed: Vec<_> = (1..=300).map(large).collect();
+        store.commit(committed.clone()).unwrap();
+        push_foreign(&client.backend, &[written(1_000)]).await;
+        client.sync_once().await;
+        assert_eq!(store.head().to_string(), "e301r1");
+        let agreed = client.backend.events(STORE).into_iter().skip(1);
+        assert!(agreed.map(|event| event.decode::<NoteEvent>().unwrap().unwrap()).eq(committed));
+        assert_eq!(notes(&store).len(), 301);
+        assert!(store.verify().unwrap().is_sound());
+    }
+}
+
+#[tokio::test]
 async fn clients_that_were_offline_come_to_one_log_and_to_the_same_tables() {
     for in_files in [true, false] {
         let backend = LocalBackend::new("local");
