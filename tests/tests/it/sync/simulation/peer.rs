@@ -2,6 +2,7 @@
 
 use std::{
     fs,
+    io::{Read, Seek, SeekFrom, Write},
     path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
@@ -17,6 +18,9 @@ use super::{
     network::Network,
 };
 use crate::sync::clients::STORE;
+
+/// Bytes that a disk writes wholly or not at all.
+const SECTOR: u64 = 512;
 
 pub(super) struct Peer {
     pub(super) network: Arc<Network>,
@@ -113,7 +117,7 @@ impl Peer {
         self.start().await;
     }
 
-    /// Of what was not synced the last bytes are not there.
+    /// Of what was not synced the last bytes are not there, nor are some sectors before them: a disk writes these in any order.
     pub(super) async fn lose_power(&mut self, dice: &Dice) {
         let synced = self.synced;
         let data = self.data();
@@ -123,7 +127,14 @@ impl Peer {
         {
             let kept = synced.filter(|synced| synced.0 == salt).map_or(0, |synced| synced.1.min(length));
             let left = kept + dice.roll(length - kept + 1);
-            fs::File::options().write(true).open(&wal).unwrap().set_len(left).unwrap();
+            let mut file = fs::File::options().write(true).open(&wal).unwrap();
+            file.set_len(left).unwrap();
+            for sector in kept.div_ceil(SECTOR)..left / SECTOR {
+                if dice.one_in(64) {
+                    file.seek(SeekFrom::Start(sector * SECTOR)).unwrap();
+                    file.write_all(&[0; SECTOR as usize]).unwrap();
+                }
+            }
         }
         self.start().await;
     }
@@ -157,6 +168,6 @@ fn wal(data: &Path) -> Option<PathBuf> {
 fn round(wal: &Path) -> Option<([u8; 8], u64)> {
     let mut header = [0; 32];
     let mut file = fs::File::open(wal).ok()?;
-    std::io::Read::read_exact(&mut file, &mut header).ok()?;
+    file.read_exact(&mut header).ok()?;
     Some((header[16..24].try_into().unwrap(), file.metadata().ok()?.len()))
 }
