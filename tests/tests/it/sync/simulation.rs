@@ -53,6 +53,9 @@ fn whatever_fails_all_clients_come_to_one_log_and_to_the_tables_that_it_makes() 
         if seed >= first + count {
             break;
         }
+        if seed > first && (seed - first).is_multiple_of(SIMULATIONS) {
+            println!("{} seeds from {first} in {:.0} s", seed - first, begun.elapsed().as_secs_f64());
+        }
         if let Err(panic) = catch_unwind(|| run(seed)) {
             eprintln!("the simulation with seed {seed} fails");
             next.store(u64::MAX / 2, Ordering::Relaxed);
