@@ -10,6 +10,7 @@ use crate::{
     error::{BoxError, StoreError, SyncError},
     event::StoredEvent,
     registry::handle::Core,
+    seeded,
     store::{MergeError, Merged},
     sync::{
         BackendError, BoxStream, OnBackendChange, PullPage, PullRequest, PushAnswer, PushRequest, Remaining,
@@ -100,7 +101,8 @@ pub(super) async fn pull_once(
 
 /// The id of the log that a request names: none where another one is as good.
 pub(super) fn known_backend(core: &Core) -> Option<String> {
-    core.engine.sync.backend_id().filter(|_| core.on_backend_change != OnBackendChange::Ignore)
+    let is_as_good = core.on_backend_change == OnBackendChange::Ignore || seeded::bug("another-log-ignored");
+    core.engine.sync.backend_id().filter(|_| !is_as_good)
 }
 
 /// What comes of a pull that has begun.
