@@ -72,7 +72,7 @@ pub(crate) fn control(binaries: &Binaries, bugs: &[&Bug]) -> Result<Control, Box
     Ok(control)
 }
 
-/// Runs every test with its bug, as many at a time as there are cores.
+/// Runs every test with its bug, one more at a time than there are cores: those that hang wait for their end and need none.
 pub(crate) fn all(binaries: &Binaries, jobs: &[(&str, &str)]) -> Result<Vec<Outcome>, Box<dyn Error>> {
     let next = AtomicUsize::new(0);
     let work = || -> Result<Vec<(usize, Outcome)>, String> {
@@ -83,10 +83,10 @@ pub(crate) fn all(binaries: &Binaries, jobs: &[(&str, &str)]) -> Result<Vec<Outc
             done.push((at, one(binaries, bug, test).map_err(|error| format!("{test}: {error}"))?));
         }
     };
-    let cores = thread::available_parallelism().map_or(1, usize::from);
+    let workers = 1 + thread::available_parallelism().map_or(1, usize::from);
     let mut done = Vec::new();
     thread::scope(|scope| -> Result<(), Box<dyn Error>> {
-        let workers: Vec<_> = (0..cores).map(|_| scope.spawn(work)).collect();
+        let workers: Vec<_> = (0..workers).map(|_| scope.spawn(work)).collect();
         for worker in workers {
             done.extend(worker.join().map_err(|_| "a worker panicked")??);
         }
