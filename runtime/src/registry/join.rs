@@ -81,10 +81,11 @@ impl Caller<'_> {
     /// The options of a new load. None when they are on top of defaults that have been replaced since the app was asked.
     fn plan(&mut self, defaults: &Arc<StoreOptions>, actions: &mut Vec<Action>) -> Option<Plan> {
         let (plan, of) = self.plan.take()?;
-        let (is_current, plan) = (Arc::ptr_eq(&of, defaults), Some(plan));
-        let (current, replaced) = if is_current { (plan, None) } else { (None, plan) };
-        actions.push(Action::Drop(Box::new((replaced, of))));
-        current
+        if Arc::ptr_eq(&of, defaults) {
+            return Some(plan);
+        }
+        actions.push(Action::Drop(Box::new((plan, of))));
+        None
     }
 }
 

@@ -71,9 +71,7 @@ async fn events_that_fail_in_a_rebuild_take_nothing_else_of_their_batch_along() 
     drop(store);
     lab.close().await;
     // Events that were never committed here, as a pull could bring them.
-    let sqlite = lab.sqlite("notebook");
-    sqlite.execute("UPDATE larder_meta SET value = zeroblob(16) WHERE key = 'fingerprint'", []).unwrap();
-    sqlite.close().unwrap();
+    larder_tests::forge::forget_tables(&lab.sqlite("notebook"));
     let failing = larder_tests::notebook::failing_numbers(&[70_005, 70_300, 70_301, 70_307, 70_599]);
     let store = lab.open::<Notebook>().await;
     drop(failing);

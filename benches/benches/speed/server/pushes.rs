@@ -18,7 +18,7 @@ use larder_wire::{Call, Exit, RequestId, ServerFrame};
 use super::{
     STORES,
     app::{append, by_hand, event},
-    lab::{Socket, runtime, start},
+    lab::{Socket, median, runtime, start},
 };
 use crate::report::{Bar, Row, Unit};
 
@@ -39,12 +39,11 @@ pub(crate) fn rows() -> Vec<Row> {
         let folder = tempfile::tempdir().expect("a folder");
         let (server, mut waits) = serve(&folder.path().join("server"), events, TIME);
         let by_hand = append_by_hand(&folder.path().join("by-hand.sqlite"), events, TIME);
-        waits.sort_unstable();
-        let wait = |part: usize| waits.get(waits.len() * part / 100).copied().unwrap_or_default().as_secs_f64() * 1e3;
+        let (half, late) = median(&mut waits);
         let note = format!(
             "{STORES} stores; a push waits {:.1} ms, 99% {:.1} ms; baseline: a synced transaction for each push by hand",
-            wait(50),
-            wait(99)
+            half.as_secs_f64() * 1e3,
+            late.as_secs_f64() * 1e3
         );
         Row::number(work, Unit::PerSecond, server, Some(by_hand), Bar::Least(least)).note(note)
     };

@@ -101,10 +101,13 @@ impl Connection {
 
     /// From here on triggers hear of inserted rows, too: SQL of the app comes. If they are rolled back they are to be made again.
     pub(crate) fn hear_inserts(&mut self) -> Result<(), SqliteError> {
+        let are_there = "SELECT 1 FROM temp.sqlite_schema WHERE name GLOB 'larder_capture_*_0' LIMIT 1";
+        if !self.is_capturing() || self.integer(are_there, &[])?.is_some() {
+            return Ok(());
+        }
         let Some(capture) = &self.capture else { return Ok(()) };
         let triggers = lock(&capture.buffer).triggers(&[Kind::Insert]);
-        let are_there = "SELECT 1 FROM temp.sqlite_schema WHERE name GLOB 'larder_capture_*_0' LIMIT 1";
-        if self.integer(are_there, &[])?.is_none() { self.all_or_none(&triggers) } else { Ok(()) }
+        self.all_or_none(&triggers)
     }
 
     /// Makes or drops triggers: half of them would record half of what changes.

@@ -4,6 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use larder::{LocalBackend, StoreOptions, prelude::*};
 use larder_tests::{
+    forge::forget_tables,
     lab::Lab,
     notebook::{Note, Notebook, failing_numbers, written},
 };
@@ -14,9 +15,7 @@ use super::clients::{STORE, log, push_foreign, synced};
 async fn released(lab: &mut Lab, store: StoreHandle<Notebook>) {
     drop(store);
     lab.close_within(Duration::ZERO).await;
-    let sqlite = lab.sqlite("notebook");
-    sqlite.execute("UPDATE larder_meta SET value = zeroblob(16) WHERE key = 'fingerprint'", []).unwrap();
-    sqlite.close().unwrap();
+    forget_tables(&lab.sqlite("notebook"));
 }
 
 fn disconnected() -> Arc<LocalBackend> {
