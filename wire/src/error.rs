@@ -29,7 +29,7 @@ pub enum WireError {
         reason: String,
     },
     /// A request that can be answered, but not carried out.
-    #[error("request {id} cannot be read: {reason}")]
+    #[error("a request cannot be read: {reason}")]
     BadRequest {
         /// Whom to answer.
         id: RequestId,

@@ -1,6 +1,6 @@
 //! Why sync cannot do something.
 
-use super::StoreError;
+use super::{StoreError, one_line, shown};
 use crate::{event::EventNumber, store::StoreName};
 
 /// Why sync cannot do something.
@@ -12,8 +12,9 @@ pub enum SyncError {
     Store(#[from] StoreError),
     /// A rebase has taken the event out of the log: it no longer materializes behind the events of others.
     #[error(
-        "event {number} of store {store} is quarantined, it no longer materializes: {reason}; commit what is still meant by it, \
-         `store.quarantined_events()` lists it"
+        "event {number} of store {store} is quarantined, it no longer materializes: {}; commit what is still meant by it, \
+         `store.quarantined_events()` lists it",
+        one_line(reason)
     )]
     Quarantined {
         /// Which store.
@@ -24,7 +25,7 @@ pub enum SyncError {
         reason: String,
     },
     /// The backend cannot be reached.
-    #[error("the sync backend of store {store} cannot be reached: {reason}; it is tried again")]
+    #[error("the sync backend of store {store} cannot be reached: {}; it is tried again", one_line(reason))]
     Offline {
         /// Which store.
         store: StoreName,
@@ -33,7 +34,8 @@ pub enum SyncError {
     },
     /// The backend does not let this client.
     #[error(
-        "the sync backend of store {store} refuses access: {reason}; give a valid `sync_payload`, which is asked for again at each try"
+        "the sync backend of store {store} refuses access: {}; give a valid `sync_payload`, which is asked for again at each try",
+        one_line(reason)
     )]
     Unauthorized {
         /// Which store.
@@ -42,7 +44,7 @@ pub enum SyncError {
         reason: String,
     },
     /// The backend, or what comes between, failed.
-    #[error("the sync of store {store} failed: {message}; it is tried again")]
+    #[error("the sync of store {store} failed: {}; it is tried again", one_line(message))]
     Backend {
         /// Which store.
         store: StoreName,
@@ -51,8 +53,10 @@ pub enum SyncError {
     },
     /// The backend has another log than the one that the store's confirmed events are of.
     #[error(
-        "the sync backend has another log for store {store}, with id {found} instead of {expected}, and sync has stopped; bring the old \
-         log back, or say `OnBackendChange::Ignore` if it is the same one"
+        "the sync backend has another log for store {store}, with id {} instead of {}, and sync has stopped; bring the old \
+         log back, or say `OnBackendChange::Ignore` if it is the same one",
+        shown(found),
+        shown(expected)
     )]
     BackendIdMismatch {
         /// Which store.
@@ -77,7 +81,8 @@ pub enum SyncError {
     },
     /// An event came that this version of the app does not know, and `UnknownEvents::Fail` says what then.
     #[error(
-        "event {number} of store {store} is a `{event}`, which this app does not know, and sync has stopped; update the app"
+        "event {number} of store {store} is a `{}`, which this app does not know, and sync has stopped; update the app",
+        shown(event)
     )]
     UnknownEvent {
         /// Which store.

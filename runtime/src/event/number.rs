@@ -2,6 +2,8 @@
 
 use std::{cmp::Ordering, fmt, hash, str::FromStr};
 
+use crate::error::shown;
+
 /// Where an event stands: `e5` is the 5th in the agreed order, `e5.1` the first client-only event after it, `e5r2` was renumbered by the
 /// 2nd rebase. Order and equality look at the place alone, never at the generation.
 ///
@@ -134,7 +136,7 @@ impl fmt::Debug for EventNumber {
 
 /// A text that is not an event number.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{text}` is not an event number; write `e5`, `e5.1` (client-only) or `e5r2` (2nd rebase)")]
+#[error("`{}` is not an event number; write `e5`, `e5.1` (client-only) or `e5r2` (2nd rebase)", shown(text))]
 pub struct ParseEventNumberError {
     text: String,
 }

@@ -6,7 +6,7 @@ use futures_core::Stream;
 
 use crate::{
     definition::BoxFuture,
-    error::BoxError,
+    error::{BoxError, one_line, shown},
     event::{EventNumber, StoredEvent},
     options::Payload,
 };
@@ -217,19 +217,19 @@ pub enum PushAnswer {
 #[non_exhaustive]
 pub enum BackendError {
     /// It cannot be reached.
-    #[error("the backend cannot be reached: {reason}")]
+    #[error("the backend cannot be reached: {}", one_line(reason))]
     Offline {
         /// Why not.
         reason: String,
     },
     /// It does not know who asks, or does not let them. The payload is asked for again before the next try.
-    #[error("the backend refuses access: {reason}")]
+    #[error("the backend refuses access: {}", one_line(reason))]
     Unauthorized {
         /// What it says.
         reason: String,
     },
     /// The number that a pull begins behind is of another log.
-    #[error("the backend has another log, with id {backend_id}")]
+    #[error("the backend has another log, with id {}", shown(backend_id))]
     OtherBackend {
         /// The id of the log that it has.
         backend_id: String,

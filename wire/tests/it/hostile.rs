@@ -1,6 +1,6 @@
 //! Whatever arrives, the answer is a frame or an error.
 
-use larder_wire::{ClientFrame, Limits, Peer, Query, ServerFrame, StoreId, WireError};
+use larder_wire::{ClientFrame, Limits, Peer, Query, RequestId, ServerFrame, StoreId, WireError};
 use proptest::prelude::*;
 
 use crate::strategies::{client_frame, server_frame};
@@ -116,4 +116,14 @@ fn a_bad_request_is_told_apart_from_garbage_and_neither_repeats_what_it_held() {
     }
     let long = format!(r#"{{"_tag":"Ack","requestId":"{}"}}"#, "x".repeat(129));
     assert!(decode(&long).to_string().contains("count requests"));
+}
+
+#[test]
+fn an_error_is_one_line_whatever_the_id_of_its_request_is() {
+    for id in ["\n", "\u{7}", "\u{1b}[31m", "\u{9b}"] {
+        let frame = serde_json::json!({ "_tag": "Request", "id": id }).to_string();
+        let error = ClientFrame::decode(&frame, &Limits::default()).expect_err("no tag");
+        assert!(matches!(&error, WireError::BadRequest { id: asked, .. } if *asked == RequestId::Text(id.to_owned())));
+        assert!(!error.to_string().contains(char::is_control), "{error:?}");
+    }
 }

@@ -1,7 +1,7 @@
 //! Errors of sync.
 
 use super::*;
-use crate::error::SyncError;
+use crate::{error::SyncError, sync::BackendError};
 
 #[test]
 fn sync_errors() {
@@ -26,4 +26,27 @@ fn sync_errors() {
         (SyncError::NotConfigured { store: store() }, &["no sync backend"], "set `sync`"),
     ];
     check(syncs, identity);
+}
+
+#[test]
+fn what_a_backend_says_is_one_line_of_a_message_however_much_it_says() {
+    let said = || "no\n\u{1b}[31m\u{9b}".repeat(1_000);
+    let number = "e7".parse().unwrap();
+    let of_store = [
+        SyncError::Quarantined { store: store(), number, reason: said() },
+        SyncError::Offline { store: store(), reason: said() },
+        SyncError::Unauthorized { store: store(), reason: said() },
+        SyncError::Backend { store: store(), message: said() },
+        SyncError::BackendIdMismatch { store: store(), expected: said(), found: said() },
+        SyncError::UnknownEvent { store: store(), event: said(), number },
+    ];
+    let of_backend = [
+        BackendError::Offline { reason: said() },
+        BackendError::Unauthorized { reason: said() },
+        BackendError::OtherBackend { backend_id: said() },
+    ];
+    let messages = of_store.map(|error| error.to_string()).into_iter().chain(of_backend.map(|error| error.to_string()));
+    for message in messages {
+        assert!(!message.contains(char::is_control) && message.len() < 4_000, "{message:?}");
+    }
 }

@@ -9,6 +9,7 @@ use larder_wire::{
 use serde_json::value::RawValue;
 
 use crate::{
+    error::one_line,
     event::{EventId, EventNumber, StoredEvent},
     sync::{BackendError, PullPage, PushAnswer, Remaining},
 };
@@ -146,7 +147,9 @@ impl Frames {
                 }
                 None => Vec::new(),
             },
-            ServerFrame::Defect(defect) => vec![Heard::Broken { reason: format!("the server says: {defect}") }],
+            ServerFrame::Defect(defect) => {
+                vec![Heard::Broken { reason: format!("the server says: {}", one_line(&defect.to_string())) }]
+            }
         })
     }
 
@@ -235,13 +238,17 @@ fn refused(cause: &Cause) -> BackendError {
         Some(Failure::Refused(Refusal { kind, message })) => match kind {
             RefusalKind::Unauthenticated | RefusalKind::Forbidden => BackendError::Unauthorized { reason: message },
             RefusalKind::Unavailable => BackendError::Offline { reason: message },
-            _ => BackendError::Other(message.into()),
+            _ => BackendError::Other(one_line(&message).to_string().into()),
         },
         Some(Failure::ServerAhead { minimum_expected, .. }) => BackendError::Other(
             format!("the server's head is e{minimum_expected}, which is no answer to a pull").into(),
         ),
-        Some(Failure::Unknown { cause, .. }) => BackendError::Other(format!("the server failed: {cause}").into()),
+        Some(Failure::Unknown { cause, .. }) => failed("the server failed", &cause.to_string()),
         None if cause.is_interrupt() => BackendError::Offline { reason: "the server gave the request up".to_owned() },
-        None => BackendError::Other(format!("the server could not answer: {cause:?}").into()),
+        None => failed("the server could not answer", &format!("{cause:?}")),
     }
+}
+
+fn failed(what: &str, said: &str) -> BackendError {
+    BackendError::Other(format!("{what}: {}", one_line(said)).into())
 }

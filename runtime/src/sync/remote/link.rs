@@ -19,6 +19,7 @@ use super::{
 use crate::{
     clock::Runtime,
     definition::BoxFuture,
+    error::one_line,
     sync::{BackendError, PullPage, PushAnswer},
 };
 
@@ -211,7 +212,8 @@ impl Talk {
             Some(Ok(Message::Text(text))) => self.frames.hear(&text),
             Some(Ok(Message::Binary(bytes))) => self.frames.hear(&String::from_utf8_lossy(&bytes)),
             Some(Ok(Message::Close(frame))) => {
-                let said = frame.map(|frame| format!(": {} ({})", frame.reason, frame.code)).unwrap_or_default();
+                let said =
+                    frame.map(|frame| format!(": {} ({})", one_line(&frame.reason), frame.code)).unwrap_or_default();
                 return Err(format!("the server closed the connection{said}"));
             }
             Some(Ok(_)) => return Ok(()),

@@ -1,6 +1,7 @@
 //! What a server may say, true or not.
 
 use proptest::prelude::*;
+use serde_json::json;
 
 use super::*;
 
@@ -97,6 +98,34 @@ fn each_refusal_is_what_an_app_can_act_on() {
     assert!(matches!(answer(&refused("larder.Unavailable")), Err(BackendError::Offline { .. })));
     assert!(matches!(answer(&refused("larder.TooLarge")), Err(BackendError::Other(_))));
     assert!(matches!(answer(&refused("Error")), Err(BackendError::Other(_))));
+}
+
+#[test]
+fn what_a_server_says_is_one_line_of_a_message_however_much_it_says() {
+    let said = "no\n\u{1b}[31m\u{9b}".repeat(1_000);
+    let failures = [
+        json!({ "_tag": "BackendIdMismatchError", "expected": said, "received": "log" }),
+        json!({ "_tag": "UnknownError", "cause": said }),
+        json!({ "_tag": "UnknownError", "cause": { "name": "larder.Forbidden", "message": said } }),
+        json!({ "_tag": "UnknownError", "cause": { "name": "larder.Unavailable", "message": said } }),
+        json!({ "_tag": "UnknownError", "cause": { "name": "larder.TooLarge", "message": said } }),
+    ];
+    let failed = failures.map(|error| json!({ "_tag": "Fail", "error": error }));
+    let causes = failed.into_iter().chain([json!({ "_tag": "Die", "defect": said }), json!({ "_tag": said })]);
+    for cause in causes {
+        let mut frames = Frames::new(Peer::Larder, Transport::WebSocket);
+        frames.pull(1, pull(0));
+        let exit = json!({ "_tag": "Exit", "requestId": "1", "exit": { "_tag": "Failure", "cause": cause } });
+        let message = match heard(&mut frames, &exit.to_string()).pop() {
+            Some(Heard::PullEnded { error: Some(error), .. }) => error.to_string(),
+            other => panic!("{other:?}"),
+        };
+        assert!(!message.contains(char::is_control) && message.len() < 4_000, "{message:?}");
+    }
+    let mut frames = Frames::new(Peer::Larder, Transport::WebSocket);
+    let defect = json!({ "_tag": "Defect", "defect": said }).to_string();
+    let [Heard::Broken { reason }] = &heard(&mut frames, &defect)[..] else { panic!("no defect") };
+    assert!(!reason.contains(char::is_control) && reason.len() < 4_000, "{reason:?}");
 }
 
 proptest! {
