@@ -39,7 +39,7 @@ mod lab;
 pub mod ledger;
 mod outage;
 mod player;
-mod power;
+pub mod power;
 pub mod script;
 pub mod server;
 pub mod settings;

@@ -6,7 +6,7 @@
 
 use crate::{
     disk::{Disk, Part, Recipe, change_names},
-    trace::{Op, Trace, folder_of},
+    trace::{Op, Trace, Tree, folder_of},
 };
 
 /// What a disk writes as a whole.
@@ -54,6 +54,14 @@ enum Fate {
     SomeSectors,
     AllButOneWrite,
     AllButOneSector,
+}
+
+/// What a loss of power at the end of a recording leaves, as a seed says.
+#[must_use]
+pub fn after_loss(trace: &Trace, seed: u64) -> Tree {
+    let mut disk = Disk::new(trace);
+    (0..trace.ops.len()).for_each(|at| disk.apply(at));
+    disk.image(&lose(&disk, trace, &mut Mix::new(seed)))
 }
 
 /// What a loss of power at this moment leaves, as `mix` says.

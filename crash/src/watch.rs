@@ -96,7 +96,6 @@ impl Watch {
     /// # Panics
     /// When the calls do not come here: then nothing of this crate proves anything.
     pub fn begin(root: &Path) -> io::Result<Arc<Self>> {
-        assert!(system::is_linked(), "the calls of the C library do not come to this crate");
         let root = root.canonicalize()?;
         let mut state = State { next: 1, ..State::default() };
         state.names.insert(String::new(), 0);
@@ -104,11 +103,33 @@ impl Watch {
             let node = state.new_node(path.clone());
             state.base.insert(path, (node, bytes));
         }
+        Ok(Self::over(root, state))
+    }
+
+    /// Goes on over a copy of the folder, with what was recorded until now: whoever had files of the old one open is watched no more, like
+    /// a process that was killed, and what it had not synced is still not synced.
+    ///
+    /// # Errors
+    /// When the copy cannot be found.
+    pub fn go_on_over(&self, copy: &Path) -> io::Result<Arc<Self>> {
+        let root = copy.canonicalize()?;
+        self.forget();
+        let state = std::mem::take(&mut *self.lock());
+        Ok(Self::over(root, state))
+    }
+
+    fn over(root: PathBuf, state: State) -> Arc<Self> {
+        assert!(system::is_linked(), "the calls of the C library do not come to this crate");
         let key = NEXT_KEY.fetch_add(1, Ordering::Relaxed);
         let watch = Arc::new(Self { key, root, state: Mutex::new(state) });
         WATCHES.write().unwrap_or_else(PoisonError::into_inner).push(Arc::clone(&watch));
         COUNT.fetch_add(1, Ordering::Release);
-        Ok(watch)
+        watch
+    }
+
+    fn forget(&self) {
+        WATCHES.write().unwrap_or_else(PoisonError::into_inner).retain(|watch| watch.key != self.key);
+        COUNT.fetch_sub(1, Ordering::Release);
     }
 
     /// Records from now on.
@@ -151,8 +172,7 @@ impl Watch {
     /// # Panics
     /// When what was recorded is not what is in the files: then a call was missed.
     pub fn end(&self) -> Trace {
-        WATCHES.write().unwrap_or_else(PoisonError::into_inner).retain(|watch| watch.key != self.key);
-        COUNT.fetch_sub(1, Ordering::Release);
+        self.forget();
         let mut state = self.lock();
         let ops = state.ops.take().unwrap_or_default();
         Trace { base: std::mem::take(&mut state.base), ops }

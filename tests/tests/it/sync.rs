@@ -10,5 +10,6 @@ mod other_log;
 mod processor;
 mod rebase;
 mod releases;
+#[cfg(target_os = "linux")]
 mod simulation;
 mod streams;

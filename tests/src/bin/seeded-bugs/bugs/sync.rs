@@ -101,10 +101,7 @@ pub(super) const SYNC: &[Bug] = &[
     bug(
         "page-of-another-log-taken",
         "a page that was asked for before the store knew of a log is taken for one of its log",
-        &[
-            "it::sync::simulation::what_a_history_has_shown_is_mended",
-            "larder::store::tests::merging::nothing_is_taken_over_of_another_log_than_that_of_the_confirmed_events",
-        ],
+        &["larder::store::tests::merging::nothing_is_taken_over_of_another_log_than_that_of_the_confirmed_events"],
     ),
     bug(
         "connected-without-a-pause",

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
-use larder::{LocalBackend, SyncBackend, SyncPhase};
+use larder::{Durability, LocalBackend, SyncBackend, SyncPhase};
 
 use super::{
     app::Act,
@@ -18,7 +18,7 @@ pub(super) struct World {
     dice: Dice,
     ticks: Arc<Ticks>,
     pub(super) trace: Vec<String>,
-    /// The server went back, or a client did: then what nobody has any more is lost.
+    /// The server went back, or a client did, by more than its durability promises: then what nobody has any more is lost.
     went_back: bool,
     committed: usize,
 }
@@ -29,7 +29,8 @@ impl World {
         let mut peers = Vec::new();
         for _ in 0..2 + dice.roll(4) {
             let network = Network::new(server.another(), dice.fork(), &ticks);
-            let mut peer = Peer::new(network, dice.one_in(2));
+            let durability = if dice.one_in(2) { Durability::Power } else { Durability::Process };
+            let mut peer = Peer::new(network, dice.one_in(2), durability);
             peer.start().await;
             peers.push(peer);
         }
@@ -73,7 +74,7 @@ impl World {
                 network.set_connected(connected);
                 format!("{at} connected: {connected}")
             }
-            17..=22 if self.peers[at].in_files => match self.end_process(at).await {
+            17..=22 if self.peers[at].files.is_some() => match self.end_process(at).await {
                 Some(what) => what,
                 None => return,
             },
@@ -113,14 +114,14 @@ impl World {
             }
             2 => {
                 peer.lose_power(&self.dice).await;
-                self.went_back = true;
+                self.went_back |= peer.durability != Durability::Power;
                 format!("{at} loses power: {}", peer.store().log())
             }
             3 => {
-                peer.put_aside();
+                peer.files.as_mut()?.put_aside();
                 format!("{at} is copied")
             }
-            4 if peer.copy.is_some() => {
+            4 if peer.files.as_ref()?.has_copy() => {
                 peer.restore().await;
                 self.went_back = true;
                 format!("{at} is restored")
