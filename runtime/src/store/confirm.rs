@@ -134,7 +134,7 @@ impl Confirmation {
         if let Some(Quarantine { number, reason }) = whereabouts.quarantined {
             return Poll::Ready(Err(SyncError::Quarantined { store: self.store.clone(), number, reason }));
         }
-        match (whereabouts.last() <= place_of(confirmed), self.gate.check_read()) {
+        match (whereabouts.is_confirmed(place_of(confirmed)), self.gate.check_read()) {
             (true, _) => Poll::Ready(Ok(())),
             (false, Err(error)) => Poll::Ready(Err(error.into())),
             (false, Ok(())) => Poll::Pending,

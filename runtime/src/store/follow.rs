@@ -32,12 +32,14 @@ pub(super) struct Whereabouts {
     last: i64,
     /// The first one that is not in the log any more.
     pub(super) quarantined: Option<Quarantine>,
+    /// All were confirmed, which stays true where the backend's log is another one later.
+    confirmed: bool,
 }
 
 impl Whereabouts {
-    /// The place of the last event.
-    pub(super) fn last(&self) -> i64 {
-        self.last
+    /// Whether all are confirmed, where all up to a place are.
+    pub(super) fn is_confirmed(&self, place: i64) -> bool {
+        self.confirmed || self.last <= place
     }
 }
 
@@ -68,7 +70,7 @@ impl Following {
     /// Follows a commit that was just made. Under the lock of the writer, so that no rebase comes between.
     pub(super) fn follow(self: &Arc<Self>, numbers: &[EventNumber]) -> Option<Arc<Followed>> {
         let (first, last) = (place_of(*numbers.first()?), place_of(*numbers.last()?));
-        let whereabouts = Mutex::new(Whereabouts { first, last, quarantined: None });
+        let whereabouts = Mutex::new(Whereabouts { first, last, quarantined: None, confirmed: false });
         let followed = Arc::new(Followed { following: Arc::downgrade(self), whereabouts });
         self.lock().insert(last, Arc::downgrade(&followed));
         Some(followed)
@@ -76,9 +78,9 @@ impl Following {
 
     /// After the COMMIT of a rebase, with the undone events in their order, and before anybody sees its confirmed head.
     pub(super) fn moved(&self, moves: &[Move]) {
-        let Some(first) = moves.first() else { return };
+        let Some(begin) = moves.first().map(|moved| moved.from) else { return };
         let mut commits = self.lock();
-        let undone = commits.split_off(&first.from).into_values();
+        let undone = commits.split_off(&begin).into_values();
         // Kept until the lock is let go: the last one to go takes it.
         let undone: Vec<_> = undone.filter_map(|followed| followed.upgrade()).collect();
         let mut moves = moves.iter().peekable();
@@ -96,8 +98,13 @@ impl Following {
                 }
             }
             // What stands before the first undone event stays where it is.
-            if let Some((new_first, new_last)) = now {
-                (whereabouts.first, whereabouts.last) = (first.min(new_first), new_last);
+            match now {
+                Some((new_first, new_last)) => {
+                    (whereabouts.first, whereabouts.last) = (first.min(new_first), new_last);
+                }
+                None if first < begin => whereabouts.last = begin - 1,
+                // Nothing of it is in the log, and its place is another commit's.
+                None => continue,
             }
             let last = whereabouts.last;
             drop(whereabouts);
@@ -109,8 +116,15 @@ impl Following {
     /// All up to the place is confirmed, and moves no more.
     pub(super) fn confirmed(&self, place: i64) {
         let mut commits = self.lock();
-        if commits.first_key_value().is_some_and(|(first, _)| *first <= place) {
-            *commits = commits.split_off(&(place + 1));
+        if commits.first_key_value().is_none_or(|(first, _)| *first > place) {
+            return;
+        }
+        let pending = commits.split_off(&(place + 1));
+        let confirmed = std::mem::replace(&mut *commits, pending);
+        drop(commits);
+        // Not under the lock: the last one to go takes it.
+        for followed in confirmed.into_values().filter_map(|followed| followed.upgrade()) {
+            followed.lock().confirmed = true;
         }
     }
 

@@ -29,6 +29,7 @@ use crate::{
 mod checkpoints;
 mod drops;
 mod merging;
+mod receipts;
 mod replaced;
 mod snapshots;
 
@@ -90,8 +91,12 @@ pub(super) fn open(place: &Place) -> (Store<NoteStore>, Arc<Ears>) {
 }
 
 fn request(place: &Place, host: &Arc<Ears>, readers: &Arc<ReaderPool>) -> OpenRequest {
+    request_with(StoreOptions::default(), place, host, readers)
+}
+
+fn request_with(options: StoreOptions, place: &Place, host: &Arc<Ears>, readers: &Arc<ReaderPool>) -> OpenRequest {
     let none = StoreOptions::default();
-    let layers = Layers { registry: &none, definition: &NoteStore::__options(), call: &none };
+    let layers = Layers { registry: &options, definition: &NoteStore::__options(), call: &none };
     OpenRequest {
         model: SchemaModel::of::<NoteStore>().unwrap(),
         name: StoreName::new(NoteStore::NAME, "note:1".parse().unwrap()),

@@ -7,12 +7,16 @@ use crate::{
     sync::processor::Accepted,
 };
 
-/// What another client has pushed.
 fn foreign(global: u64) -> StoredEvent {
+    foreign_note(global, global)
+}
+
+/// What another client has pushed.
+pub(super) fn foreign_note(global: u64, note: u64) -> StoredEvent {
     StoredEvent {
         number: EventNumber::synced(global),
         name: "v1.NoteWritten".to_owned(),
-        args: Some(format!(r#"{{"number":{global},"text":"theirs"}}"#)),
+        args: Some(format!(r#"{{"number":{note},"text":"theirs"}}"#)),
         client_id: "another".into(),
         session_id: "session".into(),
         id: Some(EventId(0xf000 + u128::from(global))),
