@@ -352,7 +352,7 @@ impl StoreRegistry {
 
     /// Who commits: one id per data dir, made once, and made anew when the data dir was copied.
     pub fn client_id(&self) -> &ClientId {
-        &self.shared.client_id
+        &self.shared.client.id
     }
 
     /// In which session: one per process.

@@ -142,12 +142,16 @@ impl RegistryBuilder {
             Some(path) => Some(Layout::open(&path).map_err(unusable)?),
             None => None,
         };
-        let (catalog, own_client_id) = match &layout {
+        let (catalog, client) = match &layout {
             Some(layout) => {
-                let client_id = identity::client_id(layout).map_err(unusable)?;
-                (Catalog::open(layout).map_err(unusable)?, client_id)
+                let client = identity::client(layout).map_err(unusable)?;
+                (Catalog::open(layout).map_err(unusable)?, client)
             }
-            None => (Catalog::in_memory().map_err(no_memory)?, ClientId::random()),
+            None => (Catalog::in_memory().map_err(no_memory)?, identity::Client::new(ClientId::random())),
+        };
+        let client = match self.client_id {
+            Some(given) => client.becomes(given),
+            None => client,
         };
         let capacity = self.capacity.map_or_else(|| Capacity::of_open_files(self.readers), Capacity::Given);
         let shared = Shared::new(Parts {
@@ -156,7 +160,7 @@ impl RegistryBuilder {
             catalog,
             layout,
             in_memory: self.in_memory,
-            client_id: self.client_id.unwrap_or(own_client_id),
+            client,
             session_id: identity::session_id(),
             readers: self.readers,
             recorder: self.recorder,

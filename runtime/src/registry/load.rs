@@ -226,7 +226,7 @@ impl Opening {
             place,
             create: !plan.existing,
             options: Arc::clone(&plan.resolved),
-            client_id: shared.client_id.clone(),
+            client: Arc::clone(&shared.client),
             session_id: shared.session_id.clone(),
             readers: Arc::clone(&shared.readers),
             runtime: shared.runtime.clone(),

@@ -22,11 +22,11 @@ use super::{
 use crate::{
     clock::{Blocking, Runtime, Tick},
     error::LoadError,
-    event::{ClientId, SessionId},
+    event::SessionId,
     id::StoreId,
     options::{Layers, StoreOptions},
     primitives::{Mutex, MutexGuard},
-    storage::{catalog::Catalog, layout::Layout},
+    storage::{catalog::Catalog, identity::Client, layout::Layout},
     store::ReaderPool,
     sync::{NetworkStatus, SyncBackend},
     telemetry::{Happened, Parent, Recorder},
@@ -41,7 +41,7 @@ pub(crate) struct Shared {
     pub(super) catalog: Catalog,
     pub(super) layout: Option<Layout>,
     pub(super) in_memory: bool,
-    pub(super) client_id: ClientId,
+    pub(super) client: Arc<Client>,
     pub(super) session_id: SessionId,
     pub(super) readers: Arc<ReaderPool>,
     pub(super) models: Models,
@@ -63,7 +63,7 @@ pub(super) struct Parts {
     pub(super) catalog: Catalog,
     pub(super) layout: Option<Layout>,
     pub(super) in_memory: bool,
-    pub(super) client_id: ClientId,
+    pub(super) client: Client,
     pub(super) session_id: SessionId,
     pub(super) readers: usize,
     pub(super) recorder: Option<Recorder>,
@@ -108,14 +108,14 @@ pub(super) enum Joined {
 
 impl Shared {
     pub(super) fn new(parts: Parts) -> Arc<Self> {
-        let Parts { runtime, state, catalog, layout, in_memory, client_id, session_id, readers, recorder } = parts;
+        let Parts { runtime, state, catalog, layout, in_memory, client, session_id, readers, recorder } = parts;
         let shared = Arc::new(Self {
             state: Mutex::new(state),
             timer: Arc::new(Notify::new()),
             catalog,
             layout,
             in_memory,
-            client_id,
+            client: Arc::new(client),
             session_id,
             readers: Arc::new(ReaderPool::new(readers)),
             models: Models::default(),

@@ -132,7 +132,7 @@ impl Shared {
             hits: counters.hits,
             loads: counters.loads,
             evictions: counters.evictions,
-            client_id: self.client_id.clone(),
+            client_id: self.client.id.clone(),
             session_id: self.session_id.clone(),
         }
     }

@@ -284,7 +284,7 @@ fn count_unsent(
             place: file_of(shared, name)?,
             create: false,
             options: Arc::clone(&plan.resolved),
-            client_id: shared.client_id.clone(),
+            client: Arc::clone(&shared.client),
             session_id: shared.session_id.clone(),
             readers: Arc::clone(&shared.readers),
             runtime: shared.runtime.clone(),

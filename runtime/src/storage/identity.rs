@@ -18,9 +18,39 @@ pub(crate) fn session_id() -> SessionId {
     SESSION.get_or_init(SessionId::random).clone()
 }
 
-/// The data dir's client id. The file `client` says which directory it was made in: when that is not this one the data dir was
+/// The client that a data dir is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Client {
+    /// It commits as this one.
+    pub(crate) id: ClientId,
+    /// It committed as these before, in this data dir or in those that it is a copy of.
+    former: Vec<ClientId>,
+}
+
+impl Client {
+    /// One that was never another.
+    pub(crate) fn new(id: ClientId) -> Self {
+        Self { id, former: Vec::new() }
+    }
+
+    /// Commits as another one from now on.
+    pub(crate) fn becomes(mut self, id: ClientId) -> Self {
+        self.former.retain(|former| *former != id);
+        if self.id != id {
+            self.former.push(std::mem::replace(&mut self.id, id));
+        }
+        self
+    }
+
+    /// Whether it committed as this one, now or before.
+    pub(crate) fn was(&self, id: &ClientId) -> bool {
+        self.id == *id || self.former.contains(id)
+    }
+}
+
+/// Who the data dir is. The file `client` says which directory it was made in: when that is not this one the data dir was
 /// copied, and two clients with one id would take each other's events for their own.
-pub(crate) fn client_id(layout: &Layout) -> Result<ClientId, LayoutError> {
+pub(crate) fn client(layout: &Layout) -> Result<Client, LayoutError> {
     let path = layout.client();
     let failed = |error: std::io::Error| LayoutError::failed(&path, error);
     refuse_symlink(&path)?;
@@ -34,15 +64,16 @@ pub(crate) fn client_id(layout: &Layout) -> Result<ClientId, LayoutError> {
     file.lock().map_err(failed)?;
     let mut text = String::new();
     file.read_to_string(&mut text).map_err(failed)?;
-    if let Some((client_id, made_in)) = parse(&text) {
-        if made_in.is(&here) {
-            return Ok(client_id);
+    let client = match parse(&text) {
+        Some((client, made_in)) if made_in.is(&here) => return Ok(client),
+        Some((client, _)) => {
+            tracing::warn!(data_dir = %layout.root().display(), "the data dir is a copy, it gets a new client id");
+            client.becomes(ClientId::random())
         }
-        tracing::warn!(data_dir = %layout.root().display(), "the data dir is a copy, it gets a new client id");
-    }
-    let client_id = ClientId::random();
-    write(&mut file, &format(&client_id, &here)).map_err(failed)?;
-    Ok(client_id)
+        None => Client::new(ClientId::random()),
+    };
+    write(&mut file, &format(&client, &here)).map_err(failed)?;
+    Ok(client)
 }
 
 fn write(file: &mut File, text: &str) -> std::io::Result<()> {
@@ -83,19 +114,26 @@ impl Directory {
     }
 }
 
-fn format(client_id: &ClientId, made_in: &Directory) -> String {
-    let Directory { path, inode, device } = made_in;
-    format!("{HEADING}\nid {client_id}\ninode {inode}\ndevice {device}\npath {path}\n")
+fn format(client: &Client, made_in: &Directory) -> String {
+    let (Client { id, former }, Directory { path, inode, device }) = (client, made_in);
+    let former: String = former.iter().map(|former| format!("former {former}\n")).collect();
+    format!("{HEADING}\nid {id}\ninode {inode}\ndevice {device}\npath {path}\n{former}")
 }
 
 /// A text that is not ours, or cut short, is as good as none.
-fn parse(text: &str) -> Option<(ClientId, Directory)> {
+fn parse(text: &str) -> Option<(Client, Directory)> {
     let mut lines = text.lines();
     lines.next().filter(|heading| *heading == HEADING)?;
     let mut field = |name: &str| lines.next()?.strip_prefix(name)?.strip_prefix(' ').map(str::to_owned);
-    let id = field("id").filter(|id| id.len() == 32 && id.bytes().all(|byte| byte.is_ascii_hexdigit()))?;
+    let client_id = |id: &str| {
+        let is_one = id.len() == 32 && id.bytes().all(|byte| byte.is_ascii_hexdigit());
+        is_one.then(|| ClientId::from(id))
+    };
+    let id = client_id(&field("id")?)?;
     let (inode, device) = (field("inode")?.parse().ok()?, field("device")?.parse().ok()?);
-    Some((ClientId::from(id.as_str()), Directory { path: field("path")?, inode, device }))
+    let made_in = Directory { path: field("path")?, inode, device };
+    let former = lines.filter_map(|line| client_id(line.strip_prefix("former ")?)).collect();
+    Some((Client { id, former }, made_in))
 }
 
 #[cfg(test)]
@@ -118,9 +156,12 @@ mod tests {
 
     #[test]
     fn the_file_reads_back_and_a_cut_one_is_none() {
-        let (client_id, made_in) = (ClientId::random(), directory("/a b/c", 1, 2));
-        let text = format(&client_id, &made_in);
-        assert_eq!(parse(&text), Some((client_id, made_in)));
+        let (client, made_in) = (Client::new(ClientId::random()), directory("/a b/c", 1, 2));
+        let text = format(&client, &made_in);
+        assert_eq!(parse(&text), Some((client.clone(), made_in)));
+        let copy = client.clone().becomes(ClientId::random()).becomes(ClientId::random());
+        let (read, _) = parse(&format(&copy, &directory("/b", 2, 2))).unwrap();
+        assert!(read == copy && read.was(&client.id) && read.was(&copy.id) && read.former.len() == 2);
         for end in 0..text.len() - 8 {
             assert_eq!(parse(&text[..end]), None, "cut at {end}");
         }

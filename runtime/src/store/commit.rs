@@ -168,7 +168,7 @@ pub(super) fn apply(
     work: &dyn CommitWork,
     numbers: &mut Vec<EventNumber>,
 ) -> Result<Tip, Failed> {
-    let by = (&shared.client_id, &shared.session_id);
+    let by = (&shared.client.id, &shared.session_id);
     for (index, event) in work.events().iter().enumerate() {
         let Some((number, id)) = tip.next(event.info.client_only && !seeded::bug("client-only-numbered-as-synced"))
         else {

@@ -22,7 +22,7 @@ use crate::{
     Timestamp,
     clock::Runtime,
     error::StoreError,
-    event::{ClientId, EventNumber, SessionId},
+    event::{EventNumber, SessionId},
     live::LiveQueries,
     options::{Payload, ResolvedOptions},
     primitives::{
@@ -34,6 +34,7 @@ use crate::{
     storage::{
         change_records::Keeper,
         eventlog::{ChainKey, LogHead, number_at, place_of},
+        identity::Client,
         meta::Meta,
         same_file::{FileId, Standing},
         sqlite::{Place, SqliteError, SqliteErrorKind},
@@ -54,7 +55,7 @@ pub(crate) struct OpenRequest {
     /// All layers of the options.
     pub(crate) options: Arc<ResolvedOptions>,
     /// Who commits.
-    pub(crate) client_id: ClientId,
+    pub(crate) client: Arc<Client>,
     /// In which session.
     pub(crate) session_id: SessionId,
     /// The readers of all stores of the registry.
@@ -117,7 +118,7 @@ pub(crate) struct Shared {
     pub(crate) model: Arc<SchemaModel>,
     pub(crate) place: Place,
     pub(crate) options: Arc<ResolvedOptions>,
-    pub(crate) client_id: ClientId,
+    pub(crate) client: Arc<Client>,
     pub(crate) session_id: SessionId,
     pub(crate) pool: Arc<ReaderPool>,
     pub(crate) pool_key: PoolKey,

@@ -54,7 +54,7 @@ impl Engine {
         };
         let Opened { connection, meta, key, head, report } = opened;
         let keeper = request.keeper(&key, meta.confirmed);
-        let OpenRequest { model, name, place, options, client_id, session_id, readers, runtime, host, .. } = request;
+        let OpenRequest { model, name, place, options, client, session_id, readers, runtime, host, .. } = request;
         let pool_key = readers.register();
         let file_id = match &place {
             Place::File(path) => FileId::of(path).ok(),
@@ -65,7 +65,7 @@ impl Engine {
             model,
             place,
             options,
-            client_id,
+            client,
             session_id,
             pool: readers,
             pool_key,

@@ -21,6 +21,7 @@ use crate::{
     prelude::*,
     schema::SchemaModel,
     storage::{
+        identity::Client,
         network::{FileSystem, Folders},
         sqlite::{Place, SqliteError, SqliteErrorKind},
     },
@@ -103,7 +104,7 @@ fn request_with(options: StoreOptions, place: &Place, host: &Arc<Ears>, readers:
         place: place.clone(),
         create: true,
         options: layers.resolve().into(),
-        client_id: "client".into(),
+        client: Client::new("client".into()).into(),
         session_id: "session".into(),
         readers: Arc::clone(readers),
         runtime: Runtime::real().unwrap(),

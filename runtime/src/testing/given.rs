@@ -13,7 +13,7 @@ use crate::{
     options::{Layers, StoreOptions},
     query::{Fits, Query},
     schema::SchemaModel,
-    storage::sqlite::Place,
+    storage::{identity::Client, sqlite::Place},
     store::{Engine, IntoEvents, NoHost, OpenRequest, ReaderPool, Store, StoreName},
 };
 
@@ -155,7 +155,7 @@ fn open<D: StoreDefinition>() -> Result<Store<D>, LoadError> {
         place: Place::Memory,
         create: true,
         options: options.into(),
-        client_id: ClientId::from("given"),
+        client: Client::new(ClientId::from("given")).into(),
         session_id: SessionId::from("given"),
         readers: Arc::new(ReaderPool::new(0)),
         runtime: Runtime::private().map_err(|reason| LoadError::Runtime { reason })?,

@@ -1,4 +1,5 @@
 //! Beginning anew with another log of the backend: what others have committed goes, what this client has committed becomes pending again.
+//! What is pending or client-only is this client's, under whatever id it was committed.
 
 use std::sync::Arc;
 
@@ -72,9 +73,8 @@ impl Engine {
                 return work.commit(0);
             }
             work.batch(&events, |work, event| {
-                let is_own = event.client_id == self.shared.client_id;
-                let comes_back = event.number.global() > confirmed || resend_own || event.number.is_client_only();
-                if !is_own || !comes_back {
+                let is_pending = event.number.global() > confirmed || event.number.is_client_only();
+                if !(is_pending || resend_own && self.shared.client.was(&event.client_id)) {
                     // A receipt of it was confirmed.
                     work.done.moved(event.number, Moved::To(eventlog::place_of(first)));
                     return Ok(());

@@ -1,9 +1,14 @@
 //! A backend's log that is another one than before, and what the store's file says of it.
 
-use larder::{LocalBackend, OnBackendChange, StoreOptions, SyncPhase};
-use larder_tests::notebook::{Notebook, written};
+use std::time::Duration;
 
-use super::clients::{Client, STORE, log};
+use larder::{LocalBackend, OnBackendChange, StoreOptions, SyncPhase, prelude::*, testing::TestRegistry};
+use larder_tests::{
+    lab::copy_dir,
+    notebook::{Notebook, written},
+};
+
+use super::clients::{Client, STORE, log, synced};
 
 #[tokio::test]
 async fn another_log_that_was_as_good_is_the_store_s_own_from_the_next_confirmation_on() {
@@ -24,4 +29,33 @@ async fn another_log_that_was_as_good_is_the_store_s_own_from_the_next_confirmat
     client.sync().await;
     let status = store.sync_status();
     assert_eq!((status.phase, log(&store).as_str()), (SyncPhase::Live, "e1 e2 e3"), "{:?}", status.last_error);
+}
+
+#[tokio::test]
+async fn another_log_is_begun_anew_with_what_a_data_dir_committed_before_it_was_copied() {
+    for (resend_own, in_log) in [(true, "e1r1 e2r1 e3r1"), (false, "e1r1 e2r1")] {
+        let (backend, dir) = (LocalBackend::new("local"), tempfile::tempdir().unwrap());
+        let begin = |data_dir: &str| {
+            let options = synced(&backend).on_backend_change(OnBackendChange::Reset { resend_own });
+            TestRegistry::build(StoreRegistry::builder().data_dir(dir.path().join(data_dir)).defaults(options)).unwrap()
+        };
+        let first = begin("first");
+        let store = first.get::<Notebook>(STORE).await.unwrap();
+        store.commit(written(1)).unwrap();
+        first.advance(Duration::from_secs(40)).await;
+        backend.set_connected(false);
+        first.settle().await;
+        store.commit([written(2), written(3)]).unwrap();
+        assert_eq!(log(&store), "e1 | e2 e3");
+        drop(store);
+        first.evict::<Notebook>(STORE).await.unwrap();
+        copy_dir(&dir.path().join("first"), &dir.path().join("copy"));
+        backend.replace(STORE, Vec::new());
+        let copy = begin("copy");
+        let store = copy.get::<Notebook>(STORE).await.unwrap();
+        backend.set_connected(true);
+        copy.advance(Duration::from_secs(40)).await;
+        assert_eq!((log(&store).as_str(), store.sync_status().phase), (in_log, SyncPhase::Live), "{resend_own}");
+        assert_eq!(backend.events(STORE).len(), if resend_own { 3 } else { 2 });
+    }
 }
