@@ -40,17 +40,20 @@ pub(super) async fn send_until_sent(registry: &Weak<Shared>, loaded: &Arc<dyn An
     true
 }
 
-/// Sends all that a store has not sent, however often that takes, and waits for a connection where there is none.
+/// Sends all that a store has not sent, however often that takes, and waits for a connection where there is none. A store whose sync has
+/// stopped sends nothing more until it is loaded again.
 pub(in crate::registry) async fn send_with_patience(registry: &Weak<Shared>, loaded: &Arc<dyn AnyLoaded>) {
-    let Some(backend) = loaded.core().backend() else { return };
-    while loaded.core().engine.unsent_events() > 0 {
-        // What changed before this future was made is seen by looking once more.
-        let changed = backend.connection_changed();
-        if !backend.connected() {
+    let core = loaded.core();
+    let Some(backend) = core.backend() else { return };
+    while core.engine.unsent_events() > 0 && !core.engine.sync.is_stopped() && registry.strong_count() > 0 {
+        // What changed before these futures were made is seen by looking once more.
+        let changed = select(backend.connection_changed(), Box::pin(core.network.changed()));
+        if core.network.is_offline() || !backend.connected() {
             changed.await;
-        } else if send_until_sent(registry, loaded).await {
-            return;
+            continue;
         }
+        // Off the network, what is on its way is dropped.
+        select(Box::pin(send_until_sent(registry, loaded)), Box::pin(core.network.changed())).await;
     }
 }
 

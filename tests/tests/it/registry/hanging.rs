@@ -119,6 +119,27 @@ async fn rule_11_a_connection_that_comes_before_the_deadline_is_used() {
 }
 
 #[tokio::test]
+async fn rule_11_a_registry_off_the_network_sends_nothing_while_it_shuts_down_until_it_is_back() {
+    for is_back in [false, true] {
+        let fake = Fake::new("wss://one", true);
+        let bench = Bench::with(|builder| anywhere(builder).defaults(synced(&fake)));
+        let handle = bench.get::<NoteStore>("n").await.unwrap();
+        bench.network().set_offline(true);
+        handle.commit(written(1)).unwrap();
+        let shutdown = bench.shutdown(Duration::from_secs(10));
+        let looks = async {
+            pass(&bench, 2).await;
+            assert_eq!(fake.received("n"), 0);
+            bench.network().set_offline(!is_back);
+            pass(&bench, 8).await;
+        };
+        let (report, ()) = tokio::join!(shutdown, looks);
+        assert!(report.is_clean(), "{report:?}");
+        assert_eq!((report.unsent(), fake.received("n")), if is_back { (0, 1) } else { (1, 0) });
+    }
+}
+
+#[tokio::test]
 async fn rule_11_a_store_is_pushed_by_one_at_a_time() {
     let fake = Fake::new("wss://one", true);
     fake.hang(&["n"]);

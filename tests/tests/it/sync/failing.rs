@@ -264,6 +264,23 @@ async fn another_log_stops_sync_and_keeps_all_data_unless_it_is_as_good() {
 }
 
 #[tokio::test]
+async fn a_store_whose_sync_has_stopped_is_not_pushed_while_its_registry_shuts_down() {
+    let flaky = Flaky::new(&[], &[]);
+    let registry = flaky.registry(StoreOptions::new());
+    let store = registry.get::<Notebook>(STORE).await.unwrap();
+    store.commit(written(1)).unwrap();
+    minute(&registry).await;
+    flaky.inner.replace(STORE, Vec::new());
+    store.commit(written(2)).unwrap();
+    minute(&registry).await;
+    assert_eq!(store.sync_status().phase, SyncPhase::Stopped);
+    let before = flaky.requests();
+    let shutdown = registry.shutdown(std::time::Duration::from_secs(10));
+    let (report, ()) = tokio::join!(shutdown, registry.advance(std::time::Duration::from_secs(10)));
+    assert_eq!((report.unsent(), flaky.requests()), (1, before));
+}
+
+#[tokio::test]
 async fn a_backend_that_went_back_stops_sync() {
     let flaky = Flaky::new(&[], &[]);
     let registry = flaky.registry(StoreOptions::new().on_backend_change(OnBackendChange::Ignore));
