@@ -9,8 +9,10 @@ mod number;
 mod stored;
 
 pub use context::{ClientId, EventContext, SessionId};
-pub(crate) use encode::json_text;
+#[cfg(any(feature = "testing", all(test, feature = "ws")))]
+pub(crate) use encode::MAX_DEPTH;
 pub use encode::{EventDecodeError, EventEncodeError};
+pub(crate) use encode::{MAX_LABELS, json_text};
 pub use log_numbers::{LogNumbers, ParseLogNumbersError};
 pub use number::{EventNumber, ParseEventNumberError};
 pub use stored::{EventId, StoredEvent};

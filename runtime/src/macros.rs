@@ -311,7 +311,7 @@ pub use larder_macros::materializer;
 /// | `gc_time: GcTime::seconds(60)` | how long the store stays loaded after its last handle is dropped |
 /// | `durability: Durability::Power` | what a commit survives |
 /// | `unknown_events: UnknownEvents::Warn` | what to do with events of a newer app |
-/// | `max_event_bytes: 65_536` | largest encoded event, in bytes of JSON |
+/// | `max_event_bytes: 65_536` | largest event, in bytes of its arguments as JSON; a sync server has [a limit of its own](crate::Limits::max_event_bytes) |
 /// | `max_commit_events: 100` | most events in one commit |
 /// | `sync: backend()` | an `Arc<dyn SyncBackend>`: where events are sent to and come from |
 /// | `sync_id: function` | a `fn(&StoreId) -> String` that gives the store's id on the wire |

@@ -1,6 +1,8 @@
 //! Sync: one agreed order of each store's events, decided by a backend.
 
 mod backend;
+#[cfg(all(test, feature = "ws"))]
+mod fits;
 mod local;
 mod network;
 pub(crate) mod processor;

@@ -167,13 +167,22 @@ impl Connection {
                 let said = format!("more than {} bytes in a second; send less at once", self.settings.bytes_per_second);
                 self.refuse(id, &call, RefusalKind::TooFast, said, now);
             }
-            Err(WireError::BadRequest { id, reason }) => self.exit(id, Exit::die(reason), now),
-            Err(error) => {
-                self.count(Count::Defect);
-                self.send(&ServerFrame::Defect(error.to_string().into()), now);
-            }
+            Err(error) => self.unreadable(error, now),
         }
         self.settle(now);
+    }
+
+    /// A defect ends all that the client has in flight: it is for texts of which nobody knows what they ask.
+    fn unreadable(&mut self, error: WireError, now: Now) {
+        let said = error.to_string();
+        match error {
+            WireError::BadRequest { id, reason } => self.exit(id, Exit::die(reason), now),
+            WireError::RequestTooDeep { id, .. } => self.refuse_as(id, false, RefusalKind::TooLarge, said, now),
+            _ => {
+                self.count(Count::Defect);
+                self.send(&ServerFrame::Defect(said.into()), now);
+            }
+        }
     }
 
     fn request(&mut self, request: Request, now: Now) {

@@ -4,7 +4,8 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::value::RawValue;
 
 use crate::{
-    Limits, Peer, Request, RequestId, Tracing, WireError, check_depth,
+    Limits, Peer, Request, RequestId, Tracing, WireError,
+    depth::check_message,
     error::reason,
     request::{parse_payload, payload_out, split_tag},
 };
@@ -76,9 +77,10 @@ impl ClientFrame {
     /// Reads one frame.
     ///
     /// # Errors
-    /// [`WireError::BadRequest`] where the asker can be told, and the other [`WireError`]s where nobody can.
+    /// [`WireError::BadRequest`] and [`WireError::RequestTooDeep`] where the asker can be told, and the other [`WireError`]s where nobody can.
+    /// Arguments that are a little too deep are read: [`check_batch`](crate::check_batch) names their event.
     pub fn decode(text: &str, limits: &Limits) -> Result<Self, WireError> {
-        check_depth(text, limits)?;
+        check_message(text, limits).map_err(|error| whose(text, error))?;
         let envelope: Envelope<'_> =
             serde_json::from_str(text).map_err(|error| WireError::not_a_frame(reason(&error)))?;
         match envelope.kind.as_str() {
@@ -109,6 +111,17 @@ impl ClientFrame {
         };
         // Strings, numbers and raw JSON: there is nothing that has no text.
         serde_json::to_string(&out).unwrap_or_default()
+    }
+}
+
+/// Whose request is too deep, if that can be read. It goes without recursion: the deep part stays a text.
+fn whose(text: &str, error: WireError) -> WireError {
+    let WireError::TooDeep { limit, .. } = error else { return error };
+    match serde_json::from_str(text) {
+        Ok(Envelope { kind, id: Some(id), .. }) if kind == "Request" => {
+            id.check().map_or(error, |id| WireError::RequestTooDeep { id, limit })
+        }
+        _ => error,
     }
 }
 

@@ -2,15 +2,32 @@
 
 use crate::{Limits, WireError};
 
-/// Whether a text is short enough, and its arrays and objects are at most `limits.json_depth` levels deep. Text that is no JSON passes: the parser
-/// says what is wrong with it.
+/// Whether a value's text is short enough, and its arrays and objects are at most `limits.json_depth` levels deep. Text that is no JSON passes: the
+/// parser says what is wrong with it.
 ///
 /// # Errors
 /// [`WireError::MessageTooLong`], and [`WireError::TooDeep`] with the byte at which the limit is passed.
 pub fn check_depth(text: &str, limits: &Limits) -> Result<(), WireError> {
+    check(text, limits, limits.json_depth)
+}
+
+/// As [`check_depth`], of a message: what carries the arguments of events is not counted.
+pub(crate) fn check_message(text: &str, limits: &Limits) -> Result<(), WireError> {
+    check(text, limits, limits.json_depth.saturating_add(Limits::ENVELOPE_DEPTH))
+}
+
+fn check(text: &str, limits: &Limits, levels: usize) -> Result<(), WireError> {
     if text.len() > limits.message_bytes {
         return Err(WireError::MessageTooLong { bytes: text.len(), limit: limits.message_bytes });
     }
+    match deeper_than(text, levels) {
+        Some(at) => Err(WireError::TooDeep { at, limit: limits.json_depth }),
+        None => Ok(()),
+    }
+}
+
+/// The byte at which a text is deeper than so many levels, if it is.
+pub(crate) fn deeper_than(text: &str, levels: usize) -> Option<usize> {
     let (mut depth, mut in_string, mut escaped) = (0_usize, false, false);
     for (at, byte) in text.bytes().enumerate() {
         if in_string {
@@ -26,13 +43,13 @@ pub fn check_depth(text: &str, limits: &Limits) -> Result<(), WireError> {
             b'"' => in_string = true,
             b'[' | b'{' => {
                 depth += 1;
-                if depth > limits.json_depth {
-                    return Err(WireError::TooDeep { at, limit: limits.json_depth });
+                if depth > levels {
+                    return Some(at);
                 }
             }
             b']' | b'}' => depth = depth.saturating_sub(1),
             _ => {}
         }
     }
-    Ok(())
+    None
 }

@@ -22,6 +22,14 @@ pub enum WireError {
         /// The deepest that is taken.
         limit: usize,
     },
+    /// A request is nested too deep, and can be answered.
+    #[error("the JSON of a request is nested deeper than {limit} levels; make the arguments flatter")]
+    RequestTooDeep {
+        /// Whom to answer.
+        id: RequestId,
+        /// The deepest that is taken.
+        limit: usize,
+    },
     /// The text is no frame, and nobody can be answered.
     #[error("this is no frame: {reason}")]
     NotAFrame {

@@ -29,11 +29,15 @@ pub struct Event {
 }
 
 impl Event {
-    /// Its size, as the limits count it: the bytes of its name, arguments and ids.
+    /// Its size, as batches and pages count it: the bytes of its name, arguments and ids.
     #[must_use]
     pub fn size(&self) -> usize {
-        let args = self.args.as_ref().map_or(0, |args| args.get().len());
-        self.name.len() + args + self.client_id.len() + self.session_id.len()
+        self.label_bytes() + self.args_text().map_or(0, str::len)
+    }
+
+    /// The bytes of its name and of the ids of its client and session.
+    pub(crate) fn label_bytes(&self) -> usize {
+        self.name.len() + self.client_id.len() + self.session_id.len()
     }
 
     /// The text of its arguments.

@@ -1,17 +1,18 @@
 //! What both sides hold to. A server may be told other limits; clients start from these.
 
-/// The sizes that a message may have.
+/// The sizes that a message, and what is in it, may have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// Bytes of one encoded event: its name, arguments and ids.
+    /// Bytes of an event's arguments, as the JSON text that they are. Its name and ids have a limit of their own, [`LABEL_BYTES`](Self::LABEL_BYTES).
     pub event_bytes: usize,
     /// Events of one push, and of one page of a pull.
     pub batch_events: usize,
-    /// Bytes of all events of one push.
+    /// Bytes of all events of one push: arguments, names and ids.
     pub batch_bytes: usize,
     /// Bytes of one message, in either direction.
     pub message_bytes: usize,
-    /// Levels of arrays and objects inside each other in one message.
+    /// Levels of arrays and objects inside each other in an event's arguments. A message may be deeper by
+    /// [`ENVELOPE_DEPTH`](Self::ENVELOPE_DEPTH): what carries an event does not count, so that each side takes what the other one takes.
     pub json_depth: usize,
 }
 
@@ -26,6 +27,10 @@ impl Limits {
     pub const MESSAGE_BYTES: usize = 2 * 1024 * 1024;
     /// 64 levels.
     pub const JSON_DEPTH: usize = 64;
+    /// Levels that a message may have around the arguments of its events. A push has 4 of them and a page of a pull 6, one more over HTTP.
+    pub const ENVELOPE_DEPTH: usize = 8;
+    /// Bytes of an event's name, client id and session id together. However they are escaped, a full page of events fits a message.
+    pub const LABEL_BYTES: usize = 1024;
     /// The longest text that a request may have as its id, in bytes.
     pub const REQUEST_ID_BYTES: usize = 128;
     /// The largest event number: the last integer that JavaScript counts exactly.

@@ -4,7 +4,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, value::RawValue};
 
 use crate::{
-    Exit, Limits, Peer, PullResponse, RequestId, WireError, check_depth, error::reason, response::PullResponseOut,
+    Exit, Limits, Peer, PullResponse, RequestId, WireError, depth::check_message, error::reason,
+    response::PullResponseOut,
 };
 
 /// One frame of a server.
@@ -69,11 +70,20 @@ impl ServerFrame {
 
     /// Reads one frame of a WebSocket.
     ///
+    /// The events of a page may have arguments of any depth: larder's server takes none beyond the limit, but others do. Here they stay a text, and
+    /// who cannot read one lacks an event, and not its connection.
+    ///
     /// # Errors
     /// [`WireError`]: it is too long, too deep or no frame.
     pub fn decode(text: &str, limits: &Limits) -> Result<Self, WireError> {
-        check_depth(text, limits)?;
-        Self::decode_checked(text)
+        match check_message(text, limits) {
+            Ok(()) => Self::decode_checked(text),
+            Err(WireError::TooDeep { at, limit }) => match Self::decode_checked(text) {
+                Ok(page @ Self::Chunk { .. }) => Ok(page),
+                _ => Err(WireError::TooDeep { at, limit }),
+            },
+            Err(too_long) => Err(too_long),
+        }
     }
 
     /// Reads the frames of an answer over HTTP, one after the other.
@@ -83,12 +93,10 @@ impl ServerFrame {
     /// # Errors
     /// [`WireError`]: it is too deep or no array of frames.
     pub fn decode_answer(text: &str, limits: &Limits) -> Result<Vec<Self>, WireError> {
-        // The array itself is one level.
-        let json_depth = limits.json_depth.saturating_add(1);
-        check_depth(text, &Limits { message_bytes: usize::MAX, json_depth, ..*limits })?;
         let frames: Vec<&RawValue> =
             serde_json::from_str(text).map_err(|error| WireError::not_a_frame(reason(&error)))?;
-        frames.into_iter().map(|frame| Self::decode_checked(frame.get())).collect()
+        let limits = Limits { message_bytes: usize::MAX, ..*limits };
+        frames.into_iter().map(|frame| Self::decode(frame.get(), &limits)).collect()
     }
 
     fn decode_checked(text: &str) -> Result<Self, WireError> {

@@ -1,6 +1,11 @@
 //! Frames of the sync wire, and the URLs of TypeScript clients.
 
-use larder_wire::{Call, ClientFrame, Limits, Peer, Query, ServerFrame, StoreId, check_batch};
+use std::sync::Arc;
+
+use larder_wire::{
+    Call, ClientFrame, Event, Limits, PageInfo, Peer, PullResponse, PulledEvent, Query, RequestId, ServerFrame,
+    StoreId, check_batch,
+};
 
 use crate::events::is_one_line;
 
@@ -16,7 +21,7 @@ pub fn run(data: &[u8]) {
     }
 }
 
-/// An encoding may be a level deeper than what was read.
+/// An encoding may be a level deeper than what was read, and longer.
 const DEEPER: Limits = Limits {
     json_depth: Limits::JSON_DEPTH + 2,
     event_bytes: Limits::EVENT_BYTES,
@@ -35,13 +40,22 @@ fn of_a_client(text: &str) {
                 && let Call::Push { batch, .. } = request.call
             {
                 batch.iter().filter_map(|event| event.args_text()).for_each(|args| assert!(text.contains(args)));
-                if let Err(error) = check_batch(&batch, &Limits::default()) {
-                    is_one_line(&error.to_string());
+                match check_batch(&batch, &Limits::default()) {
+                    Ok(()) => is_pulled(batch),
+                    Err(error) => is_one_line(&error.to_string()),
                 }
             }
         }
         Err(error) => is_one_line(&error.to_string()),
     }
+}
+
+/// What a server takes, every client reads.
+fn is_pulled(batch: Vec<Event>) {
+    let batch = batch.into_iter().map(|event| Arc::new(PulledEvent { event, metadata: None })).collect();
+    let page = PullResponse { batch, page_info: PageInfo::NoMore, backend_id: "b".to_owned(), head: Some(1) };
+    let page = ServerFrame::Chunk { request_id: RequestId::Number(1), values: vec![page] };
+    assert_eq!(ServerFrame::decode(&page.encode(Peer::Larder), &Limits::default()), Ok(page));
 }
 
 fn of_a_server(text: &str) {

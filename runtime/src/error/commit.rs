@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{BoxError, QueryErrorKind, StoreError};
+use super::{BoxError, QueryErrorKind, StoreError, shown};
 use crate::{event::EventEncodeError, store::StoreName, value::ValueError};
 
 /// A commit that failed: nothing changed, and the events are here again.
@@ -31,6 +31,7 @@ impl<E> CommitError<E> {
             CommitErrorKind::Store(error) => error.store(),
             CommitErrorKind::Encode { store, .. }
             | CommitErrorKind::EventTooLarge { store, .. }
+            | CommitErrorKind::LabelsTooLong { store, .. }
             | CommitErrorKind::TooManyEvents { store, .. }
             | CommitErrorKind::NumbersExhausted { store, .. }
             | CommitErrorKind::Materialize { store, .. }
@@ -108,9 +109,9 @@ pub enum CommitErrorKind {
         /// What serde or larder said.
         source: EventEncodeError,
     },
-    /// An event is too large.
+    /// An event is too large: its arguments, as JSON.
     #[error(
-        "event `{event}` of store {store} is {bytes} bytes, the limit is {limit}; split it, keep large content in a file, or raise `max_event_bytes`"
+        "event `{event}` of store {store} is {bytes} bytes, the limit is {limit}; split it, keep large content in a file, or raise `max_event_bytes`, and `event_bytes` of a sync server"
     )]
     EventTooLarge {
         /// Which store.
@@ -118,6 +119,21 @@ pub enum CommitErrorKind {
         /// The event's wire name.
         event: &'static str,
         /// Its encoded size.
+        bytes: usize,
+        /// The limit, in bytes.
+        limit: usize,
+    },
+    /// The event's name and the ids of who commits it are longer than any sync server takes.
+    #[error(
+        "the name of event `{}` of store {store} and the ids of its client and session are {bytes} bytes, the limit is {limit}; use shorter ones",
+        shown(event)
+    )]
+    LabelsTooLong {
+        /// Which store.
+        store: StoreName,
+        /// The event's wire name.
+        event: &'static str,
+        /// How long they are together.
         bytes: usize,
         /// The limit, in bytes.
         limit: usize,

@@ -202,7 +202,7 @@ fn doctor_errors() {
 #[test]
 fn commit_errors() {
     let event = "v1.Written";
-    let commits: [Case<CommitErrorKind>; 10] = [
+    let commits: [Case<CommitErrorKind>; 11] = [
         (StoreError::Evicted { store: store() }.into(), &["evicted"], "again"),
         (
             CommitErrorKind::Encode { store: store(), event, source: EventEncodeError::NotFinite },
@@ -213,6 +213,11 @@ fn commit_errors() {
             CommitErrorKind::EventTooLarge { store: store(), event, bytes: 9, limit: 8 },
             &["9 bytes", "limit is 8"],
             "raise `max_event_bytes`",
+        ),
+        (
+            CommitErrorKind::LabelsTooLong { store: store(), event, bytes: 9, limit: 8 },
+            &["9 bytes", "limit is 8"],
+            "use shorter ones",
         ),
         (
             CommitErrorKind::TooManyEvents { store: store(), count: 9, limit: 8 },

@@ -10,7 +10,10 @@ use crate::error::{BoxError, one_line};
 
 /// How deep arrays and objects may be inside each other in an event's arguments. Every reader must be able to take it apart again, the
 /// sync server included, and none may overflow its stack.
-const MAX_DEPTH: usize = 64;
+pub(crate) const MAX_DEPTH: usize = 64;
+
+/// How long an event's name and the ids of its client and session may be together, in bytes: as long as a sync server takes them.
+pub(crate) const MAX_LABELS: usize = 1024;
 
 /// Why an event has no JSON text.
 #[derive(Debug, thiserror::Error)]

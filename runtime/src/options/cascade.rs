@@ -27,7 +27,7 @@ pub struct StoreOptions {
     pub durability: Option<Durability>,
     /// What to do with unknown events.
     pub unknown_events: Option<UnknownEvents>,
-    /// Largest encoded event, in bytes.
+    /// Largest event, in bytes of its arguments as JSON.
     pub max_event_bytes: Option<usize>,
     /// Most events in one commit.
     pub max_commit_events: Option<usize>,
@@ -85,7 +85,8 @@ impl StoreOptions {
         self
     }
 
-    /// Largest encoded event, in bytes of JSON.
+    /// Largest event, in bytes of its arguments as JSON: see [`Limits::max_event_bytes`](super::Limits::max_event_bytes) before it is raised for a
+    /// store that syncs.
     #[must_use]
     pub fn max_event_bytes(mut self, bytes: usize) -> Self {
         self.max_event_bytes = Some(bytes);

@@ -54,7 +54,9 @@ pub enum InitialSync {
 /// Sizes a commit may have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// Largest encoded event, in bytes of JSON: 256 KiB.
+    /// Largest event: 256 KiB of arguments, as the JSON text that is stored and sent. A sync server counts the same, and takes as many unless its
+    /// `event_bytes` says otherwise: raise both, or an event that one of them takes alone is never confirmed, and nothing behind it. Clients
+    /// read messages of at most 2 MiB.
     pub max_event_bytes: usize,
     /// Most events in one commit: 1,000.
     pub max_commit_events: usize,

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use futures_util::StreamExt;
 
 use crate::{
-    event::{ClientId, EventId, EventNumber, SessionId, StoredEvent},
-    options::Payload,
+    event::{ClientId, EventId, EventNumber, MAX_DEPTH, SessionId, StoredEvent},
+    options::{Limits, Payload},
     sync::{BackendError, PullPage, PullRequest, PushAnswer, PushRequest, Remaining, SyncBackend},
 };
 
@@ -28,6 +28,7 @@ pub async fn sync_backend_conforms(clients: [Arc<dyn SyncBackend>; 2]) {
     let suite = Suite { clients, payload: Payload::new() };
     suite.an_empty_store_has_one_empty_page().await;
     suite.what_is_pushed_is_pulled_as_it_was().await;
+    suite.an_event_may_be_as_large_and_deep_as_commits_allow().await;
     suite.a_batch_that_does_not_follow_the_head_is_refused_whole().await;
     suite.a_batch_with_a_gap_is_refused_whole().await;
     suite.of_two_who_push_at_once_one_is_told_of_the_other().await;
@@ -127,6 +128,16 @@ impl Suite {
         assert_eq!(self.pull(&store, 0).await.1, id, "a log keeps its id");
         let answer = self.try_push(0, &store, 7, &[]).await;
         assert!(matches!(answer, Ok(PushAnswer::Accepted { .. })), "an empty push is accepted: {answer:?}");
+    }
+
+    async fn an_event_may_be_as_large_and_deep_as_commits_allow(&self) {
+        let (store, mut pushed) = (store(), events(0, 2));
+        let most = Limits::default().max_event_bytes;
+        pushed[0].args = Some(format!("\"{}\"", "x".repeat(most - 2)));
+        pushed[1].args = Some(format!("{}{}", "[".repeat(MAX_DEPTH), "]".repeat(MAX_DEPTH)));
+        self.push(0, &store, 0, &pushed).await;
+        let rule = "an event may have 256 KiB of arguments, and 64 levels of them";
+        self.same(&self.pull(&store, 0).await.0, &pushed, rule);
     }
 
     async fn a_batch_that_does_not_follow_the_head_is_refused_whole(&self) {

@@ -7,6 +7,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use larder_wire::{Call, ClientFrame, Event, Limits, Metadata, Peer, PulledEvent, Request, Tracing};
 use proptest::prelude::*;
+use serde_json::value::RawValue;
 
 use super::*;
 use crate::storage::{Page, StorageError};
@@ -21,8 +22,8 @@ struct Bench {
 
 fn event(number: u64, bytes: usize) -> Event {
     Event {
-        name: "x".repeat(bytes),
-        args: None,
+        name: "x".to_owned(),
+        args: (bytes > 1).then(|| RawValue::from_string("1".repeat(bytes - 1)).expect("JSON")),
         seq_num: number,
         parent_seq_num: number - 1,
         client_id: String::new(),

@@ -53,7 +53,7 @@ async fn a_message_beyond_its_limit_ends_the_connection_with_the_code_for_it() {
     assert_eq!(answer.status, 413);
     assert!(answer.body.contains("at most 2097152 bytes"), "{}", answer.body);
     let mut deep = lab.typescript("a").await;
-    deep.send("[".repeat(65)).await;
+    deep.send("[".repeat(Limits::JSON_DEPTH + Limits::ENVELOPE_DEPTH + 1)).await;
     let Ok(ServerFrame::Defect(defect)) = deep.next().await else { panic!("no defect") };
     assert!(defect.to_string().contains("deeper than 64 levels"), "{defect}");
 }

@@ -1,5 +1,6 @@
 //! The server through its doors: in this process over real sockets, and as the program that people run.
 
+mod agreed;
 mod apps;
 mod binary;
 mod cuts;

@@ -1,6 +1,10 @@
 //! A batch chains, and is within the limits.
 
-use larder_wire::{BatchError, Event, Limits, check_batch};
+use std::sync::Arc;
+
+use larder_wire::{
+    BatchError, Event, Limits, Metadata, PageInfo, Peer, PullResponse, PulledEvent, RequestId, ServerFrame, check_batch,
+};
 use serde_json::value::RawValue;
 
 fn event(parent: u64, number: u64) -> Event {
@@ -46,21 +50,54 @@ fn each_limit_names_the_culprit_and_the_remedy() {
 
     let sized = |number: u64, bytes: usize| {
         let mut event = event(number - 1, number);
-        let rest = event.size() + 2;
-        event.args = Some(RawValue::from_string(format!("\"{}\"", "x".repeat(bytes - rest))).expect("JSON"));
-        assert_eq!(event.size(), bytes);
+        event.args = Some(RawValue::from_string(format!("\"{}\"", "x".repeat(bytes - 2))).expect("JSON"));
         event
     };
     assert!(check_batch(&[sized(1, Limits::EVENT_BYTES)], &Limits::default()).is_ok());
     let error = check_batch(&[event(0, 1), sized(2, Limits::EVENT_BYTES + 1)], &Limits::default()).expect_err("large");
     assert!(
-        error.to_string().starts_with("e2 has 262145 bytes, at most 262144 are taken; put large values"),
+        error.to_string().starts_with("e2 has 262145 bytes of arguments, at most 262144 are taken; put large values"),
         "{error}"
     );
 
-    let full: Vec<_> = (1..=4).map(|number| sized(number, Limits::EVENT_BYTES)).collect();
+    let labels = event(0, 1).size();
+    let full: Vec<_> = (1..=4).map(|number| sized(number, Limits::EVENT_BYTES - labels)).collect();
     assert!(check_batch(&full, &Limits::default()).is_ok());
     let over: Vec<_> = full.into_iter().chain([event(4, 5)]).collect();
     let error = check_batch(&over, &Limits::default()).expect_err("more than 1 MiB");
     assert!(matches!(error, BatchError::TooManyBytes { limit: Limits::BATCH_BYTES, .. }), "{error}");
+}
+
+#[test]
+fn a_name_and_ids_have_a_limit_of_their_own() {
+    let labelled = |bytes: usize| Event { client_id: "c".repeat(bytes - "v1.Noted".len() - "s".len()), ..event(0, 1) };
+    assert_eq!(check_batch(&[labelled(Limits::LABEL_BYTES)], &Limits::default()), Ok(()));
+    let error = check_batch(&[labelled(Limits::LABEL_BYTES + 1)], &Limits::default()).expect_err("long");
+    assert_eq!(error, BatchError::LabelsTooLong { number: 1, bytes: 1025, limit: 1024 });
+    assert!(error.to_string().contains("the name and the ids of e1") && error.to_string().contains("shorter"));
+}
+
+/// A page holds the events of many pushes: what is in it may be escaped worse than any one message was.
+#[test]
+fn a_full_page_fits_a_message_however_its_names_are_escaped() {
+    let page = |names: usize| {
+        // As `larder-server` makes pages: 100 events, 900,000 bytes.
+        let args = 900_000 / Limits::BATCH_EVENTS - names - "as".len();
+        let one = |number: u64| Event {
+            name: "\u{1}".repeat(names),
+            args: Some(RawValue::from_string(format!("\"{}\"", "x".repeat(args - 2))).expect("JSON")),
+            ..event(Limits::EVENT_NUMBER - 100 + number, Limits::EVENT_NUMBER - 99 + number)
+        };
+        let batch: Vec<_> = (0..99).map(one).collect();
+        assert_eq!(check_batch(&batch, &Limits::default()), Ok(()));
+        let metadata = Some(Metadata { created_at: "2026-11-22T15:09:30.231Z".to_owned() });
+        let pulled = |event| Arc::new(PulledEvent { event, metadata: metadata.clone() });
+        let batch = batch.into_iter().map(pulled).collect();
+        let (page_info, backend_id) = (PageInfo::MoreKnown { remaining: u64::MAX }, "b".repeat(100));
+        let page = PullResponse { batch, page_info, backend_id, head: Some(Limits::EVENT_NUMBER) };
+        ServerFrame::Chunk { request_id: RequestId::Number(u64::MAX), values: vec![page] }.encode(Peer::Larder)
+    };
+    for names in [1, 500, Limits::LABEL_BYTES - "as".len()] {
+        assert!(page(names).len() <= Limits::MESSAGE_BYTES, "{} bytes", page(names).len());
+    }
 }

@@ -49,6 +49,7 @@ fn every_variant_of_calls(
     match commit {
         CommitErrorKind::Store(_) | CommitErrorKind::Encode { .. } | CommitErrorKind::EventTooLarge { .. } => {}
         CommitErrorKind::TooManyEvents { .. } | CommitErrorKind::NumbersExhausted { .. } => {}
+        CommitErrorKind::LabelsTooLong { .. } => {}
         CommitErrorKind::Materialize { .. } | CommitErrorKind::MaterializerPanicked { .. } => {}
         CommitErrorKind::Reentrant { .. } | CommitErrorKind::DiskFull { .. } | CommitErrorKind::Storage { .. } => {}
     }

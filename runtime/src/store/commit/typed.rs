@@ -16,7 +16,7 @@ use crate::{
     clock::{Blocking, Panicked},
     definition::{EventOf, StoreDefinition},
     error::{CommitError, CommitErrorKind},
-    event::{Event, EventContext, EventEncodeError, EventInfo},
+    event::{Event, EventContext, EventEncodeError, EventInfo, MAX_LABELS},
     primitives::Mutex,
     schema::{Materializer, StoreSchema},
     seeded,
@@ -133,7 +133,19 @@ fn encode(
         let (store, event) = (engine.store(), info.name);
         return Err(Box::new(CommitErrorKind::EventTooLarge { store, event, bytes, limit }));
     }
+    check_labels(engine, info)?;
     Ok(args)
+}
+
+/// Whether a sync server takes the name and the ids. Those that larder makes are far from the limit.
+fn check_labels(engine: &Engine, info: &'static EventInfo) -> Result<(), Box<CommitErrorKind>> {
+    let (client, session) = (&engine.shared.client_id, &engine.shared.session_id);
+    let (bytes, limit) = (info.name.len() + client.as_str().len() + session.as_str().len(), MAX_LABELS);
+    if bytes > limit {
+        let (store, event) = (engine.store(), info.name);
+        return Err(Box::new(CommitErrorKind::LabelsTooLong { store, event, bytes, limit }));
+    }
+    Ok(())
 }
 
 /// The event again, from its text.
