@@ -134,12 +134,21 @@ pub struct PullPage {
     pub remaining: Remaining,
     /// The id of the log.
     pub backend_id: String,
+    /// The last number of the log when the page was read, if the backend says so: one that went back behind what it had confirmed is noticed
+    /// by it before anything is pushed.
+    pub head: Option<u64>,
 }
 
 impl PullPage {
     /// A page.
     pub fn new(events: Vec<StoredEvent>, remaining: Remaining, backend_id: impl Into<String>) -> Self {
-        Self { events, remaining, backend_id: backend_id.into() }
+        Self { events, remaining, backend_id: backend_id.into(), head: None }
+    }
+
+    /// With the last number of the log when the page was read.
+    #[must_use]
+    pub fn head(self, head: Option<u64>) -> Self {
+        Self { head, ..self }
     }
 }
 

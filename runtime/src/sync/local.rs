@@ -106,7 +106,7 @@ impl LocalBackend {
         let rest = log.events.get(usize::try_from(after).unwrap_or(usize::MAX)..).unwrap_or_default();
         let (page, left) = rest.split_at(rest.len().min(PAGE_EVENTS));
         let remaining = if left.is_empty() { Remaining::Nothing } else { Remaining::Known(left.len() as u64) };
-        Ok(PullPage::new(page.to_vec(), remaining, log.id.clone()))
+        Ok(PullPage::new(page.to_vec(), remaining, log.id.clone()).head(Some(log.events.len() as u64)))
     }
 
     fn append(&self, request: &PushRequest<'_>) -> Result<PushAnswer, BackendError> {

@@ -84,10 +84,12 @@ pub(crate) struct Accepted {
 /// The sync of one store, as long as it has a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Processor {
-    /// Where the backend's log ends, as far as it has said. Not known is beyond all.
-    backend_head: u64,
+    /// Where the backend's log ends, as far as it has said; not known before the first pull.
+    backend_head: Option<u64>,
     /// The last thing was a push of all that there was, and it was accepted: what is unsent now was committed meanwhile.
     pushed_all: bool,
+    /// The last push was answered with another log's id.
+    met_another: bool,
 }
 
 /// What a backend said that no further try changes.
@@ -97,17 +99,20 @@ pub(crate) enum Misfit {
     RolledBack { confirmed: u64, head: u64 },
     /// Its log is another one.
     OtherBackend,
+    /// It refuses a push that follows the head that it names in the refusal, or its log is another one each time: asked again at once it would go
+    /// on like that for ever.
+    Contradiction,
 }
 
 impl Processor {
     /// Of a store that may be behind the backend: it pulls first.
     pub(crate) fn behind() -> Self {
-        Self { backend_head: u64::MAX, pushed_all: false }
+        Self { backend_head: None, pushed_all: false, met_another: false }
     }
 
     /// Of a store that pushes first, and pulls if it is told that it is behind.
     pub(crate) fn hopeful() -> Self {
-        Self { backend_head: 0, pushed_all: false }
+        Self { backend_head: Some(0), pushed_all: false, met_another: false }
     }
 
     /// What is to be done. What the backend has may have come by another pull meanwhile.
@@ -117,7 +122,7 @@ impl Processor {
         let is_due = unsent == 0 || accepted >= MOST_ACCEPTED || since.confirm >= CONFIRM_EVERY;
         let waits = self.pushed_all && unsent < BATCH_EVENTS as u64 && since.push < PUSH_EVERY;
         match (accepted, unsent) {
-            _ if stand.accepted < self.backend_head => Next::Pull,
+            _ if self.backend_head.is_none_or(|head| stand.accepted < head) => Next::Pull,
             (1.., _) if is_due => Next::Confirm,
             (_, 0) => Next::Wait,
             _ if waits => Next::Gather(PUSH_EVERY - since.push),
@@ -127,9 +132,9 @@ impl Processor {
 
     /// A pull has ended, after which all is confirmed up to a number; whether it has brought what the backend has said that it has.
     pub(crate) fn pulled(&mut self, confirmed: u64) -> bool {
-        let said = std::mem::take(&mut self.backend_head);
+        let said = self.backend_head.replace(0);
         self.pushed_all = false;
-        said == u64::MAX || confirmed >= said
+        said.is_none_or(|said| confirmed >= said)
     }
 
     /// A push of events behind a number that the backend has confirmed was answered, which were all that there were or not; whether they
@@ -138,16 +143,19 @@ impl Processor {
     /// # Errors
     /// When the backend is not the one that it was.
     pub(crate) fn pushed(&mut self, answer: &PushAnswer, confirmed: u64, was_all: bool) -> Result<bool, Misfit> {
+        let met_another = std::mem::replace(&mut self.met_another, matches!(answer, PushAnswer::OtherBackend { .. }));
         match *answer {
             PushAnswer::Accepted { .. } => {
                 self.pushed_all = was_all;
                 Ok(true)
             }
             PushAnswer::Ahead { head } if head < confirmed => Err(Misfit::RolledBack { confirmed, head }),
+            PushAnswer::Ahead { head } if head == confirmed => Err(Misfit::Contradiction),
             PushAnswer::Ahead { head } => {
-                self.backend_head = head;
+                self.backend_head = Some(head);
                 Ok(false)
             }
+            PushAnswer::OtherBackend { .. } if met_another => Err(Misfit::Contradiction),
             PushAnswer::OtherBackend { .. } => Err(Misfit::OtherBackend),
         }
     }
@@ -267,6 +275,20 @@ mod tests {
         let back = processor.pushed(&PushAnswer::Ahead { head: 4 }, 5, true);
         assert_eq!(back, Err(Misfit::RolledBack { confirmed: 5, head: 4 }));
         let other = PushAnswer::OtherBackend { backend_id: "b".to_owned() };
+        assert_eq!(processor.pushed(&other, 5, true), Err(Misfit::OtherBackend));
+    }
+
+    #[test]
+    fn a_backend_that_contradicts_itself_has_failed_and_is_not_asked_again_at_once() {
+        let mut processor = Processor::hopeful();
+        let contradiction = Err(Misfit::Contradiction);
+        assert_eq!(processor.pushed(&PushAnswer::Ahead { head: 5 }, 5, true), contradiction);
+        assert_eq!(processor.pushed(&PushAnswer::Ahead { head: u64::MAX }, 5, true), Ok(false));
+        assert!(!processor.pulled(5), "it has not given what it has");
+        let other = PushAnswer::OtherBackend { backend_id: "b".to_owned() };
+        assert_eq!(processor.pushed(&other, 5, true), Err(Misfit::OtherBackend));
+        assert_eq!(processor.pushed(&other, 5, true), contradiction);
+        assert_eq!(processor.pushed(&PushAnswer::Accepted { backend_id: "b".to_owned() }, 5, true), Ok(true));
         assert_eq!(processor.pushed(&other, 5, true), Err(Misfit::OtherBackend));
     }
 

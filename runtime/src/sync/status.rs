@@ -78,6 +78,8 @@ struct Noted {
     backend_id: Option<String>,
     /// That is another one than in the file.
     is_unwritten: bool,
+    /// The last push failed, while pulls go on.
+    is_unpushed: bool,
 }
 
 impl SyncNotes {
@@ -99,8 +101,27 @@ impl SyncNotes {
             }
             noted.phase = phase;
             if phase == SyncPhase::Live {
-                (noted.last_error, noted.behind) = (None, 0);
+                noted.behind = 0;
+                match noted.is_unpushed {
+                    // What comes from others says nothing of what goes to them.
+                    true => noted.phase = SyncPhase::Failing,
+                    false => noted.last_error = None,
+                }
             }
+        });
+    }
+
+    /// A push has failed, or none has to be made again.
+    pub(crate) fn pushed(&self, pushed: Result<(), SyncError>) {
+        self.with(|noted| match pushed {
+            _ if noted.phase == SyncPhase::Stopped => {}
+            Err(error) => {
+                (noted.phase, noted.is_unpushed, noted.last_error) = (SyncPhase::Failing, true, Some(Box::new(error)));
+            }
+            Ok(()) if noted.is_unpushed => {
+                (noted.phase, noted.is_unpushed, noted.last_error) = (SyncPhase::Live, false, None);
+            }
+            Ok(()) => {}
         });
     }
 

@@ -50,6 +50,12 @@ pub(super) async fn push(
         Err(Misfit::RolledBack { confirmed, head }) => {
             return Err(SyncError::BackendRolledBack { store: core.name().clone(), confirmed, head });
         }
+        Err(Misfit::Contradiction) => {
+            return Err(failed(
+                core,
+                format!("the backend contradicts itself: it answers {answer:?} to a push of what follows that"),
+            ));
+        }
         Err(Misfit::OtherBackend) => {}
     }
     match answer {
@@ -91,7 +97,7 @@ pub(super) async fn pull_once(
             Remaining::Known(left) => left,
             Remaining::Some => 1,
         };
-        progress(taken, taken + left);
+        progress(taken, taken.saturating_add(left));
     }
     match processor.pulled(core.engine.confirmed()) {
         true => Ok(()),
@@ -99,14 +105,17 @@ pub(super) async fn pull_once(
     }
 }
 
-/// The id of the log that a request names: none where another one is as good.
+/// The id of the log that a request names.
 pub(super) fn known_backend(core: &Core) -> Option<String> {
-    let is_as_good = core.on_backend_change == OnBackendChange::Ignore || seeded::bug("another-log-ignored");
-    core.engine.sync.backend_id().filter(|_| !is_as_good)
+    core.engine.sync.backend_id().filter(|_| !seeded::bug("another-log-ignored"))
 }
 
 /// What comes of a pull that has begun.
-pub(super) type Pages<'a> = BoxStream<'a, Result<PullPage, BackendError>>;
+pub(super) struct Pages<'a> {
+    stream: BoxStream<'a, Result<PullPage, BackendError>>,
+    /// What the backend had confirmed or accepted when it was asked.
+    after: u64,
+}
 
 /// Begins a pull.
 pub(super) fn begin_pull<'a>(
@@ -114,13 +123,22 @@ pub(super) fn begin_pull<'a>(
     backend: &'a Arc<dyn SyncBackend>,
     request: PullRequest<'a>,
 ) -> Result<Pages<'a>, SyncError> {
+    let after = request.after;
     let pull = std::panic::catch_unwind(AssertUnwindSafe(|| backend.pull(request)));
-    pull.map_err(|panic| failed(core, Panicked::new(panic.as_ref()).into_message()))
+    let stream = pull.map_err(|panic| failed(core, Panicked::new(panic.as_ref()).into_message()))?;
+    Ok(Pages { stream, after })
 }
 
-/// The next page; `None` at the end.
+/// The next page; `None` at the end. A backend whose log ends before what it had confirmed when it was asked has lost events.
 pub(super) async fn next_page(core: &Core, pages: &mut Pages<'_>) -> Option<Result<PullPage, SyncError>> {
-    match AssertUnwindSafe(pages.next()).catch_unwind().await {
+    let confirmed = pages.after;
+    match AssertUnwindSafe(pages.stream.next()).catch_unwind().await {
+        Ok(Some(Ok(PullPage { head: Some(head), backend_id, .. }))) if head < confirmed => {
+            // Of another log that says less, and is worse.
+            let other = check_backend(core, &backend_id).err();
+            let store = core.name().clone();
+            Some(Err(other.unwrap_or(SyncError::BackendRolledBack { store, confirmed, head })))
+        }
         Ok(page) => page.map(|page| page.map_err(|error| refused(core, error))),
         Err(panic) => Some(Err(failed(core, Panicked::new(panic.as_ref()).into_message()))),
     }
@@ -173,7 +191,7 @@ pub(super) async fn take_page(
     let here = gathered.events.len() as u64;
     core.engine.note_sync(|notes| match remaining {
         Remaining::Nothing => notes.behind(here),
-        Remaining::Known(left) => notes.behind(here + left),
+        Remaining::Known(left) => notes.behind(here.saturating_add(left)),
         Remaining::Some => notes.behind(here + 1),
     });
     if remaining == Remaining::Nothing || !gathered.waits(core.engine.unsent_events()) {
@@ -219,12 +237,16 @@ fn check_backend(core: &Core, found: &str) -> Result<(), SyncError> {
     core.engine.check_backend(found).map_err(|error| merge_failed(core, error))
 }
 
-/// After an error: begins anew with another log, if that is what the options say.
+/// After an error: begins anew with another log, or takes it for the old one, if that is what the options say.
 ///
 /// # Errors
 /// The error, if it is another one, or the options say otherwise.
 pub(super) async fn mend(core: &Core, error: SyncError) -> Result<(), SyncError> {
-    let OnBackendChange::Reset { resend_own } = core.on_backend_change else { return Err(error) };
+    let resend_own = match (core.on_backend_change, &error) {
+        (OnBackendChange::Reset { resend_own }, _) => resend_own,
+        (OnBackendChange::Ignore, SyncError::BackendIdMismatch { found, .. }) => return check_backend(core, found),
+        _ => return Err(error),
+    };
     let backend_id = match &error {
         SyncError::BackendIdMismatch { found, .. } => found.clone(),
         SyncError::BackendRolledBack { .. } => core.engine.sync.backend_id().unwrap_or_default(),

@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use futures_util::future::{Either, select};
 
-use super::exchange::{is_final, pull_once};
+use super::exchange::{is_final, mend, pull_once};
 use crate::{
     options::InitialSync,
     registry::{kind::AnyLoaded, shared::Shared},
@@ -44,16 +44,19 @@ async fn catch_up(shared: &Arc<Shared>, loaded: &Arc<dyn AnyLoaded>, progress: i
             continue;
         }
         let mut processor = Processor::behind();
-        let pulled =
-            pull_once(core, backend, &mut processor, |done, total| progress(LoadProgress { done, total })).await;
-        match pulled {
-            Err(error) if !is_final(&error) => {
-                tracing::debug!(store = %core.name(), %error, "the first sync failed");
-                let pause: Duration = pauses.next(shared.runtime.jitter());
-                shared.runtime.sleep(pause).await;
+        let pulling = pull_once(core, backend, &mut processor, |done, total| progress(LoadProgress { done, total }));
+        // Off the network, what is on its way is dropped.
+        let off = Box::pin(shared.network.changed());
+        let Either::Left((pulled, _)) = select(std::pin::pin!(pulling), off).await else { continue };
+        let Err(error) = pulled else { return };
+        if let Err(error) = mend(core, error).await {
+            if is_final(&error) {
+                // Who keeps the store in sync hears it again.
+                return;
             }
-            // Who keeps the store in sync hears it again.
-            _ => return,
+            tracing::debug!(store = %core.name(), %error, "the first sync failed");
         }
+        let pause: Duration = pauses.next(shared.runtime.jitter());
+        shared.runtime.sleep(pause).await;
     }
 }

@@ -20,6 +20,7 @@ use super::{
     push::send_all,
 };
 use crate::{
+    clock::Tick,
     error::SyncError,
     registry::{
         handle::{Core, LoadRef},
@@ -73,11 +74,11 @@ async fn keep_one(loaded: Arc<dyn AnyLoaded>) {
 
 async fn keep(loaded: &Arc<dyn AnyLoaded>) {
     let core = loaded.core();
-    let mut pauses = Pauses::default();
+    let (mut pauses, mut pushes) = (Pauses::default(), Pushes::default());
     while !core.engine.sync.is_stopped() {
         let (began, confirmed) = (core.runtime.now(), core.engine.confirmed());
         core.engine.note_sync(|notes| notes.phase(SyncPhase::CatchingUp));
-        let Err(error) = exchange(loaded).await else { continue };
+        let Err(error) = exchange(loaded, &mut pushes).await else { continue };
         let Err(error) = mend(core, error).await else {
             // A backend that is another one each time is not asked without a pause either.
             core.runtime.sleep(pauses.next(core.runtime.jitter())).await;
@@ -99,7 +100,7 @@ async fn keep(loaded: &Arc<dyn AnyLoaded>) {
 }
 
 /// Takes over what comes and pushes what is committed, until something fails, or a pull that is not live has ended.
-async fn exchange(loaded: &Arc<dyn AnyLoaded>) -> Result<(), SyncError> {
+async fn exchange(loaded: &Arc<dyn AnyLoaded>, pushes: &mut Pushes) -> Result<(), SyncError> {
     let core = loaded.core();
     let Some(backend) = core.backend() else { return Ok(()) };
     let live = backend.supports().live_pull;
@@ -125,14 +126,49 @@ async fn exchange(loaded: &Arc<dyn AnyLoaded>) -> Result<(), SyncError> {
     };
     let pushing = async {
         caught_up.notified().await;
-        loop {
-            unsent(core).await;
-            send_all(loaded, None).await?;
-        }
+        keep_pushed(loaded, pushes).await
     };
     match select(std::pin::pin!(pulling), std::pin::pin!(pushing)).await {
         Either::Left((ended, _)) | Either::Right((ended, _)) => ended,
     }
+}
+
+/// Pushes what is committed, until the backend is not what it was. What else fails is tried again after a pause, while what others have
+/// committed goes on coming: a client that may read and not write is up to date.
+async fn keep_pushed(loaded: &Arc<dyn AnyLoaded>, pushes: &mut Pushes) -> Result<(), SyncError> {
+    let core = loaded.core();
+    loop {
+        if let Some(at) = pushes.next {
+            core.runtime.sleep_until(at).await;
+        }
+        // What was not pushed may have come back by a pull.
+        if core.engine.unsent_events() == 0 && pushes.next.is_some() {
+            *pushes = Pushes::default();
+            core.engine.note_sync(|notes| notes.pushed(Ok(())));
+        }
+        unsent(core).await;
+        match send_all(loaded, None).await {
+            Err(error) if is_final(&error) || matches!(error, SyncError::Store(_)) => return Err(error),
+            Err(error) => {
+                tracing::debug!(store = %core.name(), %error, "a push failed");
+                core.engine.note_sync(|notes| notes.pushed(Err(error)));
+                core.signals.changed();
+                let pause = pushes.pauses.next(core.runtime.jitter());
+                pushes.next = (!seeded::bug("no-pause-after-a-failure")).then(|| core.runtime.now().after(pause));
+            }
+            Ok(()) => {
+                *pushes = Pushes::default();
+                core.engine.note_sync(|notes| notes.pushed(Ok(())));
+            }
+        }
+    }
+}
+
+/// When pushes that failed are tried again.
+#[derive(Default)]
+struct Pushes {
+    pauses: Pauses,
+    next: Option<Tick>,
 }
 
 /// Resolves when nothing is unsent any more, or nothing will be sent.

@@ -139,7 +139,7 @@ fn encode(
 
 /// Whether a sync server takes the name and the ids. Those that larder makes are far from the limit.
 fn check_labels(engine: &Engine, info: &'static EventInfo) -> Result<(), Box<CommitErrorKind>> {
-    let (client, session) = (&engine.shared.client_id, &engine.shared.session_id);
+    let (client, session) = (&engine.shared.client.id, &engine.shared.session_id);
     let (bytes, limit) = (info.name.len() + client.as_str().len() + session.as_str().len(), MAX_LABELS);
     if bytes > limit {
         let (store, event) = (engine.store(), info.name);

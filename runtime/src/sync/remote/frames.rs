@@ -163,7 +163,7 @@ impl Frames {
 }
 
 fn page(id: u64, after: u64, response: PullResponse) -> Heard {
-    let PullResponse { batch, page_info, backend_id, .. } = response;
+    let PullResponse { batch, page_info, backend_id, head } = response;
     let remaining = match page_info {
         PageInfo::NoMore => Remaining::Nothing,
         PageInfo::MoreKnown { remaining } => Remaining::Known(remaining),
@@ -171,7 +171,7 @@ fn page(id: u64, after: u64, response: PullResponse) -> Heard {
     };
     let events = batch.iter().filter(|pulled| pulled.event.seq_num > after).map(|pulled| from_wire(&pulled.event));
     let events = events.collect();
-    Heard::Page { id, page: PullPage::new(events, remaining, backend_id) }
+    Heard::Page { id, page: PullPage::new(events, remaining, backend_id).head(head) }
 }
 
 fn request_id(id: u64) -> RequestId {

@@ -26,6 +26,8 @@ enum Mishap {
     Panics,
     /// A page leaves an event out.
     Gap,
+    /// The log has lost its last event.
+    Shorter,
 }
 
 /// A backend whose next requests come to grief.
@@ -100,6 +102,10 @@ impl SyncBackend for Flaky {
                 let id = request.backend_id.unwrap_or("a log").to_owned();
                 Box::pin(stream::iter([Ok(PullPage::new(events, Remaining::Nothing, id))]))
             }
+            Some(Mishap::Shorter) => {
+                let page = PullPage::new(Vec::new(), Remaining::Nothing, request.backend_id.unwrap_or("a log"));
+                Box::pin(stream::iter([Ok(page.head(Some(request.after - 1)))]))
+            }
             Some(Mishap::Unauthorized) => failed(BackendError::Unauthorized { reason: "401".to_owned() }),
             Some(Mishap::Panics) => panic!("the backend panics"),
             Some(Mishap::Lost | Mishap::AnswerLost) => failed(offline()),
@@ -119,7 +125,7 @@ impl SyncBackend for Flaky {
                 }
                 Some(Mishap::Unauthorized) => Err(BackendError::Unauthorized { reason: "401".to_owned() }),
                 Some(Mishap::Panics) => panic!("the backend panics"),
-                Some(Mishap::Lost | Mishap::Gap) => Err(offline()),
+                Some(Mishap::Lost | Mishap::Gap | Mishap::Shorter) => Err(offline()),
             }
         })
     }
@@ -261,6 +267,43 @@ async fn another_log_stops_sync_and_keeps_all_data_unless_it_is_as_good() {
         store.commit(written(3)).unwrap();
         assert_eq!(store.query(Note::all()).unwrap().len(), 3);
     }
+}
+
+#[tokio::test]
+async fn a_backend_that_lost_events_stops_sync_of_a_store_that_has_nothing_to_push() {
+    let flaky = Flaky::new(&[], &[]);
+    let registry = flaky.registry(StoreOptions::new());
+    let store = registry.get::<Notebook>(STORE).await.unwrap();
+    store.commit([written(1), written(2)]).unwrap();
+    minute(&registry).await;
+    flaky.inner.set_connected(false);
+    registry.settle().await;
+    flaky.pulls.lock().unwrap().push_back(Mishap::Shorter);
+    flaky.inner.set_connected(true);
+    minute(&registry).await;
+    let status = store.sync_status();
+    let error = status.last_error.expect("an error");
+    assert!(matches!(error, SyncError::BackendRolledBack { confirmed: 2, head: 1, .. }), "{error}");
+    assert_eq!((status.phase, log(&store).as_str()), (SyncPhase::Stopped, "e1 e2"));
+}
+
+#[tokio::test]
+async fn a_client_that_may_not_push_is_up_to_date_and_its_status_says_what_is_unsent_and_why() {
+    let flaky = Flaky::new(&[Mishap::Unauthorized; 3], &[]);
+    let registry = flaky.registry(StoreOptions::new());
+    let store = registry.get::<Notebook>(STORE).await.unwrap();
+    registry.settle().await;
+    store.commit(written(1)).unwrap();
+    registry.settle().await;
+    push_foreign(&flaky.inner, &[written(10)]).await;
+    registry.settle().await;
+    let status = store.sync_status();
+    assert!(matches!(status.last_error, Some(SyncError::Unauthorized { .. })), "{status:?}");
+    assert_eq!((status.phase, log(&store).as_str()), (SyncPhase::Failing, "e1 | e2r1"));
+    minute(&registry).await;
+    let status = store.sync_status();
+    assert_eq!((status.phase, status.last_error, log(&store).as_str()), (SyncPhase::Live, None, "e1 e2r1"));
+    assert_eq!(flaky.requests(), (1, 4), "one pull went on all the time");
 }
 
 #[tokio::test]
