@@ -2,14 +2,14 @@
 
 use std::{sync::Arc, time::Duration};
 
-use larder::{LocalBackend, StoreOptions, prelude::*};
+use larder::{InitialSync, LocalBackend, StoreOptions, prelude::*};
 use larder_tests::{
     forge::forget_tables,
     lab::Lab,
     notebook::{Note, Notebook, failing_numbers, written},
 };
 
-use super::clients::{STORE, log, push_foreign, synced};
+use super::clients::{STORE, log, push_foreign, push_texts, synced};
 
 /// Closes the store, which an app of another schema opens next.
 async fn released(lab: &mut Lab, store: StoreHandle<Notebook>) {
@@ -108,4 +108,19 @@ async fn what_failed_before_there_was_a_backend_is_quarantined_when_there_is_one
         ("| e1r1 e2r1", vec![], vec!["e2".to_owned()])
     );
     assert!(store.verify().unwrap().is_sound());
+}
+
+#[tokio::test]
+async fn a_store_that_has_events_of_newer_releases_alone_opens_and_takes_commits() {
+    let backend = LocalBackend::new("local");
+    let waits = InitialSync::Blocking { timeout: Duration::from_secs(60) };
+    let mut lab = Lab::on_disk_with(synced(&backend).initial_sync(waits));
+    push_texts(&backend, vec![("v2.Drawn", None), ("v2.Erased", None)]).await;
+    let store = lab.open::<Notebook>().await;
+    assert_eq!(log(&store), "e1 e2");
+    released(&mut lab, store).await;
+    let store = lab.open::<Notebook>().await;
+    assert_eq!(store.migrations_report().unknown, 2);
+    store.commit(written(1)).unwrap().confirmed().await.unwrap();
+    assert_eq!((log(&store).as_str(), backend.events(STORE).len()), ("e1 e2 e3", 3));
 }
