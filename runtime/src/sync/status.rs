@@ -138,6 +138,11 @@ impl SyncNotes {
         });
     }
 
+    /// Whether the last push failed.
+    pub(crate) fn is_unpushed(&self) -> bool {
+        self.with(|noted| noted.is_unpushed)
+    }
+
     pub(crate) fn is_stopped(&self) -> bool {
         self.with(|noted| noted.phase == SyncPhase::Stopped)
     }

@@ -142,7 +142,7 @@ async fn keep_pushed(loaded: &Arc<dyn AnyLoaded>, pushes: &mut Pushes) -> Result
             core.runtime.sleep_until(at).await;
         }
         // What was not pushed may have come back by a pull.
-        if core.engine.unsent_events() == 0 && pushes.next.is_some() {
+        if core.engine.unsent_events() == 0 && core.engine.sync.is_unpushed() {
             *pushes = Pushes::default();
             core.engine.note_sync(|notes| notes.pushed(Ok(())));
         }

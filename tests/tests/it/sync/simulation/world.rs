@@ -18,7 +18,8 @@ pub(super) struct World {
     dice: Dice,
     ticks: Arc<Ticks>,
     pub(super) trace: Vec<String>,
-    /// The server went back, or a client did, by more than its durability promises: then what nobody has any more is lost.
+    /// A client went back, by more than its durability promises: then what nobody has any more is lost. When the server goes back all clients
+    /// send again what they have committed.
     went_back: bool,
     committed: usize,
 }
@@ -140,7 +141,6 @@ impl World {
         let kept = self.dice.index(events.len() + 1);
         events.truncate(kept);
         self.server.replace(STORE, events);
-        self.went_back = true;
         format!("the server goes back to e{kept}")
     }
 
