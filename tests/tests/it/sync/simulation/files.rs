@@ -11,8 +11,8 @@ use larder_tests::lab::copy_dir;
 
 pub(super) struct Files {
     dir: tempfile::TempDir,
-    /// Each process has a folder of its own: what the one before still writes is of no account.
-    processes: u32,
+    /// Machines that it was restored to: each has a folder of its own, and so is a client of its own.
+    machines: u32,
     /// Records what the process does to its folder.
     watch: Arc<Watch>,
     /// A copy, as a backup of the client's machine has it.
@@ -25,34 +25,30 @@ impl Files {
         let dir = if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() }.unwrap();
         let data = dir.path().join("data-0");
         fs::create_dir(&data).unwrap();
-        Self { watch: recorded(&data), dir, processes: 0, copy: None }
+        Self { watch: recorded(&data), dir, machines: 0, copy: None }
     }
 
     pub(super) fn data(&self) -> PathBuf {
-        self.dir.path().join(format!("data-{}", self.processes))
+        self.dir.path().join(format!("data-{}", self.machines))
     }
 
-    fn next(&mut self) -> PathBuf {
-        self.processes += 1;
-        self.data()
+    /// What is left is here while the process of before still goes: what that does now is of no account.
+    fn left(&self) -> PathBuf {
+        self.dir.path().join("left")
     }
 
     /// A killed process leaves all that it wrote; what it did not sync is still not synced.
     pub(super) fn survive(&mut self) {
-        let (data, next) = (self.data(), self.next());
-        copy_dir(&data, &next);
-        self.watch = self.watch.go_on_over(&next).unwrap();
-        fs::remove_dir_all(data).unwrap();
+        copy_dir(&self.data(), &self.left());
+        self.watch = self.watch.go_on_over(&self.left()).unwrap();
     }
 
     /// Power is lost: what was synced is there, and of the rest what the crash machine leaves.
     pub(super) fn lose_power(&mut self, seed: u64) {
-        let (data, next) = (self.data(), self.next());
-        let left = power::after_loss(&self.watch.end(), seed);
-        fs::create_dir(&next).unwrap();
-        write_tree(&left, &next).unwrap();
-        self.watch = recorded(&next);
-        fs::remove_dir_all(data).unwrap();
+        let image = power::after_loss(&self.watch.end(), seed);
+        fs::create_dir(self.left()).unwrap();
+        write_tree(&image, &self.left()).unwrap();
+        self.watch = recorded(&self.left());
     }
 
     pub(super) fn put_aside(&mut self) {
@@ -66,12 +62,26 @@ impl Files {
         self.copy.is_some()
     }
 
+    /// The copy goes to another machine.
     pub(super) fn restore(&mut self) {
-        let (data, next) = (self.data(), self.next());
         self.watch.end();
-        copy_dir(self.copy.as_ref().unwrap(), &next);
-        self.watch = recorded(&next);
-        fs::remove_dir_all(data).unwrap();
+        copy_dir(self.copy.as_ref().unwrap(), &self.left());
+        self.watch = recorded(&self.left());
+        fs::remove_dir_all(self.data()).unwrap();
+        self.machines += 1;
+        fs::create_dir(self.data()).unwrap();
+    }
+
+    /// The process of before is gone, and the next one finds what is left. The folder stays the same one: a client knows itself by it.
+    pub(super) fn begin(&mut self) {
+        let (left, data) = (self.left(), self.data());
+        for entry in fs::read_dir(&data).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() { fs::remove_dir_all(path) } else { fs::remove_file(path) }.unwrap();
+        }
+        copy_dir(&left, &data);
+        self.watch = self.watch.go_on_over(&data).unwrap();
+        fs::remove_dir_all(left).unwrap();
     }
 }
 

@@ -82,8 +82,10 @@ impl Peer {
 
     /// The process ends without a word, and another one begins with what is left of its files.
     async fn end(&mut self, leave: impl FnOnce(&mut Files)) {
-        leave(self.files.as_mut().unwrap());
+        let files = self.files.as_mut().unwrap();
+        leave(files);
         drop(self.process.take());
+        files.begin();
         self.start().await;
     }
 
