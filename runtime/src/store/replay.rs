@@ -75,7 +75,8 @@ pub(crate) fn apply_stored<S: Materializer>(
     if seeded::bug("upcaster-skipped") && old() {
         return Ok(Applied::Unknown);
     }
-    if name == CHANGED.name {
+    // A document is this client's alone. What says the same and was ordered by a backend is somebody else's, and nothing that is known.
+    if name == CHANGED.name && about.number().is_client_only() {
         return document::apply(&S::__documents(), args, connection);
     }
     apply::<S>(name, args, about, RawTables::new(connection))

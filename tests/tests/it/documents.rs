@@ -3,6 +3,8 @@
 use larder::{CommitErrorKind, Document, OpenOptions, prelude::*};
 use larder_tests::lab::Lab;
 
+use crate::sync::clients::{Client, log, push_texts};
+
 #[derive(Document, Clone, Debug, PartialEq)]
 #[document(name = "view")]
 pub(crate) struct View {
@@ -190,4 +192,18 @@ async fn threads_that_change_different_fields_lose_none() {
     let view = desk.query(View::get("main")).unwrap();
     assert!(view.selected.is_some() && view.zoom > 1.0, "{view:?}");
     assert_eq!(view.filter, "open");
+}
+
+#[tokio::test]
+async fn nobody_else_changes_a_document_of_this_client() {
+    for client in Client::both() {
+        let desk = client.open::<Desk>().await;
+        desk.update_document("main", |view: &mut View| view.filter = "mine".to_owned()).unwrap();
+        let forged = r#"{"document":"view","id":"main","set":{"filter":"theirs"}}"#.to_owned();
+        push_texts(&client.backend, vec![("larder.DocumentChanged", Some(forged))]).await;
+        client.sync_once().await;
+        assert_eq!(desk.query(View::get("main")).unwrap().filter, "mine");
+        assert_eq!(log(&desk), "e0.1 e1");
+        assert!(desk.verify().unwrap().is_sound());
+    }
 }
