@@ -14,7 +14,7 @@ use tokio::sync::Notify;
 use crate::{
     clock,
     metrics::Metrics,
-    storage::{Append, AppendError, Page, PageSize, Storage, StorageError},
+    storage::{Append, AppendError, Page, PageSize, Storage, StorageError, encoded::take_page},
 };
 
 /// Events that are kept for those who follow a log, at most.
@@ -175,7 +175,11 @@ impl Hub {
             return Pulled::Page { page, backend_id: backend };
         }
         match self.storage.read(&store, after, size).await {
-            Ok(page) => Pulled::Page { page, backend_id: backend },
+            // Whatever a storage takes for large: a page that is too long for a message would break who pulls it.
+            Ok(Page { events, head }) => {
+                let page = Page { events: take_page(events.into_iter(), size), head };
+                Pulled::Page { page, backend_id: backend }
+            }
             Err(error) => Pulled::Failed(error),
         }
     }
@@ -188,14 +192,7 @@ impl Hub {
             return None;
         }
         let from = usize::try_from(after - oldest.event.parent_seq_num).ok()?;
-        let (mut events, mut bytes) = (Vec::new(), 0);
-        for pulled in followed.recent.iter().skip(from).take(size.events) {
-            bytes += pulled.event.size();
-            if !events.is_empty() && bytes > size.bytes {
-                break;
-            }
-            events.push(pulled.clone());
-        }
+        let events = take_page(followed.recent.iter().skip(from).cloned(), size);
         (!events.is_empty()).then_some(Page { events, head: followed.head })
     }
 

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use larder_wire::Limits;
 
+use crate::storage::{PageSize, encoded::AROUND_PAGE};
+
 /// The limits of a server. The defaults suit apps; a server that only machines talk to may want others.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Settings {
@@ -31,6 +33,19 @@ pub struct Settings {
     pub shutdown: Duration,
     /// The origins whose pages may connect, such as `https://app.example`; empty: all.
     pub origins: Vec<String>,
+}
+
+impl Settings {
+    /// Bytes of events, as JSON has them, that fit one message.
+    pub(crate) fn page_bytes(&self) -> usize {
+        self.wire.message_bytes.saturating_sub(AROUND_PAGE)
+    }
+
+    /// How large pages are.
+    pub(crate) fn page(&self) -> PageSize {
+        let usual = PageSize::default();
+        PageSize { bytes: usual.bytes.min(self.page_bytes()), ..usual }
+    }
 }
 
 impl Default for Settings {

@@ -1,5 +1,6 @@
 //! Where logs live, behind one trait.
 
+pub(crate) mod encoded;
 mod memory;
 mod sqlite;
 
@@ -91,7 +92,7 @@ impl Append {
 pub struct PageSize {
     /// Events at most.
     pub events: usize,
-    /// Bytes of events at most, though one larger event is a page of its own.
+    /// Bytes of events as JSON has them, at most, though one larger event is a page of its own.
     pub bytes: usize,
 }
 

@@ -11,6 +11,7 @@ use crate::{
     auth::{Refused, Verb},
     hub::Pushed,
     metrics::Count,
+    storage::encoded::encoded_size,
 };
 
 /// Pushes of a connection that may wait.
@@ -65,6 +66,15 @@ impl Connection {
                 _ => RefusalKind::TooLarge,
             };
             return self.refuse_as(id, false, kind, error.to_string(), now);
+        }
+        let most = self.settings.page_bytes();
+        if let Some(large) = batch.iter().find(|event| encoded_size(event) > most) {
+            let said = format!(
+                "e{} has {} bytes as JSON, and a message to its readers at most {most}; leave control characters out of its name and ids",
+                large.seq_num,
+                encoded_size(large)
+            );
+            return self.refuse_as(id, false, RefusalKind::TooLarge, said, now);
         }
         if !self.rates.pushes.take(1, now.at) {
             let said = format!("more than {} pushes in a second; push more at once", self.settings.pushes_per_second);

@@ -8,7 +8,7 @@ use std::{
 
 use larder_wire::{PulledEvent, StoreId};
 
-use super::{Append, AppendError, BoxFuture, Page, PageSize, Storage, StorageError};
+use super::{Append, AppendError, BoxFuture, Page, PageSize, Storage, StorageError, encoded::take_page};
 
 type Logs = HashMap<StoreId, Vec<Arc<PulledEvent>>>;
 
@@ -49,17 +49,6 @@ impl MemoryStorage {
         let from = log.partition_point(|pulled| pulled.event.seq_num <= after);
         Page { events: take_page(log[from..].iter().cloned(), size), head: self::head(log) }
     }
-}
-
-/// As many events as fit a page, and at least one.
-pub(super) fn take_page(events: impl Iterator<Item = Arc<PulledEvent>>, size: PageSize) -> Vec<Arc<PulledEvent>> {
-    let mut bytes = 0_usize;
-    let fits = |pulled: &Arc<PulledEvent>| {
-        let first = bytes == 0;
-        bytes += pulled.event.size();
-        first || bytes <= size.bytes
-    };
-    events.take(size.events.max(1)).take_while(fits).collect()
 }
 
 fn head(log: impl AsRef<[Arc<PulledEvent>]>) -> u64 {

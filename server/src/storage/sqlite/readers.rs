@@ -13,7 +13,10 @@ use tokio::sync::Semaphore;
 use super::schema::{Number, failed, open_reader};
 use crate::{
     clock,
-    storage::{Page, PageSize, StorageError, memory::take_page},
+    storage::{
+        Page, PageSize, StorageError,
+        encoded::{encoded_size, take_page},
+    },
 };
 
 /// Connections that read at once.
@@ -101,12 +104,12 @@ fn page(connection: &Connection, id: &str, after: u64, size: PageSize) -> Result
         "SELECT number, name, args, client, session, id, created FROM events WHERE store = ?1 AND number > ?2 ORDER BY number LIMIT ?3",
     )?;
     let mut rows = statement.query((store, Number(after), Number(size.events.max(1) as u64)))?;
-    let (mut events, mut bytes) = (Vec::new(), 0);
+    let (mut events, mut bytes) = (Vec::new(), 0_usize);
     while bytes <= size.bytes
         && let Some(row) = rows.next()?
     {
         let pulled = event(row)?;
-        bytes += pulled.event.size();
+        bytes = bytes.saturating_add(encoded_size(&pulled.event));
         events.push(Arc::new(pulled));
     }
     whole(&events, after, head)?;
