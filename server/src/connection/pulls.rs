@@ -28,15 +28,18 @@ const WINDOW: usize = 8;
 /// Pulls of one connection at once for each store it may have.
 const PULLS_PER_STORE: usize = 2;
 
+/// Questions to the rules at once. Who interrupts a pull does not take back what was asked for it.
+const ASKING: usize = 32;
+
 #[derive(Default)]
 pub(super) struct Pulls {
     open: BTreeMap<RequestId, Pull>,
     /// Those that want a page, in order of asking.
     wanting: VecDeque<RequestId>,
-    /// The read in progress, and whose it is. One at a time, so that what waits stays bounded.
-    reading: Option<(u64, RequestId)>,
-    /// Which request waits for an answer of the rules.
-    asking: BTreeMap<u64, RequestId>,
+    /// The read in progress, and whose it is; nobody's where that pull has ended meanwhile. One at a time, so that what waits stays bounded.
+    reading: Option<(u64, Option<RequestId>)>,
+    /// Which request waits for an answer of the rules; none where that pull has ended meanwhile.
+    asking: BTreeMap<u64, Option<RequestId>>,
 }
 
 struct Pull {
@@ -159,18 +162,21 @@ impl Connection {
             let Some(pull) = self.pulls.open.get_mut(&id) else { continue };
             if pull.permit.is_some_and(|held| held.is_fresh(now)) {
                 let (store, backend_id, after) = (pull.store.clone(), pull.met.clone(), pull.cursor);
-                self.pulls.reading = Some((ticket, id));
+                self.pulls.reading = Some((ticket, Some(id)));
                 self.actions.push(Action::Pull { ticket, store, backend_id, after });
+            } else if self.pulls.asking.len() >= ASKING {
+                self.pulls.wanting.push_front(id);
+                return;
             } else {
                 let (store, payload) = (pull.store.clone(), pull.payload.clone());
-                self.pulls.asking.insert(ticket, id);
+                self.pulls.asking.insert(ticket, Some(id));
                 self.actions.push(Action::Authorize { ticket, verb: Verb::Pull, store, payload });
             }
         }
     }
 
     pub(super) fn pull_authorized(&mut self, ticket: u64, answer: Result<Held, Refused>, now: Now) {
-        let Some(id) = self.pulls.asking.remove(&ticket) else { return };
+        let Some(id) = self.pulls.asking.remove(&ticket).flatten() else { return };
         match answer {
             Ok(held) => {
                 let Some(pull) = self.pulls.open.get_mut(&id) else { return };
@@ -204,7 +210,7 @@ impl Connection {
     }
 
     pub(super) fn page_read(&mut self, ticket: u64, outcome: Pulled, now: Now) {
-        let Some((_, id)) = self.pulls.reading.take_if(|(reading, _)| *reading == ticket) else { return };
+        let Some((_, Some(id))) = self.pulls.reading.take_if(|(reading, _)| *reading == ticket) else { return };
         let Some(pull) = self.pulls.open.get_mut(&id) else { return };
         if !pull.permit.is_some_and(|held| held.is_fresh(now)) {
             // What was read is not shown to somebody who may no longer see it.
@@ -273,10 +279,11 @@ impl Connection {
     /// Whether there was such a pull.
     pub(super) fn end_pull(&mut self, id: &RequestId) -> bool {
         let Some(pull) = self.pulls.open.remove(id) else { return false };
-        // A later pull may have the same id: what was asked or read for this one is not for that one.
+        // A later pull may have the same id: what was asked or read for this one is not for that one. But it goes on, and counts until it ends.
         self.pulls.wanting.retain(|wanting| wanting != id);
-        self.pulls.asking.retain(|_, asking| asking != id);
-        self.pulls.reading.take_if(|(_, reading)| reading == id);
+        let abandoned = |whose: &mut Option<RequestId>| drop(whose.take_if(|whose| whose == id));
+        self.pulls.asking.values_mut().for_each(abandoned);
+        self.pulls.reading.iter_mut().for_each(|(_, whose)| abandoned(whose));
         self.leave(&pull.store);
         if pull.follows {
             self.actions.push(Action::Count(Count::LivePulls { change: -1 }));

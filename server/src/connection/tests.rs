@@ -1,5 +1,6 @@
 //! The state machine, without a socket: frames in, actions and frames out, and the time is what the test says.
 
+mod bounds;
 mod rates;
 mod window;
 
@@ -190,9 +191,9 @@ fn an_answer_for_an_interrupted_pull_is_none_for_the_next_with_its_id() {
     bench.interrupt(1);
     bench.pull(1, "mine");
     bench.frames();
-    let ticket = bench.only("authorize");
     bench.done(Done::Pulled { ticket: read_of_theirs, outcome: pulled(1..=3, 1, 3) });
     assert!(bench.frames().is_empty(), "what was read of another store is not shown");
+    let ticket = bench.only("authorize");
     bench.permit(ticket);
     bench.only("pull");
 }
