@@ -128,7 +128,7 @@ async fn open(shared: &Shared, parts: &Parts, peer: Peer, door: Transport) -> Re
     let access =
         Access { verb: Verb::Connect, store: Some(&store), payload: query.payload.as_ref(), headers: &parts.headers };
     shared.authorize.authorize(access).await.map_err(|refused| not_permitted(shared, refused))?;
-    Ok(Opening { peer, door, store: Some(store), payload: query.payload, authenticated: true })
+    Ok(Opening { peer, door, store: Some(store), payload: query.payload.map(Arc::new), authenticated: true })
 }
 
 /// A larder client names its stores and itself in its requests, or itself in a header, and never in the URL.
@@ -149,7 +149,7 @@ async fn open_larder(shared: &Shared, parts: &Parts, query: Query, door: Transpo
         // Its requests may say who asks; it has a few seconds for that.
         Err(_) => false,
     };
-    Ok(Opening { peer: Peer::Larder, door, store: query.store_id, payload, authenticated })
+    Ok(Opening { peer: Peer::Larder, door, store: query.store_id, payload: payload.map(Arc::new), authenticated })
 }
 
 fn not_permitted(shared: &Shared, refused: Refused) -> NotOpened {

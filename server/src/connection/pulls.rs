@@ -2,6 +2,7 @@
 
 use std::{
     collections::{BTreeMap, VecDeque},
+    sync::Arc,
     time::Duration,
 };
 
@@ -44,7 +45,7 @@ pub(super) struct Pulls {
 
 struct Pull {
     store: StoreId,
-    payload: Option<Payload>,
+    payload: Option<Arc<Payload>>,
     /// The backend that the client has met; looked at once.
     met: Option<String>,
     cursor: u64,
@@ -118,7 +119,7 @@ impl Connection {
         &mut self,
         id: RequestId,
         store: StoreId,
-        payload: Option<Payload>,
+        payload: Option<Arc<Payload>>,
         cursor: Option<Cursor>,
         live: bool,
         now: Now,

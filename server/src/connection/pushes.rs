@@ -1,6 +1,9 @@
 //! The pushes of a connection: one at a time a store, in the order in which they came.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::{
+    collections::{BTreeMap, VecDeque},
+    sync::Arc,
+};
 
 use larder_wire::{
     BatchError, Event, Exit, Failure, Payload, Peer, Refusal, RefusalKind, RequestId, StoreId, check_batch,
@@ -30,7 +33,7 @@ pub(super) struct Pushes {
 struct Push {
     id: RequestId,
     store: StoreId,
-    payload: Option<Payload>,
+    payload: Option<Arc<Payload>>,
     backend_id: Option<String>,
     /// What the client has met, for the answer.
     met: String,
@@ -55,7 +58,7 @@ impl Connection {
         &mut self,
         id: RequestId,
         store: StoreId,
-        payload: Option<Payload>,
+        payload: Option<Arc<Payload>>,
         backend_id: Option<String>,
         mut batch: Vec<Event>,
         now: Now,

@@ -88,7 +88,7 @@ impl Driver {
                 let headers = self.headers.clone();
                 self.work.push(Box::pin(async move {
                     let revision = shared.authorize.revision();
-                    let access = Access { verb, store: Some(&store), payload: payload.as_ref(), headers: &headers };
+                    let access = Access { verb, store: Some(&store), payload: payload.as_deref(), headers: &headers };
                     let answer = shared.authorize.authorize(access).await;
                     Done::Authorized { ticket, revision, answer }
                 }));

@@ -32,3 +32,62 @@ fn whoever_interrupts_pulls_has_no_more_read_or_asked_at_once_than_who_does_not(
     bench.permit(ticket);
     bench.only("pull");
 }
+
+/// What a request is told that is not begun.
+fn refused(bench: &mut Bench) -> Option<(RefusalKind, String)> {
+    bench.frames().into_iter().find_map(|frame| match frame {
+        ServerFrame::Exit { exit: Exit::Failed(Cause::Fail(Failure::Refused(Refusal { kind, message }))), .. } => {
+            Some((kind, message))
+        }
+        _ => None,
+    })
+}
+
+fn with_payload(bench: &mut Bench, id: u64, payload: &str) {
+    let text = format!(
+        r#"{{"_tag":"Request","id":{id},"tag":"SyncWsRpc.Pull","payload":{{"storeId":"a","payload":"{payload}","live":true,"cursor":{{"_tag":"None"}}}},"headers":[]}}"#
+    );
+    bench.connection.frame(&text, bench.now);
+    bench.collect();
+}
+
+#[test]
+fn a_request_keeps_no_long_payload_and_no_long_name_of_a_backend() {
+    let mut bench = Bench::new(Peer::Larder, Settings::default());
+    with_payload(&mut bench, 1, &"x".repeat(16 * 1024));
+    let (kind, said) = refused(&mut bench).expect("refused");
+    assert_eq!(kind, RefusalKind::TooLarge);
+    assert_eq!(said, "the payload has 16386 bytes, at most 16384 are taken; send a token alone");
+    let met = "x".repeat(1025);
+    let cursor = Some(larder_wire::Cursor { backend_id: met.clone(), event_sequence_number: 1 });
+    for (id, call) in
+        [(2, Call::Pull { cursor, live: true }), (3, Call::Push { batch: vec![event(1, 1)], backend_id: Some(met) })]
+    {
+        bench.ask(id, "a", call);
+        let (kind, said) = refused(&mut bench).expect("refused");
+        assert_eq!(kind, RefusalKind::TooLarge);
+        assert!(said.starts_with("the backend's id has 1025 bytes, at most 1024 are taken"), "{said}");
+    }
+    assert!(bench.open.is_empty() && bench.connection.is_idle());
+    with_payload(&mut bench, 4, &"x".repeat(16 * 1024 - 2));
+    assert_eq!((refused(&mut bench), bench.open.len()), (None, 1));
+}
+
+#[test]
+fn many_pulls_may_have_one_long_payload_and_not_each_its_own() {
+    let settings = Settings { bytes_per_second: 1 << 40, unauthenticated: Duration::MAX, ..Settings::default() };
+    let mut bench = Bench::new(Peer::Larder, settings);
+    let payload = "x".repeat(16_000);
+    (0..512).for_each(|id| with_payload(&mut bench, id, &payload));
+    assert_eq!(refused(&mut bench), None);
+    (0..512).for_each(|id| bench.interrupt(id));
+    assert!(bench.connection.is_idle());
+    bench.frames();
+    let refused = (0..512).find_map(|id| {
+        with_payload(&mut bench, id, &format!("{payload}{id}"));
+        refused(&mut bench).map(|(kind, _)| (id, kind))
+    });
+    let (id, kind) = refused.expect("refused at last");
+    assert_eq!(kind, RefusalKind::TooLarge);
+    assert!((200..300).contains(&id), "{id}");
+}
