@@ -194,7 +194,7 @@ impl Connection {
                 self.opening.authenticated |= answer.is_ok();
                 let held = answer.map(|permit| self.hold(permit, revision, now));
                 if self.pushes.has(ticket) {
-                    self.push_authorized(ticket, held.map(|_| ()), now);
+                    self.push_authorized(ticket, held, now);
                 } else {
                     self.pull_authorized(ticket, held, now);
                 }
@@ -216,13 +216,13 @@ impl Connection {
         if !self.opening.authenticated && now.at >= self.settings.unauthenticated {
             return self.close(1008, "no request was permitted in time; send a payload that is");
         }
-        let waits_long = self.outbox.waiting_since().is_some_and(|since| now.at >= since + STALLED);
+        let waits_long = self.outbox.waiting_since().is_some_and(|since| now.at >= since.saturating_add(STALLED));
         let owed = self.pulls.owed();
         let frames = self.outbox.frames() + owed.pushes;
         let bytes = self.outbox.bytes() + owed.bytes;
         let over = frames > self.settings.queue_frames || bytes > self.settings.queue_bytes;
         self.over_since = over.then(|| self.over_since.unwrap_or(now.at));
-        let too_long = self.over_since.is_some_and(|since| now.at >= since + self.settings.slow_reader);
+        let too_long = self.over_since.is_some_and(|since| now.at >= since.saturating_add(self.settings.slow_reader));
         if waits_long || too_long {
             self.count(Count::SlowReader);
             return self.close(1013, "more is waiting than a reader may leave; connect and pull again");

@@ -66,16 +66,23 @@ struct Pull {
     idle: bool,
 }
 
-/// A permit, and for how long it holds.
+/// A permit, and for how long it holds: for one page at least, or a short one would be asked for again and again.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Held {
     until: Duration,
     revision: u64,
+    /// Whether the page that it was asked for has not been shown yet.
+    owes: bool,
 }
 
 impl Held {
     fn is_fresh(self, now: Now) -> bool {
-        now.at < self.until && now.revision == self.revision
+        self.is_unrevoked(now) && (self.owes || now.at < self.until)
+    }
+
+    /// Whether the rules are still those that it was given by.
+    pub(super) fn is_unrevoked(self, now: Now) -> bool {
+        now.revision == self.revision
     }
 }
 
@@ -112,7 +119,8 @@ impl Pulls {
 impl Connection {
     pub(super) fn hold(&self, permit: Permit, revision: u64, now: Now) -> Held {
         let longest = self.settings.permit;
-        Held { until: now.at + permit.valid_for.map_or(longest, |valid_for| valid_for.min(longest)), revision }
+        let holds = permit.valid_for.map_or(longest, |valid_for| valid_for.min(longest));
+        Held { until: now.at.saturating_add(holds), revision, owes: true }
     }
 
     pub(super) fn begin_pull(
@@ -217,6 +225,9 @@ impl Connection {
             // What was read is not shown to somebody who may no longer see it.
             self.pulls.wanting.push_front(id);
             return;
+        }
+        if let Some(held) = &mut pull.permit {
+            held.owes = false;
         }
         match outcome {
             Pulled::Page { page, backend_id } => self.page(id, page, backend_id.to_string(), now),

@@ -9,7 +9,7 @@ use larder_wire::{
     BatchError, Event, Exit, Failure, Payload, Peer, Refusal, RefusalKind, RequestId, StoreId, check_batch,
 };
 
-use super::{Action, Connection, Now};
+use super::{Action, Connection, Now, pulls::Held};
 use crate::{
     auth::{Refused, Verb},
     hub::Pushed,
@@ -118,10 +118,15 @@ impl Connection {
         self.actions.push(Action::Authorize { ticket, verb: Verb::Push, store, payload });
     }
 
-    pub(super) fn push_authorized(&mut self, ticket: u64, answer: Result<(), Refused>, now: Now) {
+    pub(super) fn push_authorized(&mut self, ticket: u64, answer: Result<Held, Refused>, now: Now) {
         match answer {
-            Ok(()) => {
+            Ok(held) => {
                 let Some(push) = self.pushes.busy.get_mut(&ticket) else { return };
+                if !held.is_unrevoked(now) {
+                    // The rules have changed while they were asked.
+                    let (store, payload) = (push.store.clone(), push.payload.clone());
+                    return self.actions.push(Action::Authorize { ticket, verb: Verb::Push, store, payload });
+                }
                 let (store, batch) = (push.store.clone(), std::mem::take(&mut push.batch));
                 self.actions.push(Action::Push { ticket, store, backend_id: push.backend_id.take(), batch });
             }
