@@ -55,8 +55,7 @@ pub(super) fn accept(
             let metrics = shared.hub.metrics.clone();
             let _open = metrics.lasting(Gauge::Sockets);
             tracing::debug!(store = ?opening.store, "open");
-            Socket::new(socket, shared, opening, headers).run().await;
-            drop(guest);
+            Socket::new(socket, shared, &guest, opening, headers).run().await;
         }
         .instrument(span)
     })
@@ -85,9 +84,9 @@ enum End {
 }
 
 impl Socket {
-    fn new(socket: WebSocket, shared: Arc<Shared>, opening: Opening, headers: HeaderMap) -> Self {
+    fn new(socket: WebSocket, shared: Arc<Shared>, guest: &Guest, opening: Opening, headers: HeaderMap) -> Self {
         let (sink, stream) = socket.split();
-        let driver = Driver::new(shared.clone(), headers, Instant::now());
+        let driver = Driver::new(shared.clone(), headers, guest.since());
         let connection = Connection::new(opening, shared.settings.clone());
         Self { sink, stream, connection, driver, shared, heard_at: Instant::now(), asked: false, unflushed: false }
     }

@@ -103,6 +103,16 @@ fn what_is_wrong_with_flags_or_file_is_said_without_what_stands_there() {
             "auth: jwt: the secret of HS256 has less than 32 bytes",
         ),
         ("[limits]\npermit_seconds = -1.0", "`permit_seconds` is no number of seconds"),
+        (
+            "[limits]\nshutdown_seconds = 1e30",
+            "`shutdown_seconds` is no number of seconds; give one that is not negative",
+        ),
+        (
+            "[limits]\nconnections = 0",
+            "limits: `connections` is too little; give at least 1, or leave it out for the usual 10000",
+        ),
+        ("[limits]\nunauthenticated_seconds = 0", "limits: `unauthenticated_seconds` is too little"),
+        ("[limits]\nmessage_bytes = 100", "limits: `message_bytes` is too little; give at least 8192"),
         ("tokens = \"canary", "line 1: this is no TOML"),
     ];
     for (text, wanted) in cases {

@@ -2,7 +2,8 @@
 
 use std::{sync::Arc, time::Duration};
 
-use larder_server::{MemoryStorage, OpenToAll, Settings, SqliteStorage, Storage};
+use futures_util::FutureExt as _;
+use larder_server::{MemoryStorage, OpenToAll, Server, Settings, SqliteStorage, Storage};
 use larder_wire::{
     Call, ClientFrame, Event, Exit, Failure, Limits, Peer, RefusalKind, RequestId, ServerFrame, Transport,
 };
@@ -169,6 +170,34 @@ async fn so_many_connections_and_no_more() {
     open.pop().expect("one").quit().await;
     while tokio_tungstenite::connect_async(&url).await.is_err() {}
     let _ = &open;
+}
+
+#[tokio::test]
+async fn settings_that_leave_nobody_anything_are_refused_and_endless_ones_are_borne() {
+    let start = async |settings: Settings| {
+        Server::start(settings, Arc::new(MemoryStorage::new()), Arc::new(OpenToAll), "127.0.0.1:0").await
+    };
+    let none = start(Settings { queue_frames: 0, ..Settings::default() }).await.expect_err("nothing could be sent");
+    assert!(none.to_string().contains("`queue_frames` is too little; give at least 1"), "{none}");
+    let forever = Settings {
+        slow_reader: Duration::MAX,
+        unauthenticated: Duration::MAX,
+        permit: Duration::MAX,
+        shutdown: Duration::MAX,
+        connections: usize::MAX,
+        ..Settings::default()
+    };
+    let server = start(forever).await.expect("a free port");
+    let mut socket = Socket::typescript(server.address(), "a", None).await.expect("open");
+    let live = socket.pull_live("a", None).await;
+    socket.page_of(&live).await;
+    assert_eq!(socket.push("a", 0, 1).await, Exit::Pushed);
+    let pulled = post(server.address(), "a", None, Call::Pull { cursor: None, live: false }).await;
+    assert_eq!(pulled.status, 200);
+    let mut stopping = Box::pin(server.stop());
+    assert!(stopping.as_mut().now_or_never().is_none(), "it waits until everybody has gone");
+    assert_eq!(socket.closed().await, 1001);
+    stopping.await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
