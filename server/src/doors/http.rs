@@ -48,7 +48,8 @@ pub(super) async fn answer(
     let read = timeout(time.saturating_sub(guest.since().elapsed()), to_bytes(body, longest)).await;
     let read = read.map_err(|_| (StatusCode::REQUEST_TIMEOUT, "the request did not arrive in time".to_owned()))?;
     let body = read.map_err(|_| (StatusCode::PAYLOAD_TOO_LARGE, too_long))?;
-    let text = String::from_utf8_lossy(&body).into_owned();
+    let text = String::from_utf8(body.into());
+    let text = text.map_err(|_| (StatusCode::BAD_REQUEST, "the body is no UTF-8; send JSON".to_owned()))?;
     let (parts, mut answered) = mpsc::channel(PARTS);
     let span = tracing::info_span!("request", connection = guest.number, peer = ?opening.peer);
     let exchange = Exchange::new(shared, guest, opening, headers, parts);

@@ -39,6 +39,8 @@ const SILENCE: Duration = Duration::from_secs(30);
 /// How long the other side may take to say goodbye.
 const GOODBYE: Duration = Duration::from_secs(2);
 
+const NO_TEXT: Close = Close { code: 1007, reason: "the message is no UTF-8" };
+
 /// Takes a WebSocket; what is said on it is led to a connection.
 pub(super) fn accept(
     upgrade: WebSocketUpgrade,
@@ -152,7 +154,11 @@ impl Socket {
         (self.heard_at, self.asked) = (Instant::now(), false);
         match message {
             Some(Ok(Message::Text(text))) => self.connection.frame(&text, now),
-            Some(Ok(Message::Binary(bytes))) => self.connection.frame(&String::from_utf8_lossy(&bytes), now),
+            Some(Ok(Message::Binary(bytes))) => match str::from_utf8(&bytes) {
+                Ok(text) => self.connection.frame(text, now),
+                // Put right by a guess it would be other arguments than its author's.
+                Err(_) => return Some(End::Ours(NO_TEXT)),
+            },
             Some(Ok(Message::Ping(_) | Message::Pong(_))) => self.unflushed = true,
             Some(Ok(Message::Close(_))) => return Some(End::Theirs),
             Some(Err(error)) => return Some(broken(&error)),
@@ -209,7 +215,7 @@ fn broken(error: &axum::Error) -> End {
         });
     }
     if said.contains("utf-8") || said.contains("UTF-8") {
-        return End::Ours(Close { code: 1007, reason: "the message is no text" });
+        return End::Ours(NO_TEXT);
     }
     End::Gone
 }
