@@ -18,7 +18,7 @@ use larder_wire::{
     ServerFrame, StoreId, Transport, WireError,
 };
 
-use self::{bucket::Bucket, outbox::Outbox, payloads::Payloads, pulls::Pulls, pushes::Pushes};
+use self::{bucket::Bucket, outbox::Outbox, payloads::Payloads, pulls::Pulls, pushes::Pushes, requests::Pings};
 use crate::{
     auth::{Permit, Refused, Verb},
     hub::{News, Pulled, Pushed},
@@ -112,6 +112,7 @@ pub(crate) struct Connection {
     tickets: u64,
     pulls: Pulls,
     pushes: Pushes,
+    pings: Pings,
     payloads: Payloads,
     /// How many pulls and pushes each store has.
     stores: BTreeMap<StoreId, usize>,
@@ -132,6 +133,7 @@ impl Connection {
             tickets: 0,
             pulls: Pulls::default(),
             pushes: Pushes::default(),
+            pings: Pings::new(),
             payloads: Payloads::default(),
             stores: BTreeMap::new(),
             outbox: Outbox::default(),
@@ -193,7 +195,9 @@ impl Connection {
             Done::Authorized { ticket, revision, answer } => {
                 self.opening.authenticated |= answer.is_ok();
                 let held = answer.map(|permit| self.hold(permit, revision, now));
-                if self.pushes.has(ticket) {
+                if let Some(id) = self.pings.remove(&ticket) {
+                    self.ping_authorized(id, held.err(), now);
+                } else if self.pushes.has(ticket) {
                     self.push_authorized(ticket, held, now);
                 } else {
                     self.pull_authorized(ticket, held, now);
@@ -257,7 +261,7 @@ impl Connection {
 
     /// Whether nothing is in progress.
     pub(crate) fn is_idle(&self) -> bool {
-        self.pulls.is_empty() && self.pushes.is_empty()
+        self.pulls.is_empty() && self.pushes.is_empty() && self.pings.is_empty()
     }
 
     fn settle(&mut self, now: Now) {

@@ -1,13 +1,20 @@
 //! The requests of a connection: what each of them is, and whether it is within bounds.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
-use larder_wire::{Call, Cursor, Exit, Payload, Peer, RefusalKind, Request, RequestId, StoreId, Transport};
+use larder_wire::{Call, Cursor, Exit, Payload, Peer, Refusal, RefusalKind, Request, RequestId, StoreId, Transport};
 
-use super::{Connection, Now};
+use super::{Action, Connection, Now};
+use crate::auth::{Refused as NotPermitted, Verb};
 
 /// The longest name of a backend that is looked at, in bytes. Each pull and push keeps it until it is answered.
 const BACKEND_ID: usize = 1024;
+
+/// Pings of a connection that may wait.
+const PINGS: usize = 8;
+
+/// Which pings wait for an answer of the rules. Who may not is not told that a server is there for others.
+pub(super) type Pings = BTreeMap<u64, RequestId>;
 
 /// What to tell who asks for something that is not begun.
 type Refused = (RefusalKind, String);
@@ -61,13 +68,33 @@ impl Connection {
 
     fn begin(&mut self, id: RequestId, store: StoreId, payload: Option<Arc<Payload>>, call: Call, now: Now) {
         match call {
-            Call::Ping => self.exit(id, Exit::Pong, now),
+            Call::Ping => self.begin_ping(id, store, payload, now),
             Call::Pull { cursor, live } => {
                 // Whatever the tag says: an answer over HTTP ends.
                 let live = live && self.opening.door == Transport::WebSocket;
                 self.begin_pull(id, store, payload, cursor, live, now);
             }
             Call::Push { batch, backend_id } => self.begin_push(id, store, payload, backend_id, batch, now),
+        }
+    }
+
+    fn begin_ping(&mut self, id: RequestId, store: StoreId, payload: Option<Arc<Payload>>, now: Now) {
+        if self.pings.len() >= PINGS {
+            let said = "too many pings are waiting; wait for their answers".to_owned();
+            return self.refuse_as(id, false, RefusalKind::TooFast, said, now);
+        }
+        let ticket = self.ticket();
+        self.pings.insert(ticket, id);
+        self.actions.push(Action::Authorize { ticket, verb: Verb::Connect, store, payload });
+    }
+
+    pub(super) fn ping_authorized(&mut self, id: RequestId, refused: Option<NotPermitted>, now: Now) {
+        match refused {
+            None => self.exit(id, Exit::Pong, now),
+            Some(refused) => {
+                let Refusal { kind, message } = refused.into();
+                self.refuse_as(id, false, kind, message, now);
+            }
         }
     }
 }
