@@ -126,7 +126,7 @@ fn page(connection: &Connection, id: &str, after: u64, size: PageSize) -> Result
 
 /// A log has no holes: a page follows what was read before, and is only empty at the head.
 fn whole(events: &[Arc<PulledEvent>], after: u64, head: u64) -> Result<(), ReadError> {
-    let follows = events.iter().zip(after + 1..).all(|(pulled, number)| pulled.event.seq_num == number);
+    let follows = events.iter().zip(after.saturating_add(1)..).all(|(pulled, number)| pulled.event.seq_num == number);
     if follows && (!events.is_empty() || after >= head) {
         return Ok(());
     }
