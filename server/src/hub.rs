@@ -138,7 +138,11 @@ impl Hub {
                 Err(AppendError::Storage(error)) => Pushed::Failed(error),
             }
         });
-        work.await.unwrap_or_else(|_| Pushed::Failed(StorageError::Failed("it panicked".to_owned())))
+        let pushed = work.await.unwrap_or_else(|_| Pushed::Failed(StorageError::Failed("it panicked".to_owned())));
+        if let Pushed::Failed(error) = &pushed {
+            log(error);
+        }
+        pushed
     }
 
     fn publish(&self, store: &StoreId, head: u64, batch: &[Arc<PulledEvent>], bytes: usize) {
@@ -169,7 +173,10 @@ impl Hub {
                 return Pulled::OtherBackend { expected };
             }
             Ok(expected) => expected,
-            Err(error) => return Pulled::Failed(error),
+            Err(error) => {
+                log(&error);
+                return Pulled::Failed(error);
+            }
         };
         if let Some(page) = self.recent(&store, after, size) {
             return Pulled::Page { page, backend_id: backend };
@@ -180,7 +187,10 @@ impl Hub {
                 let page = Page { events: take_page(events.into_iter(), size), head };
                 Pulled::Page { page, backend_id: backend }
             }
-            Err(error) => Pulled::Failed(error),
+            Err(error) => {
+                log(&error);
+                Pulled::Failed(error)
+            }
         }
     }
 
@@ -244,6 +254,14 @@ impl Followed {
             let Some(gone) = self.recent.pop_front() else { break };
             self.recent_bytes = self.recent_bytes.saturating_sub(gone.event.size());
         }
+    }
+}
+
+/// Clients are not told what it is; who runs the server is.
+fn log(error: &StorageError) {
+    match error {
+        StorageError::Closed => tracing::debug!(%error, "too late"),
+        _ => tracing::error!(%error, "a request failed"),
     }
 }
 

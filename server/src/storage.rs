@@ -148,6 +148,17 @@ pub enum StorageError {
     Open(String),
 }
 
+impl StorageError {
+    /// What clients are told: the rest is for those who run the server, who have it in their log.
+    pub(crate) fn told(&self) -> &'static str {
+        match self {
+            Self::Closed => "the server is stopping; connect again in a moment",
+            Self::Failed(_) | Self::Poisoned(_) | Self::Open(_) => "the storage failed; try again later",
+            Self::Damaged(_) => "the log is damaged; who runs the server must look at it",
+        }
+    }
+}
+
 impl fmt::Debug for StorageError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)

@@ -240,7 +240,7 @@ impl Connection {
             Pulled::Failed(error) => {
                 self.count(Count::StorageError);
                 self.end_pull(&id);
-                self.refuse_as(id, true, RefusalKind::Unavailable, error.to_string(), now);
+                self.refuse_as(id, true, RefusalKind::Unavailable, error.told().to_owned(), now);
             }
         }
     }

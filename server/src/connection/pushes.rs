@@ -153,7 +153,7 @@ impl Connection {
             }
             Pushed::Failed(error) => {
                 self.count(Count::StorageError);
-                self.refuse_as(push.id, false, RefusalKind::Unavailable, error.to_string(), now);
+                self.refuse_as(push.id, false, RefusalKind::Unavailable, error.told().to_owned(), now);
             }
         }
     }

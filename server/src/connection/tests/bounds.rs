@@ -91,3 +91,22 @@ fn many_pulls_may_have_one_long_payload_and_not_each_its_own() {
     assert_eq!(kind, RefusalKind::TooLarge);
     assert!((200..300).contains(&id), "{id}");
 }
+
+#[test]
+fn what_a_storage_says_of_its_files_is_not_told_to_clients() {
+    let mut bench = Bench::new(Peer::Larder, Settings::default());
+    bench.push(1, "a", 0);
+    let ticket = bench.only("authorize");
+    bench.permit(ticket);
+    let ticket = bench.only("push");
+    let error = StorageError::Open("/var/lib/larder-server/log.sqlite: no space".to_owned());
+    bench.done(Done::Pushed { ticket, outcome: Pushed::Failed(error.clone()) });
+    let told = Some((RefusalKind::Unavailable, "the storage failed; try again later".to_owned()));
+    assert_eq!(refused(&mut bench), told);
+    bench.pull(2, "a");
+    let ticket = bench.only("authorize");
+    bench.permit(ticket);
+    let ticket = bench.only("pull");
+    bench.done(Done::Pulled { ticket, outcome: Pulled::Failed(error) });
+    assert_eq!(refused(&mut bench), told);
+}
