@@ -1,6 +1,9 @@
 //! The file: its tables, and how a connection is set up.
 
-use std::path::Path;
+use std::{
+    fs::{File, OpenOptions},
+    path::Path,
+};
 
 use rusqlite::{
     Connection, ErrorCode, OpenFlags, ToSql,
@@ -57,6 +60,10 @@ impl FromSql for Number {
 /// Opens the log for writing, and makes its tables where there are none.
 pub(super) fn open_log(path: &Path) -> Result<Connection, StorageError> {
     refuse_symlink(path)?;
+    match create(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => return Err(inaccessible(path, &error)),
+        _ => {}
+    }
     let connection = Connection::open(path).map_err(|error| opening(path, &error))?;
     only_for_the_owner(path)?;
     let set_up = || -> rusqlite::Result<()> {
@@ -132,6 +139,18 @@ pub(super) fn poisons(error: &rusqlite::Error) -> bool {
     error.sqlite_error_code().is_some_and(|code| codes.contains(&code))
 }
 
+/// Makes an empty file that nobody else may read, from its first moment on.
+pub(super) fn create(path: &Path) -> std::io::Result<File> {
+    let mut options = OpenOptions::new();
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.write(true).create_new(true).open(path)
+}
+
+pub(super) fn inaccessible(path: &Path, error: &std::io::Error) -> StorageError {
+    StorageError::Open(format!("{}: {error}", path.display()))
+}
+
 fn refuse_symlink(path: &Path) -> Result<(), StorageError> {
     if path.is_symlink() {
         return Err(StorageError::Open(format!("{} is a symlink; put the log itself there", path.display())));
@@ -143,7 +162,7 @@ fn refuse_symlink(path: &Path) -> Result<(), StorageError> {
 pub(super) fn only_for_the_owner(path: &Path) -> Result<(), StorageError> {
     use std::{fs, os::unix::fs::PermissionsExt};
     let set = fs::set_permissions(path, fs::Permissions::from_mode(0o600));
-    set.map_err(|error| StorageError::Open(format!("{}: {error}", path.display())))
+    set.map_err(|error| inaccessible(path, &error))
 }
 
 #[cfg(not(unix))]
