@@ -73,9 +73,23 @@ pub(super) fn open_log(path: &Path) -> Result<Connection, StorageError> {
         )
     };
     set_up().map_err(|error| opening(path, &error))?;
+    if !is_durable(&connection).map_err(|error| opening(path, &error))? {
+        return Err(StorageError::Open(format!(
+            "{} cannot be written ahead and synced there; put it on a local disk",
+            path.display()
+        )));
+    }
     connection.set_prepared_statement_cache_capacity(16);
     make_tables(&connection, path)?;
     Ok(connection)
+}
+
+/// Whether what is committed on a connection is on disk. SQLite says nothing where it cannot do as it was told.
+fn is_durable(connection: &Connection) -> rusqlite::Result<bool> {
+    let journal: String = connection.query_row("PRAGMA journal_mode", [], |row| row.get(0))?;
+    let synchronous: i64 = connection.query_row("PRAGMA synchronous", [], |row| row.get(0))?;
+    // 2 is FULL, 3 is EXTRA.
+    Ok(journal == "wal" && synchronous >= 2)
 }
 
 fn make_tables(connection: &Connection, path: &Path) -> Result<(), StorageError> {
@@ -168,4 +182,21 @@ pub(super) fn only_for_the_owner(path: &Path) -> Result<(), StorageError> {
 #[cfg(not(unix))]
 pub(super) fn only_for_the_owner(_path: &Path) -> Result<(), StorageError> {
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_connection_that_appends_syncs_each_commit_and_another_is_refused() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let log = open_log(&folder.path().join("log.sqlite")).expect("a log");
+        assert!(is_durable(&log).expect("pragmas"));
+        log.execute_batch("PRAGMA synchronous = NORMAL").expect("a pragma");
+        assert!(!is_durable(&log).expect("pragmas"));
+        let memory = Connection::open_in_memory().expect("memory");
+        memory.execute_batch("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL").expect("pragmas");
+        assert!(!is_durable(&memory).expect("pragmas"), "SQLite did not do it, and said nothing");
+    }
 }
