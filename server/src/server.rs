@@ -170,7 +170,7 @@ impl fmt::Debug for Server {
 
 /// Connections at once: as many as can be waited for together, and no more than a semaphore has on a small machine.
 fn connections(settings: &Settings) -> u32 {
-    let most = u32::MAX.min(u32::try_from(Semaphore::MAX_PERMITS).unwrap_or(u32::MAX));
+    let most = u32::try_from(Semaphore::MAX_PERMITS).unwrap_or(u32::MAX);
     u32::try_from(settings.connections).unwrap_or(most).min(most)
 }
 

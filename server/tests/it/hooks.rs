@@ -71,7 +71,8 @@ async fn a_hook_is_told_store_payload_and_headers_for_each_connection_push_and_p
     };
     let url = format!("ws://{}/?{}", lab.address, query(Transport::WebSocket));
     let tenant = ("x-tenant", "acme".to_owned());
-    let mut typescript = Socket::connect(&url, &[tenant.clone()], Peer::TypeScript).await.expect("permitted");
+    let mut typescript =
+        Socket::connect(&url, std::slice::from_ref(&tenant), Peer::TypeScript).await.expect("permitted");
     assert_eq!(hook.asked(), [asked(Verb::Connect, Some("a"), &of_url)]);
     assert_eq!(typescript.push("ignored", 0, 1).await, Exit::Pushed);
     assert_eq!(hook.asked(), [asked(Verb::Push, Some("a"), &of_url)], "a request without a payload has the URL's");
