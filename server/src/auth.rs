@@ -3,7 +3,7 @@
 mod jwt;
 mod rules;
 
-use std::time::Duration;
+use std::{fmt, time::Duration};
 
 use axum::http::HeaderMap;
 use larder_wire::{Payload, StoreId};
@@ -29,8 +29,8 @@ pub trait Authorize: Send + Sync + 'static {
     }
 }
 
-/// What somebody wants to do.
-#[derive(Clone, Copy, Debug)]
+/// What somebody wants to do. Its `Debug` shows the names of headers alone, for their values may be secrets.
+#[derive(Clone, Copy)]
 pub struct Access<'a> {
     /// What.
     pub verb: Verb,
@@ -40,6 +40,17 @@ pub struct Access<'a> {
     pub payload: Option<&'a Payload>,
     /// The headers of the request that opened the connection. They may hold secrets.
     pub headers: &'a HeaderMap,
+}
+
+impl fmt::Debug for Access<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Access")
+            .field("verb", &self.verb)
+            .field("store", &self.store)
+            .field("payload", &self.payload)
+            .field("headers", &self.headers.keys().collect::<Vec<_>>())
+            .finish()
+    }
 }
 
 /// What somebody may want.

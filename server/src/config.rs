@@ -4,7 +4,7 @@ use std::{fs, path::Path, path::PathBuf, time::Duration};
 
 use serde::Deserialize;
 
-use crate::{Rules, RulesConfig, RulesError, Settings};
+use crate::{Rules, RulesConfig, RulesError, Settings, SettingsError};
 
 /// What a TOML file may say. Flags and environment come before it.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -88,11 +88,14 @@ pub enum ConfigError {
         what: String,
     },
     /// A time is no time.
-    #[error("`{name}` is no number of seconds")]
+    #[error("`{name}` is no number of seconds; give one that is not negative, such as `2.5`")]
     Seconds {
         /// Which.
         name: &'static str,
     },
+    /// A limit leaves nobody anything.
+    #[error("limits: {0}")]
+    Settings(#[from] SettingsError),
     /// The rules are none.
     #[error("auth: {0}")]
     Rules(#[from] RulesError),
@@ -115,7 +118,7 @@ impl Config {
     /// The settings that it makes.
     ///
     /// # Errors
-    /// [`ConfigError::Seconds`]: a time is none.
+    /// [`ConfigError::Seconds`]: a time is none. [`ConfigError::Settings`]: a limit leaves nobody anything.
     pub fn settings(&self) -> Result<Settings, ConfigError> {
         let mut settings = Settings { origins: self.origins.clone(), ..Settings::default() };
         let limits = &self.limits;
@@ -140,6 +143,7 @@ impl Config {
         set(&mut settings.unauthenticated, seconds("unauthenticated_seconds", limits.unauthenticated_seconds)?);
         set(&mut settings.permit, seconds("permit_seconds", limits.permit_seconds)?);
         set(&mut settings.shutdown, seconds("shutdown_seconds", limits.shutdown_seconds)?);
+        settings.check()?;
         Ok(settings)
     }
 

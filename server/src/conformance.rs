@@ -94,7 +94,9 @@ async fn appends_and_reads(storage: &impl Storage) {
     assert_eq!(numbers(storage, &a, 0).await, [1, 2, 3, 4, 5], "all events, in order");
     assert_eq!(numbers(storage, &a, 3).await, [4, 5], "those after a number");
     assert_eq!(numbers(storage, &a, 5).await, [0; 0], "none after the head");
-    assert_eq!(numbers(storage, &a, 9).await, [0; 0], "none beyond the head");
+    for beyond in [9, u64::from(u32::MAX), u64::MAX - 1, u64::MAX] {
+        assert_eq!(numbers(storage, &a, beyond).await, [0; 0], "none beyond the head");
+    }
 }
 
 async fn wrong_heads(storage: &impl Storage) {
@@ -222,4 +224,6 @@ async fn closed(storage: &impl Storage) {
     append(storage, &a, 0, 1).await.expect("an append to an empty log");
     storage.close().await;
     storage.close().await;
+    let late = append(storage, &a, 1, 1).await;
+    assert!(matches!(late, Err(AppendError::Storage(_))), "an append after the end fails: {late:?}");
 }

@@ -4,19 +4,21 @@
 
 mod bucket;
 mod outbox;
+mod payloads;
 mod pulls;
 mod pushes;
+mod requests;
 #[cfg(test)]
 mod tests;
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use larder_wire::{
     Call, Cause, ClientFrame, Event, Exit, Failure, Payload, Peer, Refusal, RefusalKind, Request, RequestId,
     ServerFrame, StoreId, Transport, WireError,
 };
 
-use self::{bucket::Bucket, outbox::Outbox, pulls::Pulls, pushes::Pushes};
+use self::{bucket::Bucket, outbox::Outbox, payloads::Payloads, pulls::Pulls, pushes::Pushes, requests::Pings};
 use crate::{
     auth::{Permit, Refused, Verb},
     hub::{News, Pulled, Pushed},
@@ -39,7 +41,7 @@ pub(crate) struct Opening {
     /// The store of the URL. A TypeScript client has one.
     pub(crate) store: Option<StoreId>,
     /// The payload of the URL or header, for requests that have none.
-    pub(crate) payload: Option<Payload>,
+    pub(crate) payload: Option<Arc<Payload>>,
     /// Whether opening it was permitted to somebody known.
     pub(crate) authenticated: bool,
 }
@@ -47,7 +49,7 @@ pub(crate) struct Opening {
 /// What the connection wants done.
 #[derive(Debug, PartialEq)]
 pub(crate) enum Action {
-    Authorize { ticket: u64, verb: Verb, store: StoreId, payload: Option<Payload> },
+    Authorize { ticket: u64, verb: Verb, store: StoreId, payload: Option<Arc<Payload>> },
     Push { ticket: u64, store: StoreId, backend_id: Option<String>, batch: Vec<Event> },
     Pull { ticket: u64, store: StoreId, backend_id: Option<String>, after: u64 },
     Follow(StoreId),
@@ -110,6 +112,8 @@ pub(crate) struct Connection {
     tickets: u64,
     pulls: Pulls,
     pushes: Pushes,
+    pings: Pings,
+    payloads: Payloads,
     /// How many pulls and pushes each store has.
     stores: BTreeMap<StoreId, usize>,
     outbox: Outbox,
@@ -129,6 +133,8 @@ impl Connection {
             tickets: 0,
             pulls: Pulls::default(),
             pushes: Pushes::default(),
+            pings: Pings::new(),
+            payloads: Payloads::default(),
             stores: BTreeMap::new(),
             outbox: Outbox::default(),
             actions: Vec::new(),
@@ -185,38 +191,6 @@ impl Connection {
         }
     }
 
-    fn request(&mut self, request: Request, now: Now) {
-        let Request { id, store_id, payload, call, .. } = request;
-        // A TypeScript client's URL says which store; what its messages say is not looked at.
-        let store = match &self.opening.store {
-            Some(store) if self.opening.peer == Peer::TypeScript => Ok(store.clone()),
-            _ => StoreId::new(&store_id),
-        };
-        let store = match store {
-            Ok(store) => store,
-            Err(error) => return self.refuse(id, &call, RefusalKind::Invalid, error.to_string(), now),
-        };
-        if self.stopping {
-            let said = "the server is stopping; connect again in a moment".to_owned();
-            return self.refuse(id, &call, RefusalKind::Unavailable, said, now);
-        }
-        let most = self.settings.stores_per_connection;
-        if !self.stores.contains_key(&store) && self.stores.len() >= most {
-            let said = format!("{store} would be one of more than {most} stores of this connection; open another");
-            return self.refuse(id, &call, RefusalKind::TooLarge, said, now);
-        }
-        let payload = payload.or_else(|| self.opening.payload.clone());
-        match call {
-            Call::Ping => self.exit(id, Exit::Pong, now),
-            Call::Pull { cursor, live } => {
-                // Whatever the tag says: an answer over HTTP ends.
-                let live = live && self.opening.door == Transport::WebSocket;
-                self.begin_pull(id, store, payload, cursor, live, now);
-            }
-            Call::Push { batch, backend_id } => self.begin_push(id, store, payload, backend_id, batch, now),
-        }
-    }
-
     fn interrupt(&mut self, id: &RequestId, now: Now) {
         // A push is done or will be: giving up its answer does not undo it, and the answer does no harm.
         if self.end_pull(id) {
@@ -230,8 +204,10 @@ impl Connection {
             Done::Authorized { ticket, revision, answer } => {
                 self.opening.authenticated |= answer.is_ok();
                 let held = answer.map(|permit| self.hold(permit, revision, now));
-                if self.pushes.has(ticket) {
-                    self.push_authorized(ticket, held.map(|_| ()), now);
+                if let Some(id) = self.pings.remove(&ticket) {
+                    self.ping_authorized(id, held.err(), now);
+                } else if self.pushes.has(ticket) {
+                    self.push_authorized(ticket, held, now);
                 } else {
                     self.pull_authorized(ticket, held, now);
                 }
@@ -253,13 +229,13 @@ impl Connection {
         if !self.opening.authenticated && now.at >= self.settings.unauthenticated {
             return self.close(1008, "no request was permitted in time; send a payload that is");
         }
-        let waits_long = self.outbox.waiting_since().is_some_and(|since| now.at >= since + STALLED);
+        let waits_long = self.outbox.waiting_since().is_some_and(|since| now.at >= since.saturating_add(STALLED));
         let owed = self.pulls.owed();
         let frames = self.outbox.frames() + owed.pushes;
         let bytes = self.outbox.bytes() + owed.bytes;
         let over = frames > self.settings.queue_frames || bytes > self.settings.queue_bytes;
         self.over_since = over.then(|| self.over_since.unwrap_or(now.at));
-        let too_long = self.over_since.is_some_and(|since| now.at >= since + self.settings.slow_reader);
+        let too_long = self.over_since.is_some_and(|since| now.at >= since.saturating_add(self.settings.slow_reader));
         if waits_long || too_long {
             self.count(Count::SlowReader);
             return self.close(1013, "more is waiting than a reader may leave; connect and pull again");
@@ -294,7 +270,7 @@ impl Connection {
 
     /// Whether nothing is in progress.
     pub(crate) fn is_idle(&self) -> bool {
-        self.pulls.is_empty() && self.pushes.is_empty()
+        self.pulls.is_empty() && self.pushes.is_empty() && self.pings.is_empty()
     }
 
     fn settle(&mut self, now: Now) {

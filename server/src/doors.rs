@@ -17,7 +17,7 @@ use axum::{
         header::{
             ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
             ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE, ACCESS_CONTROL_REQUEST_HEADERS, AUTHORIZATION,
-            CONTENT_TYPE, ORIGIN, SEC_WEBSOCKET_PROTOCOL, UPGRADE, VARY,
+            CONNECTION, CONTENT_TYPE, ORIGIN, SEC_WEBSOCKET_PROTOCOL, UPGRADE, VARY,
         },
         request::Parts,
     },
@@ -70,7 +70,7 @@ async fn door(State(shared): State<Arc<Shared>>, request: Request) -> Response {
     let Some(origin) = allowed_origin(&parts.headers, &shared.settings) else {
         return (StatusCode::FORBIDDEN, "this origin may not connect").into_response();
     };
-    let answer = if parts.method == Method::OPTIONS {
+    let mut answer = if parts.method == Method::OPTIONS {
         StatusCode::NO_CONTENT.into_response()
     } else {
         match enter(&shared, &mut parts, body).await {
@@ -78,6 +78,10 @@ async fn door(State(shared): State<Arc<Shared>>, request: Request) -> Response {
             Err(refusal) => refusal.into_response(),
         }
     };
+    if matches!(answer.status(), StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) {
+        // Whoever was refused takes nobody's place for the next try.
+        answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    }
     with_cors(answer, &parts.headers, origin)
 }
 
@@ -97,7 +101,7 @@ async fn enter(shared: &Arc<Shared>, parts: &mut Parts, body: Body) -> Result<Re
             true => Peer::Larder,
             false => Peer::TypeScript,
         };
-        let opening = open(shared, parts, peer, Transport::WebSocket).await?;
+        let opening = open(shared, &guest, parts, peer, Transport::WebSocket).await?;
         let upgrade = WebSocketUpgrade::from_request_parts(parts, &()).await;
         let upgrade = upgrade.map_err(|rejection| (rejection.status(), rejection.body_text()))?;
         return Ok(socket::accept(upgrade, shared.clone(), guest, opening, parts.headers.clone()));
@@ -107,7 +111,7 @@ async fn enter(shared: &Arc<Shared>, parts: &mut Parts, body: Body) -> Result<Re
             true => Peer::Larder,
             false => Peer::TypeScript,
         };
-        let opening = open(shared, parts, peer, Transport::Http).await?;
+        let opening = open(shared, &guest, parts, peer, Transport::Http).await?;
         return http::answer(shared.clone(), guest, opening, parts.headers.clone(), body).await;
     }
     refused(StatusCode::METHOD_NOT_ALLOWED, "POST a request, or open a WebSocket")
@@ -118,17 +122,39 @@ fn offers_larder(header: &HeaderValue) -> bool {
 }
 
 /// How a connection begins, if it may.
-async fn open(shared: &Shared, parts: &Parts, peer: Peer, door: Transport) -> Result<Opening, NotOpened> {
+async fn open(
+    shared: &Shared,
+    guest: &Guest,
+    parts: &Parts,
+    peer: Peer,
+    door: Transport,
+) -> Result<Opening, NotOpened> {
     let bad = |why: String| (StatusCode::BAD_REQUEST, why);
     let query = Query::parse(parts.uri.query().unwrap_or_default()).map_err(|error| bad(error.to_string()))?;
-    if peer == Peer::Larder {
-        return open_larder(shared, parts, query, door).await;
+    let opening = match peer {
+        Peer::Larder => open_larder(shared, parts, query, door).await?,
+        Peer::TypeScript => open_typescript(shared, parts, query, door).await?,
+    };
+    if opening.authenticated {
+        guest.let_stay();
     }
-    let Some(store) = query.store_id else { return Err(bad("`storeId` is missing in the URL".to_owned())) };
+    Ok(opening)
+}
+
+/// A TypeScript client names its store and itself in the URL.
+async fn open_typescript(shared: &Shared, parts: &Parts, query: Query, door: Transport) -> Result<Opening, NotOpened> {
+    let bad = |why: &str| (StatusCode::BAD_REQUEST, why.to_owned());
+    let Some(store) = query.store_id else { return Err(bad("`storeId` is missing in the URL")) };
     let access =
         Access { verb: Verb::Connect, store: Some(&store), payload: query.payload.as_ref(), headers: &parts.headers };
     shared.authorize.authorize(access).await.map_err(|refused| not_permitted(shared, refused))?;
-    Ok(Opening { peer, door, store: Some(store), payload: query.payload, authenticated: true })
+    Ok(Opening {
+        peer: Peer::TypeScript,
+        door,
+        store: Some(store),
+        payload: query.payload.map(Arc::new),
+        authenticated: true,
+    })
 }
 
 /// A larder client names its stores and itself in its requests, or itself in a header, and never in the URL.
@@ -149,7 +175,7 @@ async fn open_larder(shared: &Shared, parts: &Parts, query: Query, door: Transpo
         // Its requests may say who asks; it has a few seconds for that.
         Err(_) => false,
     };
-    Ok(Opening { peer: Peer::Larder, door, store: query.store_id, payload, authenticated })
+    Ok(Opening { peer: Peer::Larder, door, store: query.store_id, payload: payload.map(Arc::new), authenticated })
 }
 
 fn not_permitted(shared: &Shared, refused: Refused) -> NotOpened {

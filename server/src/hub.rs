@@ -14,7 +14,7 @@ use tokio::sync::Notify;
 use crate::{
     clock,
     metrics::Metrics,
-    storage::{Append, AppendError, Page, PageSize, Storage, StorageError},
+    storage::{Append, AppendError, Page, PageSize, Storage, StorageError, encoded::take_page},
 };
 
 /// Events that are kept for those who follow a log, at most.
@@ -138,7 +138,11 @@ impl Hub {
                 Err(AppendError::Storage(error)) => Pushed::Failed(error),
             }
         });
-        work.await.unwrap_or_else(|_| Pushed::Failed(StorageError::Failed("it panicked".to_owned())))
+        let pushed = work.await.unwrap_or_else(|_| Pushed::Failed(StorageError::Failed("it panicked".to_owned())));
+        if let Pushed::Failed(error) = &pushed {
+            log(error);
+        }
+        pushed
     }
 
     fn publish(&self, store: &StoreId, head: u64, batch: &[Arc<PulledEvent>], bytes: usize) {
@@ -169,14 +173,24 @@ impl Hub {
                 return Pulled::OtherBackend { expected };
             }
             Ok(expected) => expected,
-            Err(error) => return Pulled::Failed(error),
+            Err(error) => {
+                log(&error);
+                return Pulled::Failed(error);
+            }
         };
         if let Some(page) = self.recent(&store, after, size) {
             return Pulled::Page { page, backend_id: backend };
         }
         match self.storage.read(&store, after, size).await {
-            Ok(page) => Pulled::Page { page, backend_id: backend },
-            Err(error) => Pulled::Failed(error),
+            // Whatever a storage takes for large: a page that is too long for a message would break who pulls it.
+            Ok(Page { events, head }) => {
+                let page = Page { events: take_page(events.into_iter(), size), head };
+                Pulled::Page { page, backend_id: backend }
+            }
+            Err(error) => {
+                log(&error);
+                Pulled::Failed(error)
+            }
         }
     }
 
@@ -188,14 +202,7 @@ impl Hub {
             return None;
         }
         let from = usize::try_from(after - oldest.event.parent_seq_num).ok()?;
-        let (mut events, mut bytes) = (Vec::new(), 0);
-        for pulled in followed.recent.iter().skip(from).take(size.events) {
-            bytes += pulled.event.size();
-            if !events.is_empty() && bytes > size.bytes {
-                break;
-            }
-            events.push(pulled.clone());
-        }
+        let events = take_page(followed.recent.iter().skip(from).cloned(), size);
         (!events.is_empty()).then_some(Page { events, head: followed.head })
     }
 
@@ -247,6 +254,14 @@ impl Followed {
             let Some(gone) = self.recent.pop_front() else { break };
             self.recent_bytes = self.recent_bytes.saturating_sub(gone.event.size());
         }
+    }
+}
+
+/// Clients are not told what it is; who runs the server is.
+fn log(error: &StorageError) {
+    match error {
+        StorageError::Closed => tracing::debug!(%error, "too late"),
+        _ => tracing::error!(%error, "a request failed"),
     }
 }
 

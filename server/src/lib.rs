@@ -38,7 +38,7 @@ pub use auth::{
 };
 pub use config::{Config, ConfigError, LimitsConfig};
 pub use server::{Server, StartError};
-pub use settings::Settings;
+pub use settings::{Settings, SettingsError};
 pub use storage::{
     Append, AppendError, BoxFuture, MemoryStorage, Page, PageSize, Restored, SqliteStorage, Storage, StorageError,
     backup, restore,

@@ -1,5 +1,6 @@
 //! Where logs live, behind one trait.
 
+pub(crate) mod encoded;
 mod memory;
 mod sqlite;
 
@@ -91,7 +92,7 @@ impl Append {
 pub struct PageSize {
     /// Events at most.
     pub events: usize,
-    /// Bytes of events at most, though one larger event is a page of its own.
+    /// Bytes of events as JSON has them, at most, though one larger event is a page of its own.
     pub bytes: usize,
 }
 
@@ -145,6 +146,17 @@ pub enum StorageError {
     /// The data directory cannot be used.
     #[error("{0}")]
     Open(String),
+}
+
+impl StorageError {
+    /// What clients are told: the rest is for those who run the server, who have it in their log.
+    pub(crate) fn told(&self) -> &'static str {
+        match self {
+            Self::Closed => "the server is stopping; connect again in a moment",
+            Self::Failed(_) | Self::Poisoned(_) | Self::Open(_) => "the storage failed; try again later",
+            Self::Damaged(_) => "the log is damaged; who runs the server must look at it",
+        }
+    }
 }
 
 impl fmt::Debug for StorageError {

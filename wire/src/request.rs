@@ -106,8 +106,8 @@ pub struct Tracing {
     pub sampled: Option<bool>,
 }
 
-/// One request of a client.
-#[derive(Clone, Debug, PartialEq)]
+/// One request of a client. Its `Debug` shows the names of headers alone, for their values may be secrets.
+#[derive(Clone, PartialEq)]
 pub struct Request {
     /// Its name on this connection.
     pub id: RequestId,
@@ -144,6 +144,20 @@ pub enum Call {
     },
     /// Are you there? Over HTTP alone: a WebSocket has a frame for it.
     Ping,
+}
+
+impl fmt::Debug for Request {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Request")
+            .field("id", &self.id)
+            .field("transport", &self.transport)
+            .field("store_id", &self.store_id)
+            .field("payload", &self.payload)
+            .field("call", &self.call)
+            .field("tracing", &self.tracing)
+            .field("headers", &self.headers.iter().map(|(name, _)| name).collect::<Vec<_>>())
+            .finish()
+    }
 }
 
 impl Request {

@@ -2,6 +2,7 @@
 
 use std::{
     collections::{BTreeMap, VecDeque},
+    sync::Arc,
     time::Duration,
 };
 
@@ -28,20 +29,23 @@ const WINDOW: usize = 8;
 /// Pulls of one connection at once for each store it may have.
 const PULLS_PER_STORE: usize = 2;
 
+/// Questions to the rules at once. Who interrupts a pull does not take back what was asked for it.
+const ASKING: usize = 32;
+
 #[derive(Default)]
 pub(super) struct Pulls {
     open: BTreeMap<RequestId, Pull>,
     /// Those that want a page, in order of asking.
     wanting: VecDeque<RequestId>,
-    /// The read in progress, and whose it is. One at a time, so that what waits stays bounded.
-    reading: Option<(u64, RequestId)>,
-    /// Which request waits for an answer of the rules.
-    asking: BTreeMap<u64, RequestId>,
+    /// The read in progress, and whose it is; nobody's where that pull has ended meanwhile. One at a time, so that what waits stays bounded.
+    reading: Option<(u64, Option<RequestId>)>,
+    /// Which request waits for an answer of the rules; none where that pull has ended meanwhile.
+    asking: BTreeMap<u64, Option<RequestId>>,
 }
 
 struct Pull {
     store: StoreId,
-    payload: Option<Payload>,
+    payload: Option<Arc<Payload>>,
     /// The backend that the client has met; looked at once.
     met: Option<String>,
     cursor: u64,
@@ -62,16 +66,23 @@ struct Pull {
     idle: bool,
 }
 
-/// A permit, and for how long it holds.
+/// A permit, and for how long it holds: for one page at least, or a short one would be asked for again and again.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Held {
     until: Duration,
     revision: u64,
+    /// Whether the page that it was asked for has not been shown yet.
+    owes: bool,
 }
 
 impl Held {
     fn is_fresh(self, now: Now) -> bool {
-        now.at < self.until && now.revision == self.revision
+        self.is_unrevoked(now) && (self.owes || now.at < self.until)
+    }
+
+    /// Whether the rules are still those that it was given by.
+    pub(super) fn is_unrevoked(self, now: Now) -> bool {
+        now.revision == self.revision
     }
 }
 
@@ -108,14 +119,15 @@ impl Pulls {
 impl Connection {
     pub(super) fn hold(&self, permit: Permit, revision: u64, now: Now) -> Held {
         let longest = self.settings.permit;
-        Held { until: now.at + permit.valid_for.map_or(longest, |valid_for| valid_for.min(longest)), revision }
+        let holds = permit.valid_for.map_or(longest, |valid_for| valid_for.min(longest));
+        Held { until: now.at.saturating_add(holds), revision, owes: true }
     }
 
     pub(super) fn begin_pull(
         &mut self,
         id: RequestId,
         store: StoreId,
-        payload: Option<Payload>,
+        payload: Option<Arc<Payload>>,
         cursor: Option<Cursor>,
         live: bool,
         now: Now,
@@ -159,18 +171,21 @@ impl Connection {
             let Some(pull) = self.pulls.open.get_mut(&id) else { continue };
             if pull.permit.is_some_and(|held| held.is_fresh(now)) {
                 let (store, backend_id, after) = (pull.store.clone(), pull.met.clone(), pull.cursor);
-                self.pulls.reading = Some((ticket, id));
+                self.pulls.reading = Some((ticket, Some(id)));
                 self.actions.push(Action::Pull { ticket, store, backend_id, after });
+            } else if self.pulls.asking.len() >= ASKING {
+                self.pulls.wanting.push_front(id);
+                return;
             } else {
                 let (store, payload) = (pull.store.clone(), pull.payload.clone());
-                self.pulls.asking.insert(ticket, id);
+                self.pulls.asking.insert(ticket, Some(id));
                 self.actions.push(Action::Authorize { ticket, verb: Verb::Pull, store, payload });
             }
         }
     }
 
     pub(super) fn pull_authorized(&mut self, ticket: u64, answer: Result<Held, Refused>, now: Now) {
-        let Some(id) = self.pulls.asking.remove(&ticket) else { return };
+        let Some(id) = self.pulls.asking.remove(&ticket).flatten() else { return };
         match answer {
             Ok(held) => {
                 let Some(pull) = self.pulls.open.get_mut(&id) else { return };
@@ -204,12 +219,15 @@ impl Connection {
     }
 
     pub(super) fn page_read(&mut self, ticket: u64, outcome: Pulled, now: Now) {
-        let Some((_, id)) = self.pulls.reading.take_if(|(reading, _)| *reading == ticket) else { return };
+        let Some((_, Some(id))) = self.pulls.reading.take_if(|(reading, _)| *reading == ticket) else { return };
         let Some(pull) = self.pulls.open.get_mut(&id) else { return };
         if !pull.permit.is_some_and(|held| held.is_fresh(now)) {
             // What was read is not shown to somebody who may no longer see it.
             self.pulls.wanting.push_front(id);
             return;
+        }
+        if let Some(held) = &mut pull.permit {
+            held.owes = false;
         }
         match outcome {
             Pulled::Page { page, backend_id } => self.page(id, page, backend_id.to_string(), now),
@@ -222,7 +240,7 @@ impl Connection {
             Pulled::Failed(error) => {
                 self.count(Count::StorageError);
                 self.end_pull(&id);
-                self.refuse_as(id, true, RefusalKind::Unavailable, error.to_string(), now);
+                self.refuse_as(id, true, RefusalKind::Unavailable, error.told().to_owned(), now);
             }
         }
     }
@@ -273,10 +291,11 @@ impl Connection {
     /// Whether there was such a pull.
     pub(super) fn end_pull(&mut self, id: &RequestId) -> bool {
         let Some(pull) = self.pulls.open.remove(id) else { return false };
-        // A later pull may have the same id: what was asked or read for this one is not for that one.
+        // A later pull may have the same id: what was asked or read for this one is not for that one. But it goes on, and counts until it ends.
         self.pulls.wanting.retain(|wanting| wanting != id);
-        self.pulls.asking.retain(|_, asking| asking != id);
-        self.pulls.reading.take_if(|(_, reading)| reading == id);
+        let abandoned = |whose: &mut Option<RequestId>| drop(whose.take_if(|whose| whose == id));
+        self.pulls.asking.values_mut().for_each(abandoned);
+        self.pulls.reading.iter_mut().for_each(|(_, whose)| abandoned(whose));
         self.leave(&pull.store);
         if pull.follows {
             self.actions.push(Action::Count(Count::LivePulls { change: -1 }));

@@ -1,16 +1,20 @@
 //! The pushes of a connection: one at a time a store, in the order in which they came.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::{
+    collections::{BTreeMap, VecDeque},
+    sync::Arc,
+};
 
 use larder_wire::{
     BatchError, Event, Exit, Failure, Payload, Peer, Refusal, RefusalKind, RequestId, StoreId, check_batch,
 };
 
-use super::{Action, Connection, Now};
+use super::{Action, Connection, Now, pulls::Held};
 use crate::{
     auth::{Refused, Verb},
     hub::Pushed,
     metrics::Count,
+    storage::encoded::encoded_size,
 };
 
 /// Pushes of a connection that may wait.
@@ -29,7 +33,7 @@ pub(super) struct Pushes {
 struct Push {
     id: RequestId,
     store: StoreId,
-    payload: Option<Payload>,
+    payload: Option<Arc<Payload>>,
     backend_id: Option<String>,
     /// What the client has met, for the answer.
     met: String,
@@ -54,7 +58,7 @@ impl Connection {
         &mut self,
         id: RequestId,
         store: StoreId,
-        payload: Option<Payload>,
+        payload: Option<Arc<Payload>>,
         backend_id: Option<String>,
         mut batch: Vec<Event>,
         now: Now,
@@ -65,6 +69,15 @@ impl Connection {
                 _ => RefusalKind::TooLarge,
             };
             return self.refuse_as(id, false, kind, error.to_string(), now);
+        }
+        let most = self.settings.page_bytes();
+        if let Some(large) = batch.iter().find(|event| encoded_size(event) > most) {
+            let said = format!(
+                "e{} has {} bytes as JSON, and a message to its readers at most {most}; leave control characters out of its name and ids",
+                large.seq_num,
+                encoded_size(large)
+            );
+            return self.refuse_as(id, false, RefusalKind::TooLarge, said, now);
         }
         if !self.rates.pushes.take(1, now.at) {
             let said = format!("more than {} pushes in a second; push more at once", self.settings.pushes_per_second);
@@ -105,10 +118,15 @@ impl Connection {
         self.actions.push(Action::Authorize { ticket, verb: Verb::Push, store, payload });
     }
 
-    pub(super) fn push_authorized(&mut self, ticket: u64, answer: Result<(), Refused>, now: Now) {
+    pub(super) fn push_authorized(&mut self, ticket: u64, answer: Result<Held, Refused>, now: Now) {
         match answer {
-            Ok(()) => {
+            Ok(held) => {
                 let Some(push) = self.pushes.busy.get_mut(&ticket) else { return };
+                if !held.is_unrevoked(now) {
+                    // The rules have changed while they were asked.
+                    let (store, payload) = (push.store.clone(), push.payload.clone());
+                    return self.actions.push(Action::Authorize { ticket, verb: Verb::Push, store, payload });
+                }
                 let (store, batch) = (push.store.clone(), std::mem::take(&mut push.batch));
                 self.actions.push(Action::Push { ticket, store, backend_id: push.backend_id.take(), batch });
             }
@@ -135,7 +153,7 @@ impl Connection {
             }
             Pushed::Failed(error) => {
                 self.count(Count::StorageError);
-                self.refuse_as(push.id, false, RefusalKind::Unavailable, error.to_string(), now);
+                self.refuse_as(push.id, false, RefusalKind::Unavailable, error.told().to_owned(), now);
             }
         }
     }

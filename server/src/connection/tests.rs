@@ -1,5 +1,7 @@
 //! The state machine, without a socket: frames in, actions and frames out, and the time is what the test says.
 
+mod bounds;
+mod permits;
 mod rates;
 mod window;
 
@@ -143,40 +145,6 @@ impl Bench {
 }
 
 #[test]
-fn a_page_that_was_read_for_a_permit_of_before_is_not_shown() {
-    let mut bench = Bench::new(Peer::Larder, Settings::default());
-    bench.caught_up(1, "a");
-    bench.hear("a", 1, 1, 1);
-    let ticket = bench.only("pull");
-    bench.now.revision += 1;
-    bench.done(Done::Pulled { ticket, outcome: pulled(1..=1, 1, 1) });
-    assert!(bench.frames().is_empty());
-    let ticket = bench.only("authorize");
-    let answer = Err(Refused::Forbidden("no".to_owned()));
-    bench.done(Done::Authorized { ticket, revision: bench.now.revision, answer });
-    assert!(matches!(bench.frames()[..], [ServerFrame::Exit { exit: Exit::Failed(_), .. }]));
-    assert!(bench.open.is_empty() && bench.followed.values().all(|count| *count == 0));
-}
-
-#[test]
-fn a_permit_holds_no_longer_than_its_token() {
-    let mut bench = Bench::new(Peer::Larder, Settings::default());
-    bench.pull(1, "a");
-    let ticket = bench.only("authorize");
-    let permit = Permit { valid_for: Some(Duration::from_secs(1)) };
-    bench.done(Done::Authorized { ticket, revision: 0, answer: Ok(permit) });
-    let ticket = bench.only("pull");
-    bench.done(Done::Pulled { ticket, outcome: empty() });
-    bench.pass(Duration::from_millis(999));
-    bench.hear("a", 1, 1, 1);
-    let ticket = bench.only("pull");
-    bench.done(Done::Pulled { ticket, outcome: pulled(1..=1, 1, 1) });
-    bench.pass(Duration::from_millis(1));
-    bench.hear("a", 2, 1, 1);
-    bench.only("authorize");
-}
-
-#[test]
 fn an_answer_for_an_interrupted_pull_is_none_for_the_next_with_its_id() {
     let mut bench = Bench::new(Peer::Larder, Settings::default());
     bench.pull(1, "mine");
@@ -191,9 +159,9 @@ fn an_answer_for_an_interrupted_pull_is_none_for_the_next_with_its_id() {
     bench.interrupt(1);
     bench.pull(1, "mine");
     bench.frames();
-    let ticket = bench.only("authorize");
     bench.done(Done::Pulled { ticket: read_of_theirs, outcome: pulled(1..=3, 1, 3) });
     assert!(bench.frames().is_empty(), "what was read of another store is not shown");
+    let ticket = bench.only("authorize");
     bench.permit(ticket);
     bench.only("pull");
 }

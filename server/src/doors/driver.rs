@@ -16,7 +16,7 @@ use crate::{
     connection::{Action, Connection, Done, Now},
     hub::Mailbox,
     metrics::Count,
-    storage::{BoxFuture, PageSize},
+    storage::BoxFuture,
 };
 
 /// Carries out actions and collects what became of them.
@@ -88,7 +88,7 @@ impl Driver {
                 let headers = self.headers.clone();
                 self.work.push(Box::pin(async move {
                     let revision = shared.authorize.revision();
-                    let access = Access { verb, store: Some(&store), payload: payload.as_ref(), headers: &headers };
+                    let access = Access { verb, store: Some(&store), payload: payload.as_deref(), headers: &headers };
                     let answer = shared.authorize.authorize(access).await;
                     Done::Authorized { ticket, revision, answer }
                 }));
@@ -98,7 +98,7 @@ impl Driver {
                 self.work.push(Box::pin(async move { Done::Pushed { ticket, outcome: push.await } }));
             }
             Action::Pull { ticket, store, backend_id, after } => {
-                let pull = hub.pull(store, backend_id, after, PageSize::default());
+                let pull = hub.pull(store, backend_id, after, self.shared.settings.page());
                 self.work.push(Box::pin(async move { Done::Pulled { ticket, outcome: pull.await } }));
             }
             Action::Follow(store) => {

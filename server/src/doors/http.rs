@@ -20,9 +20,12 @@ use super::{
     status_of,
 };
 use crate::{
-    connection::{Connection, Opening, Rates},
+    connection::{Connection, Done, Opening, Rates},
     server::Guest,
 };
+
+/// How long the request of somebody known may take to arrive.
+const ARRIVAL: Duration = Duration::from_secs(30);
 
 /// Parts of an answer that wait for a client.
 const PARTS: usize = 2;
@@ -38,12 +41,15 @@ pub(super) async fn answer(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, NotOpened> {
-    let longest = shared.settings.wire.message_bytes;
+    let (longest, unauthenticated) = (shared.settings.wire.message_bytes, shared.settings.unauthenticated);
     let too_long = format!("a message has at most {longest} bytes; send fewer or smaller events at once");
-    let read = timeout(shared.settings.unauthenticated * 2, to_bytes(body, longest)).await;
+    // Somebody unknown has the time that the connection has.
+    let time = if guest.is_known() { unauthenticated.max(ARRIVAL) } else { unauthenticated };
+    let read = timeout(time.saturating_sub(guest.since().elapsed()), to_bytes(body, longest)).await;
     let read = read.map_err(|_| (StatusCode::REQUEST_TIMEOUT, "the request did not arrive in time".to_owned()))?;
     let body = read.map_err(|_| (StatusCode::PAYLOAD_TOO_LARGE, too_long))?;
-    let text = String::from_utf8_lossy(&body).into_owned();
+    let text = String::from_utf8(body.into());
+    let text = text.map_err(|_| (StatusCode::BAD_REQUEST, "the body is no UTF-8; send JSON".to_owned()))?;
     let (parts, mut answered) = mpsc::channel(PARTS);
     let span = tracing::info_span!("request", connection = guest.number, peer = ?opening.peer);
     let exchange = Exchange::new(shared, guest, opening, headers, parts);
@@ -112,7 +118,12 @@ impl Exchange {
                 break;
             }
             tokio::select! {
-                done = self.driver.next() => self.connection.done(done, self.driver.now()),
+                done = self.driver.next() => {
+                    if matches!(done, Done::Authorized { answer: Ok(_), .. }) {
+                        self.guest.let_stay();
+                    }
+                    self.connection.done(done, self.driver.now());
+                }
                 _ = beat.tick() => self.connection.tick(self.driver.now()),
             }
         }

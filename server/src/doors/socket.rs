@@ -39,6 +39,8 @@ const SILENCE: Duration = Duration::from_secs(30);
 /// How long the other side may take to say goodbye.
 const GOODBYE: Duration = Duration::from_secs(2);
 
+const NO_TEXT: Close = Close { code: 1007, reason: "the message is no UTF-8" };
+
 /// Takes a WebSocket; what is said on it is led to a connection.
 pub(super) fn accept(
     upgrade: WebSocketUpgrade,
@@ -55,8 +57,7 @@ pub(super) fn accept(
             let metrics = shared.hub.metrics.clone();
             let _open = metrics.lasting(Gauge::Sockets);
             tracing::debug!(store = ?opening.store, "open");
-            Socket::new(socket, shared, opening, headers).run().await;
-            drop(guest);
+            Socket::new(socket, shared, &guest, opening, headers).run().await;
         }
         .instrument(span)
     })
@@ -85,9 +86,9 @@ enum End {
 }
 
 impl Socket {
-    fn new(socket: WebSocket, shared: Arc<Shared>, opening: Opening, headers: HeaderMap) -> Self {
+    fn new(socket: WebSocket, shared: Arc<Shared>, guest: &Guest, opening: Opening, headers: HeaderMap) -> Self {
         let (sink, stream) = socket.split();
-        let driver = Driver::new(shared.clone(), headers, Instant::now());
+        let driver = Driver::new(shared.clone(), headers, guest.since());
         let connection = Connection::new(opening, shared.settings.clone());
         Self { sink, stream, connection, driver, shared, heard_at: Instant::now(), asked: false, unflushed: false }
     }
@@ -153,7 +154,11 @@ impl Socket {
         (self.heard_at, self.asked) = (Instant::now(), false);
         match message {
             Some(Ok(Message::Text(text))) => self.connection.frame(&text, now),
-            Some(Ok(Message::Binary(bytes))) => self.connection.frame(&String::from_utf8_lossy(&bytes), now),
+            Some(Ok(Message::Binary(bytes))) => match str::from_utf8(&bytes) {
+                Ok(text) => self.connection.frame(text, now),
+                // Put right by a guess it would be other arguments than its author's.
+                Err(_) => return Some(End::Ours(NO_TEXT)),
+            },
             Some(Ok(Message::Ping(_) | Message::Pong(_))) => self.unflushed = true,
             Some(Ok(Message::Close(_))) => return Some(End::Theirs),
             Some(Err(error)) => return Some(broken(&error)),
@@ -210,7 +215,7 @@ fn broken(error: &axum::Error) -> End {
         });
     }
     if said.contains("utf-8") || said.contains("UTF-8") {
-        return End::Ours(Close { code: 1007, reason: "the message is no text" });
+        return End::Ours(NO_TEXT);
     }
     End::Gone
 }

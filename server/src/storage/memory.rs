@@ -8,9 +8,13 @@ use std::{
 
 use larder_wire::{PulledEvent, StoreId};
 
-use super::{Append, AppendError, BoxFuture, Page, PageSize, Storage, StorageError};
+use super::{Append, AppendError, BoxFuture, Page, PageSize, Storage, StorageError, encoded::take_page};
 
-type Logs = HashMap<StoreId, Vec<Arc<PulledEvent>>>;
+#[derive(Default)]
+struct Logs {
+    stores: HashMap<StoreId, Vec<Arc<PulledEvent>>>,
+    closed: bool,
+}
 
 /// Logs in memory, gone when it is dropped.
 pub struct MemoryStorage {
@@ -31,35 +35,27 @@ impl MemoryStorage {
 
     fn append_now(&self, append: Append) -> Result<u64, AppendError> {
         let mut logs = self.logs();
-        let head = logs.get(&append.store).map_or(0, head);
+        if logs.closed {
+            return Err(StorageError::Closed.into());
+        }
+        let head = logs.stores.get(&append.store).map_or(0, head);
         if head != append.expected_head {
             return Err(AppendError::Ahead { head });
         }
         if append.batch.is_empty() {
             return Ok(head);
         }
-        let log = logs.entry(append.store).or_default();
+        let log = logs.stores.entry(append.store).or_default();
         log.extend(append.batch);
         Ok(self::head(log))
     }
 
     fn read_now(&self, store: &StoreId, after: u64, size: PageSize) -> Page {
         let logs = self.logs();
-        let log = logs.get(store).map_or(&[][..], Vec::as_slice);
+        let log = logs.stores.get(store).map_or(&[][..], Vec::as_slice);
         let from = log.partition_point(|pulled| pulled.event.seq_num <= after);
         Page { events: take_page(log[from..].iter().cloned(), size), head: self::head(log) }
     }
-}
-
-/// As many events as fit a page, and at least one.
-pub(super) fn take_page(events: impl Iterator<Item = Arc<PulledEvent>>, size: PageSize) -> Vec<Arc<PulledEvent>> {
-    let mut bytes = 0_usize;
-    let fits = |pulled: &Arc<PulledEvent>| {
-        let first = bytes == 0;
-        bytes += pulled.event.size();
-        first || bytes <= size.bytes
-    };
-    events.take(size.events.max(1)).take_while(fits).collect()
 }
 
 fn head(log: impl AsRef<[Arc<PulledEvent>]>) -> u64 {
@@ -74,7 +70,7 @@ impl Default for MemoryStorage {
 
 impl fmt::Debug for MemoryStorage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("MemoryStorage").field("stores", &self.logs().len()).finish_non_exhaustive()
+        f.debug_struct("MemoryStorage").field("stores", &self.logs().stores.len()).finish_non_exhaustive()
     }
 }
 
@@ -88,11 +84,16 @@ impl Storage for MemoryStorage {
     }
 
     fn head<'a>(&'a self, store: &'a StoreId) -> BoxFuture<'a, Result<u64, StorageError>> {
-        let head = self.logs().get(store).map_or(0, self::head);
+        let head = self.logs().stores.get(store).map_or(0, self::head);
         Box::pin(std::future::ready(Ok(head)))
     }
 
     fn identity<'a>(&'a self, _store: &'a StoreId) -> BoxFuture<'a, Result<Arc<str>, StorageError>> {
         Box::pin(std::future::ready(Ok(self.identity.clone())))
+    }
+
+    fn close(&self) -> BoxFuture<'_, ()> {
+        self.logs().closed = true;
+        Box::pin(std::future::ready(()))
     }
 }

@@ -5,7 +5,7 @@ use serde_json::json;
 
 use crate::{
     lab::{Socket, events, failure, http, post, push},
-    process::{Process, run},
+    process::{Process, command, run},
 };
 
 const PULL: Call = Call::Pull { cursor: None, live: false };
@@ -103,6 +103,16 @@ fn what_is_wrong_with_flags_or_file_is_said_without_what_stands_there() {
             "auth: jwt: the secret of HS256 has less than 32 bytes",
         ),
         ("[limits]\npermit_seconds = -1.0", "`permit_seconds` is no number of seconds"),
+        (
+            "[limits]\nshutdown_seconds = 1e30",
+            "`shutdown_seconds` is no number of seconds; give one that is not negative",
+        ),
+        (
+            "[limits]\nconnections = 0",
+            "limits: `connections` is too little; give at least 1, or leave it out for the usual 10000",
+        ),
+        ("[limits]\nunauthenticated_seconds = 0", "limits: `unauthenticated_seconds` is too little"),
+        ("[limits]\nmessage_bytes = 100", "limits: `message_bytes` is too little; give at least 8192"),
         ("tokens = \"canary", "line 1: this is no TOML"),
     ];
     for (text, wanted) in cases {
@@ -121,12 +131,53 @@ fn what_is_wrong_with_flags_or_file_is_said_without_what_stands_there() {
 #[tokio::test]
 async fn flags_come_before_environment_and_environment_before_the_file() {
     let folder = tempfile::tempdir().expect("a folder");
-    let other = folder.path().join("of-the-file");
-    let text = format!("data = {:?}\nlisten = \"256.0.0.1:1\"\n[limits]\nbatch_events = 2", other);
-    let config = write(&folder.path().join("server.toml"), &text);
-    let server = Process::start(&folder.path().join("data"), &["--config", &config]);
-    assert!(!other.exists(), "the flag came first");
-    let answer = post(server.address, "a", None, push(events(0, 3))).await;
+    let path = |name: &str| folder.path().join(name);
+    let write_file = |listen: &str| {
+        let data = path("of-the-file");
+        let text = format!("data = {data:?}\nlisten = \"{listen}\"\nlog = \"error\"\n[limits]\nbatch_events = 2");
+        write(&path("server.toml"), &text)
+    };
+    // Whose directory it has, and whether it logs as the environment says.
+    let found = |name: &str| {
+        let has = |name: &str| path(name).join("log.sqlite").exists();
+        let found: Vec<_> =
+            ["of-the-file", "of-the-environment", "of-the-flag"].into_iter().filter(|of| has(of)).collect();
+        found.iter().for_each(|of| std::fs::remove_dir_all(path(of)).expect("a folder"));
+        assert_eq!(found, [name]);
+    };
+    let config = write_file("127.0.0.1:0");
+    let mut of_the_file = command();
+    of_the_file.args(["--config", &config]);
+    let server = Process::of(of_the_file, path("1.log"));
+    assert_eq!(server.logged(), "");
+    assert!(server.terminate().success());
+    found("of-the-file");
+
+    let config = write_file("256.0.0.1:1");
+    let environment = |listen: &str| {
+        let mut command = command();
+        let data = path("of-the-environment");
+        command.env("LARDER_CONFIG", &config).env("LARDER_DATA", data).env("LARDER_LISTEN", listen);
+        command.env("LARDER_LOG", "debug").env("LARDER_OPEN", "true");
+        command
+    };
+    // Without `LARDER_OPEN` it would not listen for others.
+    let server = Process::of(environment("0.0.0.0:0"), path("2.log"));
+    let address = std::net::SocketAddr::from(([127, 0, 0, 1], server.address.port()));
+    let answer = post(address, "a", None, push(events(0, 3))).await;
     assert!(answer.body.contains("at most 2 are taken"), "the limits are the file's: {}", answer.body);
+    let mut socket = Socket::typescript(address, "a", None).await.expect("open");
+    assert_eq!(socket.push("a", 0, 1).await, Exit::Pushed);
+    assert!(server.logged().contains("DEBUG"), "{}", server.logged());
+    assert!(server.terminate().success());
+    found("of-the-environment");
+
+    let mut flags = environment("256.0.0.1:1");
+    let data = path("of-the-flag");
+    flags.args(["--listen", "127.0.0.1:0", "--log", "warn", "--data", data.to_str().expect("UTF-8")]);
+    let server = Process::of(flags, path("3.log"));
     assert_eq!(http(server.address, "GET", "/healthz", &[], "").await.status, 200);
+    assert!(!server.logged().contains("DEBUG") && !server.logged().contains("INFO"), "{}", server.logged());
+    assert!(server.terminate().success());
+    found("of-the-flag");
 }

@@ -278,6 +278,16 @@ pub(crate) async fn http(
     headers: &[(&str, &str)],
     body: &str,
 ) -> Answer {
+    http_bytes(address, method, target, headers, body.as_bytes()).await
+}
+
+pub(crate) async fn http_bytes(
+    address: SocketAddr,
+    method: &str,
+    target: &str,
+    headers: &[(&str, &str)],
+    body: &[u8],
+) -> Answer {
     let mut stream = TcpStream::connect(address).await.expect("the server is there");
     let mut text = format!(
         "{method} {target} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\ncontent-length: {}\r\n",
@@ -285,7 +295,7 @@ pub(crate) async fn http(
     );
     headers.iter().for_each(|(name, value)| text.push_str(&format!("{name}: {value}\r\n")));
     // A server that refuses may not read it all.
-    let _ = stream.write_all(format!("{text}\r\n{body}").as_bytes()).await;
+    let _ = stream.write_all(&[text.as_bytes(), b"\r\n", body].concat()).await;
     let mut bytes = Vec::new();
     let _ = timeout(PATIENCE, stream.read_to_end(&mut bytes)).await.expect("the server answers");
     let answer = String::from_utf8(bytes).expect("text");

@@ -1,9 +1,12 @@
 //! Every limit is answered with what is too large and what to do, and nothing that arrives harms the others.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
-use larder_server::Settings;
-use larder_wire::{Call, ClientFrame, Exit, Failure, Limits, Peer, RefusalKind, RequestId, ServerFrame, Transport};
+use futures_util::FutureExt as _;
+use larder_server::{MemoryStorage, OpenToAll, Server, Settings, SqliteStorage, Storage};
+use larder_wire::{
+    Call, ClientFrame, Event, Exit, Failure, Limits, Peer, RefusalKind, RequestId, ServerFrame, Transport,
+};
 use proptest::{
     strategy::{Strategy as _, ValueTree as _},
     test_runner::TestRunner,
@@ -40,6 +43,45 @@ async fn an_event_or_batch_beyond_its_limit_is_refused_typed_and_the_connection_
     }
     assert_eq!(socket.push("a", 0, 100).await, Exit::Pushed);
     assert_eq!(socket.push("a", 100, 1).await, Exit::Pushed);
+}
+
+#[tokio::test]
+async fn every_page_fits_a_message_whatever_json_makes_of_the_names_in_it() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let in_a_file = SqliteStorage::open(folder.path()).expect("a log");
+    let storages: [Arc<dyn Storage>; 2] = [Arc::new(MemoryStorage::new()), Arc::new(in_a_file)];
+    for storage in storages {
+        let lab = Lab::start(Settings::default(), storage, Arc::new(OpenToAll)).await;
+        let mut socket = lab.larder().await;
+        for number in 1..=3 {
+            // JSON writes each of these bytes as six.
+            let large = Event { name: "\u{1}".repeat(250 * 1024), ..event(number, "1") };
+            let id = socket.ask("a", None, push(vec![large])).await;
+            assert_eq!(socket.exit_of(&id).await, Exit::Pushed);
+        }
+        let id = socket.ask("a", None, Call::Pull { cursor: None, live: false }).await;
+        for number in 1..=3 {
+            let page = socket.page_of(&id).await;
+            assert_eq!(page.batch.iter().map(|pulled| pulled.event.seq_num).collect::<Vec<_>>(), [number]);
+            let bytes = ServerFrame::Chunk { request_id: id.clone(), values: vec![page] }.encode(Peer::Larder).len();
+            assert!(bytes <= Limits::MESSAGE_BYTES, "{bytes}");
+        }
+        assert_eq!(socket.exit_of(&id).await, Exit::Ended);
+    }
+}
+
+#[tokio::test]
+async fn an_event_that_no_message_to_its_readers_could_have_is_refused() {
+    let wire = Limits { message_bytes: 100_000, ..Limits::default() };
+    let lab = Lab::with(Settings { wire, ..Settings::default() }).await;
+    let mut socket = lab.larder().await;
+    let named = |bytes: usize| Event { name: "\u{1}".repeat(bytes), ..event(1, "1") };
+    let id = socket.ask("a", None, push(vec![named(16_000)])).await;
+    let (kind, message) = refused(socket.exit_of(&id).await);
+    assert_eq!(kind, RefusalKind::TooLarge);
+    assert!(message.contains("e1 has 963") && message.contains("at most 95904"), "{message}");
+    let id = socket.ask("a", None, push(vec![named(15_000)])).await;
+    assert_eq!(socket.exit_of(&id).await, Exit::Pushed);
 }
 
 #[tokio::test]
@@ -130,6 +172,34 @@ async fn so_many_connections_and_no_more() {
     let _ = &open;
 }
 
+#[tokio::test]
+async fn settings_that_leave_nobody_anything_are_refused_and_endless_ones_are_borne() {
+    let start = async |settings: Settings| {
+        Server::start(settings, Arc::new(MemoryStorage::new()), Arc::new(OpenToAll), "127.0.0.1:0").await
+    };
+    let none = start(Settings { queue_frames: 0, ..Settings::default() }).await.expect_err("nothing could be sent");
+    assert!(none.to_string().contains("`queue_frames` is too little; give at least 1"), "{none}");
+    let forever = Settings {
+        slow_reader: Duration::MAX,
+        unauthenticated: Duration::MAX,
+        permit: Duration::MAX,
+        shutdown: Duration::MAX,
+        connections: usize::MAX,
+        ..Settings::default()
+    };
+    let server = start(forever).await.expect("a free port");
+    let mut socket = Socket::typescript(server.address(), "a", None).await.expect("open");
+    let live = socket.pull_live("a", None).await;
+    socket.page_of(&live).await;
+    assert_eq!(socket.push("a", 0, 1).await, Exit::Pushed);
+    let pulled = post(server.address(), "a", None, Call::Pull { cursor: None, live: false }).await;
+    assert_eq!(pulled.status, 200);
+    let mut stopping = Box::pin(server.stop());
+    assert!(stopping.as_mut().now_or_never().is_none(), "it waits until everybody has gone");
+    assert_eq!(socket.closed().await, 1001);
+    stopping.await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn whatever_arrives_the_server_goes_on_for_the_others() {
     let lab = Lab::with(Settings { unauthenticated: Duration::from_secs(2), ..Settings::default() }).await;
@@ -145,7 +215,10 @@ async fn whatever_arrives_the_server_goes_on_for_the_others() {
         let _ = raw.write_all(&bytes).await;
         let mut socket = Socket::typescript(lab.address, "a", None).await.expect("open");
         socket.send_bytes(bytes.clone()).await;
-        socket.send(changed(&bytes, round)).await;
+        // Bytes that are no text have ended it.
+        let _ = socket.try_send(changed(&bytes, round)).await;
+        let mut other = Socket::typescript(lab.address, "a", None).await.expect("open");
+        other.send(changed(&bytes, round)).await;
         let text: String = bytes.iter().map(|byte| char::from(*byte)).collect();
         let answer = http(lab.address, "POST", "/?storeId=a", &[], &text).await;
         assert!([200, 400].contains(&answer.status), "{}", answer.status);

@@ -18,15 +18,15 @@ pub(crate) struct Process {
 impl Process {
     /// Starts it on a free port, with what it logs in a file beside the data.
     pub(crate) fn start(data: &Path, arguments: &[&str]) -> Self {
-        let log = data.with_extension("log");
+        let mut command = command();
+        command.args(["--data", data.to_str().expect("UTF-8"), "--listen", "127.0.0.1:0"]).args(arguments);
+        Self::of(command, data.with_extension("log"))
+    }
+
+    /// Starts it as a command says, with what it logs in a file.
+    pub(crate) fn of(mut command: Command, log: PathBuf) -> Self {
         let out = File::options().create(true).append(true).open(&log).expect("a log");
-        let mut child = command()
-            .args(["--data", data.to_str().expect("UTF-8"), "--listen", "127.0.0.1:0"])
-            .args(arguments)
-            .stdout(Stdio::piped())
-            .stderr(out)
-            .spawn()
-            .expect("it starts");
+        let mut child = command.stdout(Stdio::piped()).stderr(out).spawn().expect("it starts");
         let mut line = String::new();
         let stdout = child.stdout.take().expect("piped");
         BufReader::new(stdout).read_line(&mut line).expect("a line");

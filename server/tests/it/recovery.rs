@@ -75,6 +75,59 @@ async fn a_log_put_back_by_hand_gets_a_new_identity_by_itself() {
 }
 
 #[tokio::test]
+async fn a_file_that_was_copied_while_the_server_ran_is_noticed_after_a_clean_end() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let data = folder.path().join("data");
+    let storage = SqliteStorage::open(&data).expect("a log");
+    let before = storage.name().to_owned();
+    add(&storage, 0, 1).await;
+    // As a tool for backups does that knows nothing of SQLite, and happens to find the file whole.
+    let file = rusqlite::Connection::open(data.join("log.sqlite")).expect("a file");
+    file.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())).expect("a checkpoint");
+    drop(file);
+    let copy = folder.path().join("copy");
+    std::fs::copy(data.join("log.sqlite"), &copy).expect("a copy");
+    add(&storage, 1, 1).await;
+    storage.close().await;
+    drop(storage);
+    std::fs::copy(&copy, data.join("log.sqlite")).expect("put back");
+    let storage = SqliteStorage::open(&data).expect("a log");
+    assert_eq!(head(&storage).await, 1);
+    assert_ne!(storage.name(), before, "clients have seen e2");
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn nobody_else_can_read_a_backup_at_any_moment() {
+    use std::{os::unix::fs::PermissionsExt as _, sync::mpsc};
+    let folder = tempfile::tempdir().expect("a folder");
+    let data = folder.path().join("data");
+    let storage = SqliteStorage::open(&data).expect("a log");
+    for head in (0..3_000).step_by(100) {
+        add(&storage, head, 100).await;
+    }
+    let to = folder.path().join("backup");
+    let (over, is_over) = mpsc::channel::<()>();
+    let watched = to.clone();
+    let watching = std::thread::spawn(move || {
+        let mut modes = std::collections::BTreeSet::new();
+        loop {
+            let ends = is_over.try_recv() != Err(mpsc::TryRecvError::Empty);
+            modes.extend(std::fs::metadata(&watched).ok().map(|file| file.permissions().mode() & 0o777));
+            if ends {
+                return modes;
+            }
+        }
+    });
+    backup(&data, &to).expect("a copy");
+    drop(over);
+    assert_eq!(watching.join().expect("no panic").into_iter().collect::<Vec<_>>(), [0o600]);
+    let taken = backup(&data, &to).expect_err("it overwrites nothing").to_string();
+    assert!(taken.contains("is there already; give a new name"), "{taken}");
+    storage.close().await;
+}
+
+#[tokio::test]
 async fn a_backup_that_is_none_changes_nothing() {
     let folder = tempfile::tempdir().expect("a folder");
     let data = folder.path().join("data");

@@ -1,6 +1,9 @@
 //! A canary in the place of a token: it shows up nowhere that is kept.
 
-use larder_wire::{Call, Exit, HEADER, HEADER_VALUE, Payload, Peer, RequestId, Transport};
+use larder_wire::{
+    Call, ClientFrame, Exit, HEADER, HEADER_VALUE, PAYLOAD_HEADER, Payload, Peer, Request, RequestId, Tracing,
+    Transport,
+};
 use serde_json::json;
 
 use crate::{
@@ -82,13 +85,27 @@ fn what_holds_a_secret_shows_nothing_of_it() {
     let config: larder_server::Config = toml::from_str(&config).expect("a configuration");
     let rules = config.rules().expect("rules").expect("rules");
     let payload = Payload(json!({ "authToken": CANARY }));
-    let headers = axum::http::HeaderMap::new();
+    let mut headers = axum::http::HeaderMap::new();
+    for name in ["authorization", "cookie", PAYLOAD_HEADER] {
+        headers.insert(name, CANARY.parse().expect("a value"));
+    }
     let access = larder_server::Access {
         verb: larder_server::Verb::Connect,
         store: None,
         payload: Some(&payload),
         headers: &headers,
     };
-    let shown = format!("{config:?} {rules:?} {payload:?} {access:?}");
+    let asked = Request {
+        id: RequestId::Number(1),
+        transport: Transport::Http,
+        store_id: "a".to_owned(),
+        payload: Some(payload.clone()),
+        call: PULL,
+        tracing: Tracing::default(),
+        headers: vec![("authorization".to_owned(), CANARY.to_owned())],
+    };
+    let frame = ClientFrame::Request(asked.clone());
+    let shown = format!("{config:?} {rules:?} {payload:?} {access:?} {access:#?} {asked:?} {frame:?}");
     assert!(!shown.contains("canary"), "{shown}");
+    assert!(shown.contains("authorization") && shown.contains("cookie"), "names may be shown: {shown}");
 }

@@ -76,7 +76,7 @@ fn strangers() -> Vec<(&'static str, Option<Value>, u16)> {
 }
 
 fn shows_nothing(answer: &Answer) {
-    for secret in ["v1.Noted", "backendId", "ServerAhead", "minimumExpected", "good"] {
+    for secret in ["v1.Noted", "Pong", "backendId", "ServerAhead", "minimumExpected", "good"] {
         assert!(!answer.body.contains(secret), "{secret}: {}", answer.body);
     }
 }
@@ -108,7 +108,7 @@ async fn a_larder_client_is_refused_for_each_store_by_itself() {
     for (who, payload, status) in strangers() {
         let expected = if status == 401 { RefusalKind::Unauthenticated } else { RefusalKind::Forbidden };
         let live = Call::Pull { cursor: None, live: true };
-        for call in [PULL, live, push(events(3, 1)), push(events(0, 1)), push(Vec::new())] {
+        for call in [PULL, live, push(events(3, 1)), push(events(0, 1)), push(Vec::new()), Call::Ping] {
             let id = socket.ask("tenant-a", payload.clone(), call.clone()).await;
             match socket.next().await {
                 Ok(ServerFrame::Exit { request_id, exit }) if request_id == id => match failure(exit) {
@@ -187,7 +187,7 @@ async fn a_token_that_was_revoked_opens_no_door_for_any_verb() {
     assert_eq!(post(lab.address, "tenant-a", payload("good"), push(events(0, 1))).await.status, 200);
     rules_now.replace(&rules("\"kept\"")).expect("rules");
     let live = Call::Pull { cursor: None, live: true };
-    for call in [PULL, live, push(events(1, 1)), push(Vec::new())] {
+    for call in [PULL, live, push(events(1, 1)), push(Vec::new()), Call::Ping] {
         let id = socket.ask("tenant-a", payload("good"), call.clone()).await;
         let refused = failure(socket.exit_of(&id).await);
         assert!(matches!(refused, Failure::Refused(refusal) if refusal.kind == RefusalKind::Unauthenticated));

@@ -1,10 +1,17 @@
 //! A reader that does not read is dropped, costs no memory meanwhile, and gets everything when it pulls again.
 
-use std::time::{Duration, Instant};
+use std::{
+    net::SocketAddr,
+    time::{Duration, Instant},
+};
 
 use larder_server::Settings;
 use larder_wire::Exit;
-use tokio::{io::AsyncWriteExt as _, net::TcpSocket, time::sleep};
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::{TcpSocket, TcpStream},
+    time::sleep,
+};
 
 use crate::lab::{Lab, event, push};
 
@@ -83,6 +90,66 @@ async fn a_socket_that_is_only_open_is_closed_in_time() {
     let mut byte = [0];
     let read = tokio::time::timeout(Duration::from_secs(10), tokio::io::AsyncReadExt::read(&mut mute, &mut byte)).await;
     assert_eq!(read.expect("the server ends it").unwrap_or(0), 0);
+}
+
+/// A request on a connection that stays, if the server lets it.
+fn kept(method: &str, target: &str, body: &str) -> Vec<u8> {
+    let length = body.len();
+    format!("{method} {target} HTTP/1.1\r\nhost: x\r\ncontent-length: {length}\r\n\r\n{body}").into_bytes()
+}
+
+fn pull(token: &str) -> Vec<u8> {
+    let payload = format!("%257B%2522authToken%2522%253A%2522{token}%2522%257D");
+    let body =
+        r#"{"_tag":"Request","id":"1","tag":"SyncHttpRpc.Pull","payload":{"storeId":"a","cursor":{"_tag":"None"}}}"#;
+    kept("POST", &format!("/?storeId=a&payload={payload}"), body)
+}
+
+/// Asks again and again, until the server ends the connection; how many answers came.
+async fn asks_until_closed(address: SocketAddr, request: &[u8]) -> usize {
+    let mut stream = TcpStream::connect(address).await.expect("the server is there");
+    for answers in 0.. {
+        let mut bytes = [0; 4096];
+        // Whether it is closed shows when nothing more can be read.
+        if stream.write_all(request).await.is_err() || stream.read(&mut bytes).await.unwrap_or(0) == 0 {
+            return answers;
+        }
+    }
+    0
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_connection_on_which_nothing_is_permitted_ends_in_time_whatever_it_asks() {
+    let settings = Settings { unauthenticated: Duration::from_secs(1), ..Settings::default() };
+    let rules = toml_rules("[[rules]]\nstores = [\"*\"]\ntokens = [\"t\"]");
+    let lab = Lab::start(settings, std::sync::Arc::new(larder_server::MemoryStorage::new()), rules).await;
+    let mut known = TcpStream::connect(lab.address).await.expect("the server is there");
+    let answered = async |known: &mut TcpStream| {
+        known.write_all(&pull("t")).await.expect("a request");
+        let mut answer = Vec::new();
+        while !answer.ends_with(b"0\r\n\r\n") {
+            assert!(known.read_buf(&mut answer).await.expect("an answer") > 0, "it is closed");
+        }
+    };
+    answered(&mut known).await;
+    let half = pull("t");
+    let larder = b"POST / HTTP/1.1\r\nhost: x\r\nx-larder: 1\r\ncontent-length: 1000\r\n\r\n{".to_vec();
+    let strangers = [
+        ("health", kept("GET", "/healthz", "")),
+        ("metrics", kept("GET", "/metrics", "")),
+        ("preflights", kept("OPTIONS", "/?storeId=a", "")),
+        ("no request", kept("DELETE", "/?storeId=a", "")),
+        ("half a header", half[..40].to_vec()),
+        ("half a body", larder),
+    ];
+    for (what, request) in strangers {
+        let began = Instant::now();
+        let ended = tokio::time::timeout(Duration::from_secs(15), asks_until_closed(lab.address, &request)).await;
+        assert!(ended.is_ok(), "{what}: the connection is still there");
+        assert!(began.elapsed() > Duration::from_millis(900), "{what}: it has its time");
+    }
+    assert_eq!(asks_until_closed(lab.address, &pull("wrong")).await, 1, "a wrong token is tried once a connection");
+    answered(&mut known).await;
 }
 
 fn toml_rules(text: &str) -> std::sync::Arc<larder_server::Rules> {

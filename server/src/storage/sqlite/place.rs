@@ -1,7 +1,8 @@
 //! The data directory: one server at a time, and a log that went back is noticed.
 //!
-//! A number is kept in the log and, beside it, in the file `generation`. Each start raises both, the log's first. A log whose number is below
-//! the directory's, or that was never in it, is a copy: it gets a new identity, because clients that have seen more would wait for ever.
+//! A number is kept in the log and, beside it, in the file `generation`. Each start and each clean end raises both, the log's first. A log whose
+//! number is below the directory's, or that was never in it, is a copy: it gets a new identity, because clients that have seen more would wait
+//! for ever. A file copied while a server runs that is then killed has the directory's number: that is not noticed.
 
 use std::{
     fs::{self, File, OpenOptions, TryLockError},
@@ -67,6 +68,12 @@ impl Place {
         self.write(connection, next, is_a_copy.then(new_identity))?;
         let identity = value(connection, "identity").map_err(failed)?;
         identity.ok_or_else(|| StorageError::Damaged("it has no identity".to_owned()))
+    }
+
+    /// Raises the number of both, after the last write: a copy from before that went back.
+    pub(super) fn count(&self, connection: &mut Connection) -> Result<(), StorageError> {
+        let next = self.generation()?.unwrap_or(0) + 1;
+        self.write(connection, next, None)
     }
 
     /// Writes the number into both, the log first, and with it a new identity.

@@ -2,7 +2,7 @@
 
 use std::{
     path::PathBuf,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use larder_wire::{Event, EventId, Metadata, PulledEvent, StoreId};
@@ -13,7 +13,10 @@ use tokio::sync::Semaphore;
 use super::schema::{Number, failed, open_reader};
 use crate::{
     clock,
-    storage::{Page, PageSize, StorageError, memory::take_page},
+    storage::{
+        Page, PageSize, StorageError,
+        encoded::{encoded_size, take_page},
+    },
 };
 
 /// Connections that read at once.
@@ -27,18 +30,18 @@ pub(super) struct Readers {
 struct Shared {
     path: PathBuf,
     free: Mutex<Vec<Connection>>,
-    turns: Semaphore,
+    turns: Arc<Semaphore>,
 }
 
 impl Readers {
     pub(super) fn new(path: PathBuf) -> Self {
-        Self { shared: Arc::new(Shared { path, free: Mutex::default(), turns: Semaphore::new(AT_ONCE) }) }
+        Self { shared: Arc::new(Shared { path, free: Mutex::default(), turns: Arc::new(Semaphore::new(AT_ONCE)) }) }
     }
 
     /// Refuses reads from now on and lets go of the file.
     pub(super) fn close(&self) {
         self.shared.turns.close();
-        self.shared.free.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        self.shared.free().clear();
     }
 
     pub(super) async fn head(&self, store: &StoreId) -> Result<u64, StorageError> {
@@ -56,14 +59,16 @@ impl Readers {
         run: impl FnOnce(&Connection) -> Result<T, ReadError> + Send + 'static,
     ) -> Result<T, StorageError> {
         let shared = self.shared.clone();
-        let _turn = shared.turns.acquire().await.map_err(|_| StorageError::Closed)?;
-        let shared = self.shared.clone();
+        let turn = shared.turns.clone().acquire_owned().await.map_err(|_| StorageError::Closed)?;
         let work = move || {
-            let free = shared.free.lock().unwrap_or_else(PoisonError::into_inner).pop();
+            // It lasts as long as the work, which goes on when nobody waits for it any more.
+            let _turn = turn;
+            let free = shared.free().pop();
             let connection = free.map_or_else(|| open_reader(&shared.path), Ok).map_err(ReadError::Sqlite)?;
             let read = run(&connection);
+            let mut free = shared.free();
             if read.is_ok() && !shared.turns.is_closed() {
-                shared.free.lock().unwrap_or_else(PoisonError::into_inner).push(connection);
+                free.push(connection);
             }
             read
         };
@@ -72,6 +77,12 @@ impl Readers {
             ReadError::Sqlite(error) => failed(&error),
             ReadError::Damaged(what) => StorageError::Damaged(what),
         })
+    }
+}
+
+impl Shared {
+    fn free(&self) -> MutexGuard<'_, Vec<Connection>> {
+        self.free.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -101,12 +112,12 @@ fn page(connection: &Connection, id: &str, after: u64, size: PageSize) -> Result
         "SELECT number, name, args, client, session, id, created FROM events WHERE store = ?1 AND number > ?2 ORDER BY number LIMIT ?3",
     )?;
     let mut rows = statement.query((store, Number(after), Number(size.events.max(1) as u64)))?;
-    let (mut events, mut bytes) = (Vec::new(), 0);
+    let (mut events, mut bytes) = (Vec::new(), 0_usize);
     while bytes <= size.bytes
         && let Some(row) = rows.next()?
     {
         let pulled = event(row)?;
-        bytes += pulled.event.size();
+        bytes = bytes.saturating_add(encoded_size(&pulled.event));
         events.push(Arc::new(pulled));
     }
     whole(&events, after, head)?;
@@ -115,7 +126,7 @@ fn page(connection: &Connection, id: &str, after: u64, size: PageSize) -> Result
 
 /// A log has no holes: a page follows what was read before, and is only empty at the head.
 fn whole(events: &[Arc<PulledEvent>], after: u64, head: u64) -> Result<(), ReadError> {
-    let follows = events.iter().zip(after + 1..).all(|(pulled, number)| pulled.event.seq_num == number);
+    let follows = events.iter().zip(after.saturating_add(1)..).all(|(pulled, number)| pulled.event.seq_num == number);
     if follows && (!events.is_empty() || after >= head) {
         return Ok(());
     }
@@ -137,4 +148,37 @@ fn event(row: &Row<'_>) -> Result<PulledEvent, ReadError> {
         id: row.get::<_, Option<[u8; 16]>>(5)?.map(EventId),
     };
     Ok(PulledEvent { event, metadata: Some(Metadata { created_at: clock::iso(row.get(6)?) }) })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+
+    use futures_util::{FutureExt as _, future::join_all};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn reads_that_nobody_waits_for_any_more_keep_their_turns_until_they_end() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("log.sqlite");
+        super::super::schema::open_log(&path).expect("a log");
+        let readers = Readers::new(path);
+        let mut ends = Vec::new();
+        for _ in 0..AT_ONCE {
+            let (end, ended) = mpsc::channel::<()>();
+            ends.push(end);
+            let read = readers.on_one(move |_| {
+                let _ = ended.recv();
+                Ok(())
+            });
+            assert!(read.now_or_never().is_none(), "it has begun, and nobody waits for it");
+        }
+        assert_eq!(readers.shared.turns.available_permits(), 0);
+        assert!(readers.on_one(|_| Ok(())).now_or_never().is_none(), "the fifth waits its turn");
+        drop(ends);
+        let more = join_all((0..20).map(|_| readers.on_one(|_| Ok(())))).await;
+        assert!(more.iter().all(Result::is_ok));
+        assert!(readers.shared.free().len() <= AT_ONCE);
+    }
 }

@@ -2,6 +2,7 @@
 
 use std::{
     fs::{self, File},
+    io::{self, ErrorKind},
     path::{Path, PathBuf},
 };
 
@@ -9,7 +10,7 @@ use rusqlite::Connection;
 
 use super::{
     place::{Place, sync_folder},
-    schema::{self, Number, new_identity, only_for_the_owner, open_log, open_reader},
+    schema::{self, Number, inaccessible, new_identity, open_log, open_reader},
 };
 use crate::storage::StorageError;
 
@@ -18,22 +19,30 @@ use crate::storage::StorageError;
 /// # Errors
 /// [`StorageError::Open`]: there is no log, or the file is there already or cannot be written.
 pub fn backup(data: &Path, to: &Path) -> Result<(), StorageError> {
-    let failed = |error: rusqlite::Error| StorageError::Open(format!("{}: {error}", to.display()));
-    if to.exists() {
-        return Err(StorageError::Open(format!("{} is there already; give a new name", to.display())));
-    }
     let log = data.join("log.sqlite");
     let connection = open_reader(&log).map_err(|error| schema::opening(&log, &error))?;
-    connection.execute_batch("PRAGMA query_only = OFF").map_err(failed)?;
     let path = to.to_str().ok_or_else(|| StorageError::Open("the backup's name is not UTF-8".to_owned()))?;
-    connection.execute("VACUUM INTO ?1", [path]).map_err(failed)?;
-    only_for_the_owner(to)?;
+    let file = schema::create(to).map_err(|error| match error.kind() {
+        ErrorKind::AlreadyExists => StorageError::Open(format!("{} is there already; give a new name", to.display())),
+        _ => inaccessible(to, &error),
+    })?;
+    let copied = copy(&connection, path).and_then(|()| file.sync_all().map_err(|error| inaccessible(to, &error)));
+    if copied.is_err() {
+        // It is ours, and no backup.
+        let _ = fs::remove_file(to);
+    }
+    copied
+}
+
+/// Fills an empty file with a copy.
+fn copy(connection: &Connection, to: &str) -> Result<(), StorageError> {
+    let failed = |error: rusqlite::Error| StorageError::Open(format!("{to}: {error}"));
+    connection.execute_batch("PRAGMA query_only = OFF").map_err(failed)?;
+    connection.execute("VACUUM INTO ?1", [to]).map_err(failed)?;
     // Whoever copies it back by hand has a log that went back, and no number says so.
     let copy = Connection::open(to).map_err(failed)?;
     copy.execute("UPDATE server SET value = 'copy' WHERE name = 'generation'", []).map_err(failed)?;
-    copy.close().map_err(|(_, error)| failed(error))?;
-    let synced = File::open(to).and_then(|file| file.sync_all());
-    synced.map_err(|error| StorageError::Open(format!("{}: {error}", to.display())))
+    copy.close().map_err(|(_, error)| failed(error))
 }
 
 /// What [`restore`] has made.
@@ -86,7 +95,10 @@ fn replace(place: &Place, data: &Path, from: &Path) -> Result<Option<PathBuf>, S
     for ending in ["", "-wal", "-shm"] {
         remove(&with_ending(&new, ending)).map_err(failed)?;
     }
-    let copied = fs::copy(from, &new).map_err(|error| StorageError::Open(format!("{}: {error}", from.display())))?;
+    let mut into = schema::create(&new).map_err(failed)?;
+    let copied = File::open(from).and_then(|mut from| io::copy(&mut from, &mut into));
+    let copied = copied.map_err(|error| inaccessible(from, &error))?;
+    drop(into);
     tracing::debug!(bytes = copied, "copied");
     let connection = open_log(&new)?;
     check(&connection, from)?;

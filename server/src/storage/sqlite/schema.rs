@@ -1,6 +1,9 @@
 //! The file: its tables, and how a connection is set up.
 
-use std::path::Path;
+use std::{
+    fs::{File, OpenOptions},
+    path::Path,
+};
 
 use rusqlite::{
     Connection, ErrorCode, OpenFlags, ToSql,
@@ -57,6 +60,10 @@ impl FromSql for Number {
 /// Opens the log for writing, and makes its tables where there are none.
 pub(super) fn open_log(path: &Path) -> Result<Connection, StorageError> {
     refuse_symlink(path)?;
+    match create(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => return Err(inaccessible(path, &error)),
+        _ => {}
+    }
     let connection = Connection::open(path).map_err(|error| opening(path, &error))?;
     only_for_the_owner(path)?;
     let set_up = || -> rusqlite::Result<()> {
@@ -66,9 +73,23 @@ pub(super) fn open_log(path: &Path) -> Result<Connection, StorageError> {
         )
     };
     set_up().map_err(|error| opening(path, &error))?;
+    if !is_durable(&connection).map_err(|error| opening(path, &error))? {
+        return Err(StorageError::Open(format!(
+            "{} cannot be written ahead and synced there; put it on a local disk",
+            path.display()
+        )));
+    }
     connection.set_prepared_statement_cache_capacity(16);
     make_tables(&connection, path)?;
     Ok(connection)
+}
+
+/// Whether what is committed on a connection is on disk. SQLite says nothing where it cannot do as it was told.
+fn is_durable(connection: &Connection) -> rusqlite::Result<bool> {
+    let journal: String = connection.query_row("PRAGMA journal_mode", [], |row| row.get(0))?;
+    let synchronous: i64 = connection.query_row("PRAGMA synchronous", [], |row| row.get(0))?;
+    // 2 is FULL, 3 is EXTRA.
+    Ok(journal == "wal" && synchronous >= 2)
 }
 
 fn make_tables(connection: &Connection, path: &Path) -> Result<(), StorageError> {
@@ -132,6 +153,18 @@ pub(super) fn poisons(error: &rusqlite::Error) -> bool {
     error.sqlite_error_code().is_some_and(|code| codes.contains(&code))
 }
 
+/// Makes an empty file that nobody else may read, from its first moment on.
+pub(super) fn create(path: &Path) -> std::io::Result<File> {
+    let mut options = OpenOptions::new();
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.write(true).create_new(true).open(path)
+}
+
+pub(super) fn inaccessible(path: &Path, error: &std::io::Error) -> StorageError {
+    StorageError::Open(format!("{}: {error}", path.display()))
+}
+
 fn refuse_symlink(path: &Path) -> Result<(), StorageError> {
     if path.is_symlink() {
         return Err(StorageError::Open(format!("{} is a symlink; put the log itself there", path.display())));
@@ -143,10 +176,27 @@ fn refuse_symlink(path: &Path) -> Result<(), StorageError> {
 pub(super) fn only_for_the_owner(path: &Path) -> Result<(), StorageError> {
     use std::{fs, os::unix::fs::PermissionsExt};
     let set = fs::set_permissions(path, fs::Permissions::from_mode(0o600));
-    set.map_err(|error| StorageError::Open(format!("{}: {error}", path.display())))
+    set.map_err(|error| inaccessible(path, &error))
 }
 
 #[cfg(not(unix))]
 pub(super) fn only_for_the_owner(_path: &Path) -> Result<(), StorageError> {
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_connection_that_appends_syncs_each_commit_and_another_is_refused() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let log = open_log(&folder.path().join("log.sqlite")).expect("a log");
+        assert!(is_durable(&log).expect("pragmas"));
+        log.execute_batch("PRAGMA synchronous = NORMAL").expect("a pragma");
+        assert!(!is_durable(&log).expect("pragmas"));
+        let memory = Connection::open_in_memory().expect("memory");
+        memory.execute_batch("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL").expect("pragmas");
+        assert!(!is_durable(&memory).expect("pragmas"), "SQLite did not do it, and said nothing");
+    }
 }

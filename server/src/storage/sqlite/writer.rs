@@ -40,6 +40,7 @@ struct Job {
 pub(super) struct Writer {
     jobs: Mutex<Option<mpsc::Sender<Job>>>,
     ended: Mutex<Option<oneshot::Receiver<()>>>,
+    healthy: Arc<AtomicBool>,
 }
 
 impl Writer {
@@ -47,21 +48,29 @@ impl Writer {
     pub(super) fn start(connection: Connection, place: Place, healthy: Arc<AtomicBool>) -> Result<Self, StorageError> {
         let (jobs, incoming) = mpsc::channel(WAITING);
         let (end, ended) = oneshot::channel();
-        let run = move || {
+        let (alive, is_healthy) = (Alive(healthy.clone()), healthy.clone());
+        on_a_thread(move || {
+            let _alive = alive;
             Loop { connection, place, healthy, groups: 0, poison: None }.run(incoming);
             let _ = end.send(());
-        };
-        let started = std::thread::Builder::new().name("larder-log".to_owned()).spawn(run);
-        started.map_err(|error| StorageError::Open(format!("no thread for the log: {error}")))?;
-        Ok(Self { jobs: Mutex::new(Some(jobs)), ended: Mutex::new(Some(ended)) })
+        })?;
+        Ok(Self { jobs: Mutex::new(Some(jobs)), ended: Mutex::new(Some(ended)), healthy: is_healthy })
     }
 
     pub(super) async fn append(&self, append: Append) -> Answer {
         let jobs = self.jobs.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let jobs = jobs.ok_or(StorageError::Closed)?;
         let (answer, answered) = oneshot::channel();
-        jobs.send(Job { append, answer }).await.map_err(|_| StorageError::Closed)?;
-        answered.await.map_err(|_| StorageError::Closed)?
+        jobs.send(Job { append, answer }).await.map_err(|_| self.gone())?;
+        answered.await.map_err(|_| self.gone())?
+    }
+
+    /// Why there is no thread any more.
+    fn gone(&self) -> StorageError {
+        match self.healthy.load(Ordering::Acquire) {
+            true => StorageError::Closed,
+            false => StorageError::Poisoned("it panicked".to_owned()),
+        }
     }
 
     /// Lets the thread finish what it has, and end.
@@ -70,6 +79,22 @@ impl Writer {
         let ended = self.ended.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(ended) = ended {
             let _ = ended.await;
+        }
+    }
+}
+
+fn on_a_thread(run: impl FnOnce() + Send + 'static) -> Result<(), StorageError> {
+    let started = std::thread::Builder::new().name("larder-log".to_owned()).spawn(run);
+    started.map(drop).map_err(|error| StorageError::Open(format!("no thread for the log: {error}")))
+}
+
+/// A server whose writer has panicked takes no pushes, and says so.
+struct Alive(Arc<AtomicBool>);
+
+impl Drop for Alive {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.store(false, Ordering::Release);
         }
     }
 }
@@ -100,9 +125,13 @@ impl Loop {
                 self.shorten();
             }
         }
-        if self.poison.is_none()
-            && let Err(error) = self.connection.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)")
-        {
+        if self.poison.is_some() {
+            return;
+        }
+        if let Err(error) = self.place.count(&mut self.connection) {
+            tracing::warn!(%error, "a copy of the log that was made since its start will not be noticed");
+        }
+        if let Err(error) = self.connection.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)") {
             tracing::warn!(%error, "the log was closed without a checkpoint; the next start makes up for it");
         }
     }
@@ -242,6 +271,23 @@ mod tests {
         assert!(healthy.load(Ordering::Acquire), "a full disk passes");
         writing.connection.execute_batch("PRAGMA max_page_count = 4000").expect("a pragma");
         assert_eq!(writing.alone(&append("b", 0, 400_000)), Ok(1));
+    }
+
+    #[test]
+    fn a_writer_that_panics_leaves_a_server_that_is_not_healthy() {
+        for panics in [true, false] {
+            let healthy = Arc::new(AtomicBool::new(true));
+            let alive = Alive(healthy.clone());
+            let (end, ended) = std::sync::mpsc::channel::<()>();
+            let run = move || {
+                let _end = end;
+                let _alive = alive;
+                assert!(!panics, "as wanted");
+            };
+            on_a_thread(run).expect("a thread");
+            ended.recv().expect_err("it ends without a word");
+            assert_eq!(healthy.load(Ordering::Acquire), !panics);
+        }
     }
 
     #[test]
