@@ -183,6 +183,7 @@ pub(crate) fn put_confirmed(connection: &mut Connection, global: u64) -> Result<
 }
 
 /// Up to which number the sync backend has confirmed.
+#[cfg(feature = "testing")]
 pub(crate) fn confirmed(connection: &mut Connection) -> Result<u64, SqliteError> {
     let confirmed = connection.integer("SELECT value FROM larder_meta WHERE key = 'confirmed'", &[])?;
     Ok(confirmed.and_then(|confirmed| u64::try_from(confirmed).ok()).unwrap_or(0))

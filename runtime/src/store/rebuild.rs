@@ -59,7 +59,7 @@ pub(super) fn in_place(
     let replayed = replay(&request.model, connection, log, cursor, request.keeper(key, confirmed), observe);
     drop(reader);
     let done = replayed.map_err(|error| replay_error(request, error))?;
-    finish(request, connection, &done)?;
+    finish(request, connection, &done, confirmed)?;
     connection.batch("COMMIT").map_err(tables)?;
     seal.ended(true);
     span.record("events", done.events());
@@ -93,10 +93,15 @@ pub(super) fn observe(request: &OpenRequest, done: &Replayed, total: u64) -> Res
 }
 
 /// After the last event: whose log it is, what is unknown, and whose tables these are now.
-pub(super) fn finish(request: &OpenRequest, connection: &mut Connection, done: &Replayed) -> Result<(), Stop> {
+pub(super) fn finish(
+    request: &OpenRequest,
+    connection: &mut Connection,
+    done: &Replayed,
+    confirmed: u64,
+) -> Result<(), Stop> {
     let tables = |error| tables_error(request, error);
     let is_unknown = done.events() > 0 && done.unknown_events() == done.events();
-    if is_unknown && !is_of_others(request, connection).map_err(tables)? {
+    if is_unknown && (confirmed == 0 || has_own(request, connection).map_err(tables)?) {
         let names = done.unknown.keys().take(3).map(|name| format!("`{}`", shown(name))).collect::<Vec<_>>().join(", ");
         return Err(Stop::Load(LoadError::DefinitionConflict {
             name: request.name.definition().to_owned(),
@@ -116,16 +121,15 @@ pub(super) fn finish(request: &OpenRequest, connection: &mut Connection, done: &
     meta::put_fingerprint(connection, request.model.fingerprint()).map_err(tables)
 }
 
-/// Whether all events are those of other clients, which a backend has brought: they may be of a newer release, and this app has committed
-/// nothing yet.
-fn is_of_others(request: &OpenRequest, connection: &mut Connection) -> Result<bool, SqliteError> {
+/// Whether this client has committed any of the events. Those of others, which a backend has brought, may all be of a newer release.
+fn has_own(request: &OpenRequest, connection: &mut Connection) -> Result<bool, SqliteError> {
     let mut is_own = false;
     let sql = "SELECT DISTINCT client_id FROM larder_authors JOIN larder_events USING (author)";
     connection.each_row(sql, &[], |row| {
         is_own |= matches!(row.value(0), ValueRef::Text(id) if request.client.was(&id.into()));
         Ok::<_, SqliteError>(true)
     })?;
-    Ok(!is_own && meta::confirmed(connection)? > 0)
+    Ok(is_own)
 }
 
 /// Tables of an earlier load: what they do not know is warned of again, or refused.

@@ -127,7 +127,7 @@ fn copy(
     let keeper = request.keeper(key, meta.confirmed);
     let replayed = replay(&request.model, tables, Log::Apart(log), cursor, keeper, watch);
     let done = replayed.map_err(|error| replay_error(request, error))?;
-    finish_rebuild(request, tables, &done)?;
+    finish_rebuild(request, tables, &done, meta.confirmed)?;
     meta::put_confirmed(tables, meta.confirmed).map_err(failed)?;
     tables.batch("COMMIT").map_err(failed)?;
     Ok(done)
