@@ -5,6 +5,7 @@ mod batches;
 pub(crate) mod clients;
 mod convergence;
 mod failing;
+mod flaky;
 mod flapping;
 mod other_log;
 mod processor;

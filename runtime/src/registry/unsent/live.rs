@@ -142,9 +142,8 @@ async fn keep_pushed(loaded: &Arc<dyn AnyLoaded>, pushes: &mut Pushes) -> Result
             core.runtime.sleep_until(at).await;
         }
         // What was not pushed may have come back by a pull.
-        if core.engine.unsent_events() == 0 && core.engine.sync.is_unpushed() {
-            *pushes = Pushes::default();
-            core.engine.note_sync(|notes| notes.pushed(Ok(())));
+        if core.engine.unsent_events() == 0 {
+            all_sent(core, pushes);
         }
         unsent(core).await;
         match send_all(loaded, None).await {
@@ -156,11 +155,16 @@ async fn keep_pushed(loaded: &Arc<dyn AnyLoaded>, pushes: &mut Pushes) -> Result
                 let pause = pushes.pauses.next(core.runtime.jitter());
                 pushes.next = (!seeded::bug("no-pause-after-a-failure")).then(|| core.runtime.now().after(pause));
             }
-            Ok(()) => {
-                *pushes = Pushes::default();
-                core.engine.note_sync(|notes| notes.pushed(Ok(())));
-            }
+            Ok(()) => all_sent(core, pushes),
         }
+    }
+}
+
+fn all_sent(core: &Core, pushes: &mut Pushes) {
+    *pushes = Pushes::default();
+    // Nobody is woken for what is as it was.
+    if core.engine.sync.is_unpushed() {
+        core.engine.note_sync(|notes| notes.pushed(Ok(())));
     }
 }
 

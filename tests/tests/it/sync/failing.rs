@@ -1,135 +1,16 @@
 //! A backend whose answers get lost, that is wrong, or that is another one.
 
-use std::{
-    collections::VecDeque,
-    sync::{Arc, Mutex, PoisonError},
-};
+use std::sync::{Arc, Mutex};
 
-use futures_util::stream;
 use larder::{
-    BackendError, BackendSupport, BoxFuture, BoxStream, LocalBackend, OnBackendChange, Payload, PullPage, PullRequest,
-    PushAnswer, PushRequest, Remaining, StoreOptions, StoredEvent, SyncBackend, SyncError, SyncPhase, prelude::*,
-    testing::TestRegistry,
+    BackendSupport, OnBackendChange, Payload, StoreOptions, StoredEvent, SyncError, SyncPhase, testing::TestRegistry,
 };
 use larder_tests::notebook::{Note, Notebook, written};
 
-use super::clients::{STORE, log, push_foreign};
-
-/// What becomes of a request.
-#[derive(Clone, Copy, Debug, PartialEq)]
-enum Mishap {
-    /// The events arrive, the answer does not.
-    AnswerLost,
-    /// It does not arrive.
-    Lost,
-    Unauthorized,
-    Panics,
-    /// A page leaves an event out.
-    Gap,
-    /// The log has lost its last event.
-    Shorter,
-}
-
-/// A backend whose next requests come to grief.
-struct Flaky {
-    inner: Arc<LocalBackend>,
-    pushes: Mutex<VecDeque<Mishap>>,
-    pulls: Mutex<VecDeque<Mishap>>,
-    payloads: Mutex<Vec<String>>,
-    requests: Mutex<(usize, usize)>,
-    support: BackendSupport,
-}
-
-impl Flaky {
-    fn new(pushes: &[Mishap], pulls: &[Mishap]) -> Arc<Self> {
-        Self::with(pushes, pulls, BackendSupport::default())
-    }
-
-    fn with(pushes: &[Mishap], pulls: &[Mishap], support: BackendSupport) -> Arc<Self> {
-        Arc::new(Self {
-            inner: LocalBackend::new("flaky"),
-            pushes: Mutex::new(pushes.iter().copied().collect()),
-            pulls: Mutex::new(pulls.iter().copied().collect()),
-            payloads: Mutex::default(),
-            requests: Mutex::default(),
-            support,
-        })
-    }
-
-    fn registry(self: &Arc<Self>, options: StoreOptions) -> TestRegistry {
-        let backend = Arc::clone(self) as Arc<dyn SyncBackend>;
-        TestRegistry::build(StoreRegistry::builder().in_memory().defaults(options.sync(backend))).unwrap()
-    }
-
-    /// Pulls and pushes so far.
-    fn requests(&self) -> (usize, usize) {
-        *self.requests.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-fn next(mishaps: &Mutex<VecDeque<Mishap>>) -> Option<Mishap> {
-    mishaps.lock().unwrap_or_else(PoisonError::into_inner).pop_front()
-}
-
-fn offline() -> BackendError {
-    BackendError::Offline { reason: "a cable is cut".to_owned() }
-}
-
-impl SyncBackend for Flaky {
-    fn identity(&self) -> &str {
-        self.inner.identity()
-    }
-
-    fn supports(&self) -> BackendSupport {
-        self.support
-    }
-
-    fn connected(&self) -> bool {
-        self.inner.connected()
-    }
-
-    fn connection_changed(&self) -> BoxFuture<'static, ()> {
-        self.inner.connection_changed()
-    }
-
-    fn pull<'a>(&'a self, request: PullRequest<'a>) -> BoxStream<'a, Result<PullPage, BackendError>> {
-        self.requests.lock().unwrap().0 += 1;
-        let failed = |error| Box::pin(stream::iter([Err(error)])) as BoxStream<'a, _>;
-        match next(&self.pulls) {
-            None => self.inner.pull(request),
-            Some(Mishap::Gap) => {
-                let events = self.inner.events(request.sync_id).into_iter().skip(1).collect();
-                let id = request.backend_id.unwrap_or("a log").to_owned();
-                Box::pin(stream::iter([Ok(PullPage::new(events, Remaining::Nothing, id))]))
-            }
-            Some(Mishap::Shorter) => {
-                let page = PullPage::new(Vec::new(), Remaining::Nothing, request.backend_id.unwrap_or("a log"));
-                Box::pin(stream::iter([Ok(page.head(Some(request.after - 1)))]))
-            }
-            Some(Mishap::Unauthorized) => failed(BackendError::Unauthorized { reason: "401".to_owned() }),
-            Some(Mishap::Panics) => panic!("the backend panics"),
-            Some(Mishap::Lost | Mishap::AnswerLost) => failed(offline()),
-        }
-    }
-
-    fn push<'a>(&'a self, request: PushRequest<'a>) -> BoxFuture<'a, Result<PushAnswer, BackendError>> {
-        Box::pin(async move {
-            self.requests.lock().unwrap().1 += 1;
-            let payload = request.payload.resolve().await?;
-            self.payloads.lock().unwrap().extend(payload.get("token").map(ToString::to_string));
-            match next(&self.pushes) {
-                None => self.inner.push(request).await,
-                Some(Mishap::AnswerLost) => {
-                    self.inner.push(request).await?;
-                    Err(offline())
-                }
-                Some(Mishap::Unauthorized) => Err(BackendError::Unauthorized { reason: "401".to_owned() }),
-                Some(Mishap::Panics) => panic!("the backend panics"),
-                Some(Mishap::Lost | Mishap::Gap | Mishap::Shorter) => Err(offline()),
-            }
-        })
-    }
-}
+use super::{
+    clients::{STORE, log, push_foreign},
+    flaky::{Flaky, Mishap},
+};
 
 async fn minute(registry: &TestRegistry) {
     registry.advance(std::time::Duration::from_secs(60)).await;
