@@ -53,19 +53,20 @@ async fn every_page_fits_a_message_whatever_json_makes_of_the_names_in_it() {
     for storage in storages {
         let lab = Lab::start(Settings::default(), storage, Arc::new(OpenToAll)).await;
         let mut socket = lab.larder().await;
-        for number in 1..=3 {
-            // JSON writes each of these bytes as six.
-            let large = Event { name: "\u{1}".repeat(250 * 1024), ..event(number, "1") };
-            let id = socket.ask("a", None, push(vec![large])).await;
-            assert_eq!(socket.exit_of(&id).await, Exit::Pushed);
-        }
+        let args = format!("\"{}\"", "x".repeat(8_000));
+        // JSON writes each of these bytes as six.
+        let labelled = |number| Event { name: "\u{1}".repeat(1_000), ..event(number, &args) };
+        let id = socket.ask("a", None, push((1..=100).map(labelled).collect())).await;
+        assert_eq!(socket.exit_of(&id).await, Exit::Pushed);
         let id = socket.ask("a", None, Call::Pull { cursor: None, live: false }).await;
-        for number in 1..=3 {
+        let mut pulled = Vec::new();
+        while pulled.len() < 100 {
             let page = socket.page_of(&id).await;
-            assert_eq!(page.batch.iter().map(|pulled| pulled.event.seq_num).collect::<Vec<_>>(), [number]);
+            pulled.extend(page.batch.iter().map(|pulled| pulled.event.seq_num));
             let bytes = ServerFrame::Chunk { request_id: id.clone(), values: vec![page] }.encode(Peer::Larder).len();
-            assert!(bytes <= Limits::MESSAGE_BYTES, "{bytes}");
+            assert!(bytes <= 910_000, "{bytes}");
         }
+        assert_eq!(pulled, (1..=100).collect::<Vec<_>>());
         assert_eq!(socket.exit_of(&id).await, Exit::Ended);
     }
 }
@@ -75,12 +76,12 @@ async fn an_event_that_no_message_to_its_readers_could_have_is_refused() {
     let wire = Limits { message_bytes: 100_000, ..Limits::default() };
     let lab = Lab::with(Settings { wire, ..Settings::default() }).await;
     let mut socket = lab.larder().await;
-    let named = |bytes: usize| Event { name: "\u{1}".repeat(bytes), ..event(1, "1") };
-    let id = socket.ask("a", None, push(vec![named(16_000)])).await;
+    let of_bytes = |bytes: usize| event(1, &format!("\"{}\"", "x".repeat(bytes - 2)));
+    let id = socket.ask("a", None, push(vec![of_bytes(96_000)])).await;
     let (kind, message) = refused(socket.exit_of(&id).await);
     assert_eq!(kind, RefusalKind::TooLarge);
     assert!(message.contains("e1 has 963") && message.contains("at most 95904"), "{message}");
-    let id = socket.ask("a", None, push(vec![named(15_000)])).await;
+    let id = socket.ask("a", None, push(vec![of_bytes(95_000)])).await;
     assert_eq!(socket.exit_of(&id).await, Exit::Pushed);
 }
 
