@@ -173,10 +173,7 @@ impl Hub {
                 return Pulled::OtherBackend { expected };
             }
             Ok(expected) => expected,
-            Err(error) => {
-                log(&error);
-                return Pulled::Failed(error);
-            }
+            Err(error) => return not_read(error),
         };
         if let Some(page) = self.recent(&store, after, size) {
             return Pulled::Page { page, backend_id: backend };
@@ -187,10 +184,7 @@ impl Hub {
                 let page = Page { events: take_page(events.into_iter(), size), head };
                 Pulled::Page { page, backend_id: backend }
             }
-            Err(error) => {
-                log(&error);
-                Pulled::Failed(error)
-            }
+            Err(error) => not_read(error),
         }
     }
 
@@ -255,6 +249,11 @@ impl Followed {
             self.recent_bytes = self.recent_bytes.saturating_sub(gone.event.size());
         }
     }
+}
+
+fn not_read(error: StorageError) -> Pulled {
+    log(&error);
+    Pulled::Failed(error)
 }
 
 /// Clients are not told what it is; who runs the server is.

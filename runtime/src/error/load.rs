@@ -25,7 +25,7 @@ pub enum LoadError {
     DefinitionConflict {
         /// The name.
         name: String,
-        /// Who has it: a type of this registry, or whoever committed the events of a log that this app knows none of.
+        /// Who has it: a type of this registry, or whoever committed the events of a log that this app knows none of; what a backend brought of others does not count.
         owner: String,
         /// The type that asked for it, with its path.
         other: String,

@@ -71,11 +71,10 @@ impl Connection {
             return self.refuse_as(id, false, kind, error.to_string(), now);
         }
         let most = self.settings.page_bytes();
-        if let Some(large) = batch.iter().find(|event| encoded_size(event) > most) {
+        let mut sizes = batch.iter().map(|event| (event.seq_num, encoded_size(event)));
+        if let Some((number, bytes)) = sizes.find(|(_, bytes)| *bytes > most) {
             let said = format!(
-                "e{} has {} bytes as JSON, and a message to its readers at most {most}; leave control characters out of its name and ids",
-                large.seq_num,
-                encoded_size(large)
+                "e{number} has {bytes} bytes as JSON, and a message to its readers at most {most}; make its arguments smaller"
             );
             return self.refuse_as(id, false, RefusalKind::TooLarge, said, now);
         }

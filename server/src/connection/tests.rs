@@ -101,6 +101,13 @@ impl Bench {
         self.done(Done::Authorized { ticket, revision: self.now.revision, answer: Ok(Permit::default()) });
     }
 
+    /// The rules permit what they are asked for; the ticket of what is wanted then.
+    fn permitted(&mut self, kind: &str) -> u64 {
+        let ticket = self.only("authorize");
+        self.permit(ticket);
+        self.only(kind)
+    }
+
     /// The ticket of the only open action, which is one of the kind.
     fn only(&mut self, kind: &str) -> u64 {
         assert_eq!(self.open.len(), 1, "{:?}", self.open);
@@ -136,9 +143,7 @@ impl Bench {
     /// A live pull that has all of an empty log.
     fn caught_up(&mut self, id: u64, store: &str) {
         self.pull(id, store);
-        let ticket = self.only("authorize");
-        self.permit(ticket);
-        let ticket = self.only("pull");
+        let ticket = self.permitted("pull");
         self.done(Done::Pulled { ticket, outcome: empty() });
         assert_eq!(self.frames().len(), 1);
     }
@@ -243,9 +248,7 @@ fn a_flood_of_pings_that_nobody_reads_the_answers_of_is_bounded() {
 fn a_stopping_connection_ends_its_pushes_refuses_others_and_closes() {
     let mut bench = Bench::new(Peer::Larder, Settings::default());
     bench.push(1, "a", 0);
-    let ticket = bench.only("authorize");
-    bench.permit(ticket);
-    let ticket = bench.only("push");
+    let ticket = bench.permitted("push");
     bench.connection.stop(bench.now);
     bench.push(2, "a", 1);
     assert_eq!(bench.connection.closing(), None);

@@ -91,7 +91,7 @@ mod tests {
     }
 
     #[test]
-    fn the_largest_event_that_a_push_may_have_fits_a_message() {
+    fn an_event_fits_a_message_even_where_json_writes_each_of_its_bytes_as_six() {
         let third = Limits::EVENT_BYTES / 3;
         let event = event(&"\u{1}".repeat(third), None);
         assert!(event.size() + 2 >= Limits::EVENT_BYTES);

@@ -242,14 +242,14 @@ fn check_backend(core: &Core, found: &str) -> Result<(), SyncError> {
 /// # Errors
 /// The error, if it is another one, or the options say otherwise.
 pub(super) async fn mend(core: &Core, error: SyncError) -> Result<(), SyncError> {
-    let resend_own = match (core.on_backend_change, &error) {
-        (OnBackendChange::Reset { resend_own }, _) => resend_own,
+    let (resend_own, backend_id) = match (core.on_backend_change, &error) {
         (OnBackendChange::Ignore, SyncError::BackendIdMismatch { found, .. }) => return check_backend(core, found),
-        _ => return Err(error),
-    };
-    let backend_id = match &error {
-        SyncError::BackendIdMismatch { found, .. } => found.clone(),
-        SyncError::BackendRolledBack { .. } => core.engine.sync.backend_id().unwrap_or_default(),
+        (OnBackendChange::Reset { resend_own }, SyncError::BackendIdMismatch { found, .. }) => {
+            (resend_own, found.clone())
+        }
+        (OnBackendChange::Reset { resend_own }, SyncError::BackendRolledBack { .. }) => {
+            (resend_own, core.engine.sync.backend_id().unwrap_or_default())
+        }
         _ => return Err(error),
     };
     tracing::warn!(store = %core.name(), %error, "the backend's log is another one, the store begins anew with it");

@@ -9,9 +9,7 @@ const ASKED_AT_ONCE: usize = 32;
 fn whoever_interrupts_pulls_has_no_more_read_or_asked_at_once_than_who_does_not() {
     let mut bench = Bench::new(Peer::Larder, Settings::default());
     bench.pull(0, "a");
-    let ticket = bench.only("authorize");
-    bench.permit(ticket);
-    let read = bench.only("pull");
+    let read = bench.permitted("pull");
     for id in 1..100 {
         bench.interrupt(id - 1);
         bench.pull(id, "a");
@@ -96,17 +94,13 @@ fn many_pulls_may_have_one_long_payload_and_not_each_its_own() {
 fn what_a_storage_says_of_its_files_is_not_told_to_clients() {
     let mut bench = Bench::new(Peer::Larder, Settings::default());
     bench.push(1, "a", 0);
-    let ticket = bench.only("authorize");
-    bench.permit(ticket);
-    let ticket = bench.only("push");
+    let ticket = bench.permitted("push");
     let error = StorageError::Open("/var/lib/larder-server/log.sqlite: no space".to_owned());
     bench.done(Done::Pushed { ticket, outcome: Pushed::Failed(error.clone()) });
     let told = Some((RefusalKind::Unavailable, "the storage failed; try again later".to_owned()));
     assert_eq!(refused(&mut bench), told);
     bench.pull(2, "a");
-    let ticket = bench.only("authorize");
-    bench.permit(ticket);
-    let ticket = bench.only("pull");
+    let ticket = bench.permitted("pull");
     bench.done(Done::Pulled { ticket, outcome: Pulled::Failed(error) });
     assert_eq!(refused(&mut bench), told);
 }

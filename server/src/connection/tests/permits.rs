@@ -62,9 +62,7 @@ fn a_permit_that_ended_while_a_page_was_read_is_asked_for_again_and_only_once() 
     bench.pass(Duration::from_secs(10));
     bench.done(Done::Pulled { ticket, outcome: pulled(1..=1, 1, 1) });
     assert!(bench.frames().is_empty(), "it is over");
-    let ticket = bench.only("authorize");
-    bench.permit(ticket);
-    let ticket = bench.only("pull");
+    let ticket = bench.permitted("pull");
     bench.pass(Duration::from_secs(11));
     bench.done(Done::Pulled { ticket, outcome: pulled(1..=1, 1, 1) });
     assert_eq!(bench.frames().len(), 1);
