@@ -7,6 +7,7 @@ mod store_id;
 
 pub use key::{IntoStoreId, Only, StoreKey};
 pub(crate) use near::nearest;
+pub(crate) use store_id::check_sync_id;
 pub use store_id::{StoreId, StoreIdError};
 
 #[doc(hidden)]

@@ -227,7 +227,7 @@ pub use self::{
     },
     sync::{
         BackendError, BackendSupport, BoxStream, LocalBackend, NetworkStatus, OnBackendChange, PullPage, PullRequest,
-        PushAnswer, PushRequest, Remaining, SyncBackend, SyncPhase, SyncStatus, SyncWatch,
+        PushAnswer, PushRequest, Refusal, Remaining, SyncBackend, SyncPhase, SyncStatus, SyncWatch,
     },
     table::{
         Column, ColumnSchema, ComputedColumn, IndexSchema, IntoKey, IntoOperand, IntoOrder, KeyColumns, Number, Order,

@@ -8,5 +8,6 @@ mod policy;
 pub use cascade::StoreOptions;
 pub(crate) use cascade::{Layers, ResolvedOptions};
 pub use gc_time::{Environment, GcTime, IntoGcTime};
+pub(crate) use payload::Resolved;
 pub use payload::{Attributes, Payload};
 pub use policy::{Durability, InitialSync, Limits, UnknownEvents};

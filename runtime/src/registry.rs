@@ -11,6 +11,7 @@ mod cell;
 mod close;
 mod context;
 mod cycle;
+mod entered;
 mod entry;
 mod evict;
 mod existing;
@@ -246,7 +247,7 @@ impl StoreRegistry {
             (before, state.replace_payloads())
         };
         for (loaded, payload) in changed {
-            loaded.core().engine.update_payload(payload);
+            loaded.core().engine.told.replace(payload);
         }
         drop(before);
         self.shared.signals.changed();

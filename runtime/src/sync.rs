@@ -10,9 +10,10 @@ pub(crate) mod processor;
 mod remote;
 pub(crate) mod state;
 mod status;
+mod told;
 
 pub use backend::{
-    BackendError, BackendSupport, BoxStream, OnBackendChange, PullPage, PullRequest, PushAnswer, PushRequest,
+    BackendError, BackendSupport, BoxStream, OnBackendChange, PullPage, PullRequest, PushAnswer, PushRequest, Refusal,
     Remaining, SyncBackend,
 };
 pub use local::LocalBackend;
@@ -25,3 +26,4 @@ pub use remote::{HttpBackend, HttpBackendBuilder};
 pub use remote::{WsBackend, WsBackendBuilder};
 pub(crate) use status::SyncNotes;
 pub use status::{SyncPhase, SyncStatus, SyncWatch};
+pub(crate) use told::Told;

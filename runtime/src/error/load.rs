@@ -147,6 +147,14 @@ pub enum LoadError {
         /// From the store that began to the one asked for.
         chain: Vec<StoreName>,
     },
+    /// What `sync_id` maps the store's id to is no id on the wire.
+    #[error("`sync_id` of store {store} gives what no backend takes: {source}; map the store's id to another text")]
+    SyncId {
+        /// Which store.
+        store: StoreName,
+        /// What is wrong with the id on the wire.
+        source: StoreIdError,
+    },
     /// One backend and wire id belong to one definition in a data dir.
     #[error(
         "sync id `{sync_id}` of store {store} belongs to `{owner}` in this data dir; map it to another with `sync_id`"

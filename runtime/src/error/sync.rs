@@ -1,7 +1,7 @@
 //! Why sync cannot do something.
 
 use super::{StoreError, one_line, shown};
-use crate::{event::EventNumber, store::StoreName};
+use crate::{event::EventNumber, store::StoreName, sync::Refusal};
 
 /// Why sync cannot do something.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -40,6 +40,16 @@ pub enum SyncError {
     Unauthorized {
         /// Which store.
         store: StoreName,
+        /// What the backend says.
+        reason: String,
+    },
+    /// The backend refuses what it was asked, for a reason that lies in that.
+    #[error("the sync backend of store {store} refuses what {refusal}: {}; {}", one_line(reason), refusal.remedy())]
+    Refused {
+        /// Which store.
+        store: StoreName,
+        /// What kind of reason.
+        refusal: Refusal,
         /// What the backend says.
         reason: String,
     },

@@ -66,7 +66,7 @@ fn check<const VARIANTS: usize, K, E: Display + Debug>(cases: [Case<K>; VARIANTS
 #[test]
 fn load_errors() {
     let all: Vec<_> = load_errors_of_stores().into_iter().chain(other_load_errors()).collect();
-    let all: [Case<LoadError>; 23] = all.try_into().unwrap();
+    let all: [Case<LoadError>; 24] = all.try_into().unwrap();
     check(all, identity);
 }
 
@@ -119,7 +119,7 @@ fn load_errors_of_stores() -> [Case<LoadError>; 11] {
     ]
 }
 
-fn other_load_errors() -> [Case<LoadError>; 12] {
+fn other_load_errors() -> [Case<LoadError>; 13] {
     let (message, file) = (text, || "/data/note.db".into());
     [
         (
@@ -134,6 +134,11 @@ fn other_load_errors() -> [Case<LoadError>; 12] {
         ),
         (LoadError::Panicked { store: store(), message: message() }, &["the cause"], "next `get`"),
         (LoadError::Cycle { chain: vec![store(), store()] }, &["note/n:1 -> note/n:1"], "load one of them later"),
+        (
+            LoadError::SyncId { store: store(), source: "a/b".parse::<crate::StoreId>().unwrap_err() },
+            &["`a/b`", "note/n:1", "'/'"],
+            "map the store's id",
+        ),
         (
             LoadError::SyncIdConflict { store: store(), sync_id: "w".into(), owner: "note/n:2".into() },
             &["`w`", "note/n:1", "belongs to `note/n:2`"],

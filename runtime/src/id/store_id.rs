@@ -68,6 +68,17 @@ fn check(text: &str) -> Result<(), StoreIdError> {
     Ok(())
 }
 
+/// Whether a text is an id on the wire: a store id, or one of TypeScript's, whose `[A-Za-z0-9_-]+` begin with any of these.
+///
+/// # Errors
+/// What is wrong with it as a store id.
+pub(crate) fn check_sync_id(text: &str) -> Result<(), StoreIdError> {
+    match check(text) {
+        Err(StoreIdError::Start { .. }) if !text.contains(['.', ':', '~']) => Ok(()),
+        checked => checked,
+    }
+}
+
 impl fmt::Display for StoreId {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(&self.0)

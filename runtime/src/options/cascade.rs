@@ -107,7 +107,8 @@ impl StoreOptions {
         self
     }
 
-    /// Maps the store id to the id on the wire.
+    /// Maps the store id to the id on the wire: a store id as well, or `[A-Za-z0-9_-]+`, which is what TypeScript clients take. A load whose
+    /// id is mapped to anything else fails with [`LoadError::SyncId`](crate::LoadError::SyncId).
     #[must_use]
     pub fn sync_id(mut self, sync_id: fn(&StoreId) -> String) -> Self {
         self.sync_id = Some(sync_id);

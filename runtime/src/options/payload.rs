@@ -1,6 +1,6 @@
 //! What merges per key over the cascade: `sync_payload` and telemetry attributes.
 
-use std::{collections::BTreeMap, fmt, sync::Arc};
+use std::{collections::BTreeMap, fmt, sync::Arc, time::Duration};
 
 use serde_json::Value;
 
@@ -28,6 +28,16 @@ pub struct Payload {
 enum Layer {
     Entries(Entries),
     Provider(Arc<Provider>),
+    /// How long what a provider gave is good.
+    ValidFor(Duration),
+}
+
+/// What a payload says at one time.
+#[derive(Debug, Default)]
+pub(crate) struct Resolved {
+    pub(crate) payload: Payload,
+    /// How long it is good from now on, if a provider said so.
+    pub(crate) valid_for: Option<Duration>,
 }
 
 impl Payload {
@@ -55,6 +65,25 @@ impl Payload {
     #[must_use]
     pub fn without(self, key: impl Into<String>) -> Self {
         self.with(key, Value::Null)
+    }
+
+    /// What a [`provider`](Self::provider) gives is good for so long from now on, as a token is until it expires: the provider is asked again before,
+    /// when nine tenths of the time are over or all but a minute, so that no server has to end what goes on. Of several
+    /// providers the shortest time counts. It says nothing of a payload that no provider gave, as nobody can be asked for another one.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use larder::Payload;
+    /// # async fn fresh_token() -> Result<String, larder::BoxError> { Ok(String::new()) }
+    /// let payload = Payload::provider(|| async {
+    ///     Ok(Payload::new().with("authToken", fresh_token().await?).valid_for(Duration::from_secs(3_600)))
+    /// });
+    /// # drop(payload);
+    /// ```
+    #[must_use]
+    pub fn valid_for(mut self, time: Duration) -> Self {
+        self.layers.push(Layer::ValidFor(time));
+        self
     }
 
     /// This layer below `later`: per top-level key the later one wins, its `null` removes.
@@ -85,17 +114,32 @@ impl Payload {
     /// # Errors
     /// What a provider returns.
     pub async fn resolve(&self) -> Result<BTreeMap<String, Value>, BoxError> {
-        let mut entries = Entries::new();
+        Ok(self.ask().await?.0)
+    }
+
+    /// What it says now, as a payload without providers: who has it says the same, however long that takes.
+    ///
+    /// # Errors
+    /// What a provider returns.
+    pub(crate) async fn resolved(&self) -> Result<Resolved, BoxError> {
+        let (entries, valid_for) = self.ask().await?;
+        Ok(Resolved { payload: Self::from_iter(entries), valid_for })
+    }
+
+    async fn ask(&self) -> Result<(Entries, Option<Duration>), BoxError> {
+        let (mut entries, mut valid_for) = (Entries::new(), None::<Duration>);
         // Providers may return providers; the stack keeps the order of the layers.
-        let mut rest: Vec<Layer> = self.layers.iter().rev().cloned().collect();
+        let own = self.layers.iter().filter(|layer| !matches!(layer, Layer::ValidFor(_)));
+        let mut rest: Vec<Layer> = own.rev().cloned().collect();
         while let Some(layer) = rest.pop() {
             match layer {
                 Layer::Entries(more) => entries.extend(more),
                 Layer::Provider(provider) => rest.extend(provider().await?.layers.into_iter().rev()),
+                Layer::ValidFor(time) => valid_for = Some(valid_for.map_or(time, |before| before.min(time))),
             }
         }
         entries.retain(|_, value| !value.is_null());
-        Ok(entries)
+        Ok((entries, valid_for))
     }
 
     /// Whether both say the same: equal entries, and the same providers.
@@ -103,6 +147,7 @@ impl Payload {
         let same = |pair: (&Layer, &Layer)| match pair {
             (Layer::Entries(one), Layer::Entries(two)) => one == two,
             (Layer::Provider(one), Layer::Provider(two)) => Arc::ptr_eq(one, two),
+            (Layer::ValidFor(one), Layer::ValidFor(two)) => one == two,
             _ => false,
         };
         self.layers.len() == other.layers.len() && self.layers.iter().zip(&other.layers).all(same)
@@ -132,6 +177,7 @@ impl fmt::Debug for Payload {
                 Layer::Provider(_) => {
                     set.entry(&format_args!("<provider>"));
                 }
+                Layer::ValidFor(_) => {}
             }
         }
         set.finish()

@@ -69,7 +69,7 @@ pub(super) fn join(
             },
             Step::Joined(joined, payload) => {
                 if let (Joined::Loaded(loaded), Some(payload)) = (&joined, payload) {
-                    loaded.core().engine.update_payload(payload);
+                    loaded.core().engine.told.replace(payload);
                 }
                 return Ok(joined);
             }

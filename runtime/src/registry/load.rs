@@ -14,6 +14,7 @@ use tracing::{Instrument, Span};
 use super::{
     close::close_file,
     context::LoadContext,
+    entered::{note_open, prepare},
     existing,
     handle::{Core, LoadRef},
     host::Host,
@@ -29,11 +30,8 @@ use crate::{
     primitives::Mutex,
     projection::NotLoaded,
     seeded,
-    storage::{
-        layout::{Layout, LayoutError},
-        sqlite::{Place, SqliteError},
-    },
-    store::{Engine, Migration, MigrationsReport, OpenRequest, StoreName},
+    storage::layout::Layout,
+    store::{Engine, MigrationsReport, OpenRequest, StoreName},
     telemetry::{self, Happened, Parent},
 };
 
@@ -245,65 +243,6 @@ impl Opening {
     }
 }
 
-/// Where the store's data is. Its catalog entry comes before its file, so that a crash loses no entry.
-fn prepare(shared: &Shared, name: &StoreName, plan: &Plan) -> Result<Place, LoadError> {
-    let place = if plan.in_memory { Place::Memory } else { file_of(shared, name)? };
-    enter(shared, name, plan)?;
-    Ok(place)
-}
-
-/// Enters the store in the catalog, and takes its sync id.
-fn enter(shared: &Shared, name: &StoreName, plan: &Plan) -> Result<(), LoadError> {
-    let catalog = |error: SqliteError| catalog_failed(shared, name, &error);
-    if !plan.in_memory && !seeded::bug("catalog-after-file") {
-        shared.catalog.add(name.definition(), name.id(), plan.resolved.durability).map_err(catalog)?;
-    }
-    if let Some(backend) = &plan.resolved.sync {
-        let sync_id = plan.resolved.wire_id(name.id());
-        let claimed = shared.catalog.claim(backend.identity(), &sync_id, name.definition(), name.id());
-        if let Err(owner) = claimed.map_err(catalog)? {
-            return Err(LoadError::SyncIdConflict { store: name.clone(), sync_id, owner });
-        }
-    }
-    Ok(())
-}
-
-/// What the catalog says of an open store.
-fn note_open(
-    shared: &Shared,
-    name: &StoreName,
-    plan: &Plan,
-    (engine, report): &(Arc<Engine>, MigrationsReport),
-) -> Result<(), LoadError> {
-    let noted = || {
-        if report.migration == Migration::Created {
-            // Another process may have deleted the store after it was entered, and its entry with it.
-            enter(shared, name, plan)?;
-        }
-        let Some(backend) = plan.resolved.sync.as_ref().filter(|_| !plan.in_memory) else { return Ok(()) };
-        // What is unsent is not known until the store is closed, also if the process ends before that.
-        let sync_id = plan.resolved.wire_id(name.id());
-        let wire = (backend.identity(), sync_id.as_str());
-        let noted = shared.catalog.opened(name.definition(), name.id(), wire, plan.resolved.durability);
-        noted.map_err(|error| catalog_failed(shared, name, &error))
-    };
-    noted().inspect_err(|_| {
-        // An error was logged where it happened; nothing was committed.
-        let _ = engine.close();
-    })
-}
-
-fn catalog_failed(shared: &Shared, name: &StoreName, error: &SqliteError) -> LoadError {
-    LoadError::Storage { store: name.clone(), message: format!("the catalog: {error}"), file: shared.catalog_path() }
-}
-
-pub(super) fn file_of(shared: &Shared, name: &StoreName) -> Result<Place, LoadError> {
-    let Some(layout) = &shared.layout else { return Err(LoadError::NoDataDir { store: name.clone() }) };
-    let made = layout.make_definition_folder(name.definition());
-    made.map_err(|LayoutError { path, reason }| LoadError::DataDir { path, reason })?;
-    Ok(Place::File(layout.store(name.definition(), name.id())))
-}
-
 /// Runs `on_load` if somebody wants it, and hands the store to all who wait.
 async fn hand_over(
     shared: &Arc<Shared>,
@@ -388,7 +327,7 @@ fn finish(shared: &Arc<Shared>, load: &Load, loaded: &Arc<dyn AnyLoaded>, ran: b
         }
         shared.happened(|| Happened::Loaded(load.name.clone()));
         // A later call may have changed it while the file was opened.
-        loaded.core().engine.update_payload(plan.resolved.sync_payload.clone());
+        loaded.core().engine.told.replace(plan.resolved.sync_payload.clone());
         Finish::Done
     })
 }

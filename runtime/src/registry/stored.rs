@@ -10,10 +10,10 @@ use std::{
 };
 
 use super::{
+    entered::file_of,
     entry::Phase,
     evict::Evict,
     kind::{Kind, kind},
-    load::file_of,
     shared::{Call, Shared},
     state::Reason,
 };

@@ -24,7 +24,7 @@ use crate::{
     error::StoreError,
     event::{EventNumber, SessionId},
     live::LiveQueries,
-    options::{Payload, ResolvedOptions},
+    options::ResolvedOptions,
     primitives::{
         Mutex, MutexGuard,
         atomic::{AtomicBool, AtomicU64},
@@ -39,7 +39,7 @@ use crate::{
         same_file::{FileId, Standing},
         sqlite::{Place, SqliteError, SqliteErrorKind},
     },
-    sync::SyncNotes,
+    sync::{SyncNotes, Told},
 };
 
 /// All that a load needs.
@@ -109,7 +109,8 @@ pub(crate) struct Engine {
     /// A sync failed: closing moves nothing into the file.
     pub(super) sync_failed: AtomicBool,
     activity: Activity,
-    payload: Mutex<Payload>,
+    /// What the sync backend is told.
+    pub(crate) told: Told,
 }
 
 /// What never changes while the store is loaded.
@@ -198,7 +199,7 @@ impl Published {
 
 impl Engine {
     pub(super) fn assemble(shared: Shared, writer: Writer, report: MigrationsReport, meta: Meta) -> Self {
-        let payload = Mutex::new(shared.options.sync_payload.clone());
+        let told = Told::new(shared.options.sync_payload.clone());
         Self {
             published: Arc::new(Published::new(&writer.tip.head, meta.confirmed)),
             sync: SyncNotes::new(shared.options.sync.is_some(), meta.backend, report.failed),
@@ -218,7 +219,7 @@ impl Engine {
             suspect: AtomicBool::new(false),
             sync_failed: AtomicBool::new(false),
             activity: Activity::default(),
-            payload,
+            told,
         }
     }
 
@@ -267,18 +268,6 @@ impl Engine {
     /// Whether the store still answers.
     pub(crate) fn check_read(&self) -> Result<(), StoreError> {
         self.gate.check_read()
-    }
-
-    /// What the sync backend is told from now on.
-    pub(crate) fn update_payload(&self, payload: Payload) {
-        let before = std::mem::replace(&mut *self.payload.lock().unwrap_or_else(PoisonError::into_inner), payload);
-        // It may be the app's, whose `Drop` may come back here: not under the lock.
-        drop(before);
-    }
-
-    /// What the sync backend is told.
-    pub(crate) fn payload(&self) -> Payload {
-        self.payload.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     pub(super) fn has_backend(&self) -> bool {

@@ -1,6 +1,6 @@
 //! The seam that sync backends implement.
 
-use std::pin::Pin;
+use std::{fmt, pin::Pin};
 
 use futures_core::Stream;
 
@@ -237,6 +237,14 @@ pub enum BackendError {
         /// What it says.
         reason: String,
     },
+    /// It answers, and does not do what was asked, for a reason that lies in what was asked.
+    #[error("the backend refuses what {refusal}: {}", one_line(reason))]
+    Refused {
+        /// What kind of reason.
+        refusal: Refusal,
+        /// What it says.
+        reason: String,
+    },
     /// The number that a pull begins behind is of another log.
     #[error("the backend has another log, with id {}", shown(backend_id))]
     OtherBackend {
@@ -246,6 +254,40 @@ pub enum BackendError {
     /// All else.
     #[error(transparent)]
     Other(#[from] BoxError),
+}
+
+/// Of what kind a backend's reason is to refuse what it was asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Refusal {
+    /// More at once than it takes. Some time later it is taken.
+    TooFast,
+    /// An event, a batch or a message beyond its limits, or more stores. As long as the limits are what they are it is refused each time.
+    TooLarge,
+    /// Not what it takes at all: events that do not follow each other, a sync id that is none. It is refused each time.
+    Invalid,
+}
+
+impl fmt::Display for Refusal {
+    /// As in "the backend refuses what ...".
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::TooFast => "comes too fast",
+            Self::TooLarge => "is beyond its limits",
+            Self::Invalid => "it takes for invalid",
+        })
+    }
+}
+
+impl Refusal {
+    /// What whoever runs the app can do.
+    pub(crate) fn remedy(self) -> &'static str {
+        match self {
+            Self::TooFast => "it is tried again after a pause; raise the server's limits if that does not end",
+            Self::TooLarge => "raise the server's limits to the app's; the events stay, and are tried again",
+            Self::Invalid => "the reason says what; the events stay, and are tried again",
+        }
+    }
 }
 
 /// What to do when the backend's log is another one than before: it was replaced, or went back behind what it had confirmed.

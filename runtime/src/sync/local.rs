@@ -8,7 +8,7 @@ use std::{
 use futures_util::stream;
 use tokio::sync::watch;
 
-use super::{BackendError, BoxStream, PullPage, PullRequest, PushAnswer, PushRequest, Remaining, SyncBackend};
+use super::{BackendError, BoxStream, PullPage, PullRequest, PushAnswer, PushRequest, Refusal, Remaining, SyncBackend};
 use crate::{
     definition::BoxFuture,
     event::{EventNumber, StoredEvent},
@@ -122,7 +122,8 @@ impl LocalBackend {
             return Ok(PushAnswer::Ahead { head });
         }
         if let Some(number) = request.gap() {
-            return Err(BackendError::Other(format!("event {number} does not follow the one before").into()));
+            let reason = format!("event {number} does not follow the one before");
+            return Err(BackendError::Refused { refusal: Refusal::Invalid, reason });
         }
         let agreed =
             |event: &StoredEvent| StoredEvent { number: EventNumber::synced(event.number.global()), ..event.clone() };

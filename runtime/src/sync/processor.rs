@@ -34,6 +34,13 @@ pub(crate) const PUSH_EVERY: Duration = Duration::from_millis(5);
 /// How long after the end of a pull the next one begins, of a backend that has no live ones.
 pub(crate) const POLL: Duration = Duration::from_secs(5);
 
+/// When a payload that is good for so long is asked for again: so long before its end that an answer comes in time, and not without pause however
+/// short its time is.
+pub(crate) fn renewed_after(valid_for: Duration) -> Duration {
+    let margin = (valid_for / 10).min(Duration::from_secs(60));
+    (valid_for - margin).max(FIRST_PAUSE)
+}
+
 /// What is to be done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Next {
@@ -306,6 +313,13 @@ mod tests {
         assert_eq!(batch(&vec![event(299_000); 9]), 3);
         assert_eq!(batch(&[event(1_000_000), event(1)]), 1);
         assert_eq!(batch(&[]), 0);
+    }
+
+    #[test]
+    fn a_payload_is_asked_for_again_before_it_expires_and_not_without_pause() {
+        let after = |seconds: u64| renewed_after(Duration::from_secs(seconds)).as_secs();
+        assert_eq!([0, 1, 100, 600, 3_600].map(after), [1, 1, 90, 540, 3_540]);
+        assert_eq!(renewed_after(Duration::MAX), Duration::MAX - Duration::from_secs(60));
     }
 
     #[test]

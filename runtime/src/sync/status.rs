@@ -37,9 +37,9 @@ pub struct SyncStatus {
 }
 
 impl SyncStatus {
-    /// Whether the backend can be reached.
+    /// Whether the backend can be reached, as far as anybody tries: nobody does once sync has stopped.
     pub fn connected(&self) -> bool {
-        !matches!(self.phase, SyncPhase::Off | SyncPhase::Offline)
+        !matches!(self.phase, SyncPhase::Off | SyncPhase::Offline | SyncPhase::Stopped)
     }
 }
 
@@ -123,6 +123,19 @@ impl SyncNotes {
             }
             Ok(()) => {}
         });
+    }
+
+    /// A pull begins. One that goes on where the one before ended, with all that there was, is no new phase.
+    pub(crate) fn begins(&self) {
+        if self.with(|noted| noted.phase != SyncPhase::Live) {
+            self.phase(SyncPhase::CatchingUp);
+        }
+    }
+
+    /// So many events the backend has still, and they are not all here.
+    pub(crate) fn lags(&self, behind: u64) {
+        self.phase(SyncPhase::CatchingUp);
+        self.behind(behind);
     }
 
     /// How many events the backend has still.

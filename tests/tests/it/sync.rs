@@ -8,6 +8,7 @@ mod failing;
 mod flaky;
 mod flapping;
 mod other_log;
+mod payload;
 mod processor;
 mod rebase;
 mod releases;

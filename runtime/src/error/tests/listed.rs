@@ -19,7 +19,7 @@ fn every_variant(load: &LoadError, store: &StoreError, sync: &SyncError, delete:
         LoadError::Cancelled { .. } | LoadError::ShutDown { .. } | LoadError::OnLoad { .. } => {}
         LoadError::Panicked { .. } | LoadError::Cycle { .. } | LoadError::SyncIdConflict { .. } => {}
         LoadError::NoDataDir { .. } | LoadError::DataDir { .. } | LoadError::Catalog { .. } => {}
-        LoadError::NotFound { .. } | LoadError::Projection { .. } => {}
+        LoadError::NotFound { .. } | LoadError::Projection { .. } | LoadError::SyncId { .. } => {}
         LoadError::Runtime { .. } | LoadError::Schema { .. } | LoadError::Storage { .. } => {}
     }
     match store {
@@ -28,7 +28,8 @@ fn every_variant(load: &LoadError, store: &StoreError, sync: &SyncError, delete:
     }
     match sync {
         SyncError::Store(_) | SyncError::NotConfigured { .. } | SyncError::Quarantined { .. } => {}
-        SyncError::Offline { .. } | SyncError::Unauthorized { .. } | SyncError::Backend { .. } => {}
+        SyncError::Offline { .. } | SyncError::Unauthorized { .. } => {}
+        SyncError::Refused { .. } | SyncError::Backend { .. } => {}
         SyncError::BackendIdMismatch { .. } | SyncError::BackendRolledBack { .. } | SyncError::UnknownEvent { .. } => {}
     }
     match delete {

@@ -1,7 +1,10 @@
 //! Errors of sync.
 
 use super::*;
-use crate::{error::SyncError, sync::BackendError};
+use crate::{
+    error::SyncError,
+    sync::{BackendError, Refusal},
+};
 
 #[test]
 fn sync_errors() {
@@ -10,9 +13,11 @@ fn sync_errors() {
         SyncError::Quarantined { store: store(), number: "e4r1".parse().unwrap(), reason: "no room".to_owned() };
     let (reason, message) = ("no route".to_owned(), "no route".to_owned());
     let (event, number) = ("v9.Later".to_owned(), "e7".parse().unwrap());
-    let syncs: [Case<SyncError>; 9] = [
+    let refused = |refusal| SyncError::Refused { store: store(), refusal, reason: "4 MiB".to_owned() };
+    let syncs: [Case<SyncError>; 10] = [
         (SyncError::Offline { store: store(), reason: reason.clone() }, &["no route"], "again"),
         (SyncError::Unauthorized { store: store(), reason }, &["no route"], "sync_payload"),
+        (refused(Refusal::TooFast), &["4 MiB", "too fast"], "after a pause"),
         (SyncError::Backend { store: store(), message }, &["no route"], "again"),
         (
             SyncError::BackendIdMismatch { store: store(), expected: "one".to_owned(), found: "two".to_owned() },
@@ -26,6 +31,13 @@ fn sync_errors() {
         (SyncError::NotConfigured { store: store() }, &["no sync backend"], "set `sync`"),
     ];
     check(syncs, identity);
+    for (refusal, what, remedy) in [
+        (Refusal::TooLarge, "is beyond its limits", "raise the server's limits"),
+        (Refusal::Invalid, "takes for invalid", "the events stay"),
+    ] {
+        let message = refused(refusal).to_string();
+        assert!(["4 MiB", what, remedy].iter().all(|text| message.contains(text)), "{message}");
+    }
 }
 
 #[test]
@@ -36,6 +48,7 @@ fn what_a_backend_says_is_one_line_of_a_message_however_much_it_says() {
         SyncError::Quarantined { store: store(), number, reason: said() },
         SyncError::Offline { store: store(), reason: said() },
         SyncError::Unauthorized { store: store(), reason: said() },
+        SyncError::Refused { store: store(), refusal: Refusal::Invalid, reason: said() },
         SyncError::Backend { store: store(), message: said() },
         SyncError::BackendIdMismatch { store: store(), expected: said(), found: said() },
         SyncError::UnknownEvent { store: store(), event: said(), number },
@@ -43,6 +56,7 @@ fn what_a_backend_says_is_one_line_of_a_message_however_much_it_says() {
     let of_backend = [
         BackendError::Offline { reason: said() },
         BackendError::Unauthorized { reason: said() },
+        BackendError::Refused { refusal: Refusal::Invalid, reason: said() },
         BackendError::OtherBackend { backend_id: said() },
     ];
     let messages = of_store.map(|error| error.to_string()).into_iter().chain(of_backend.map(|error| error.to_string()));

@@ -9,6 +9,7 @@ use crate::{
     clock::Panicked,
     error::{BoxError, StoreError, SyncError},
     event::StoredEvent,
+    options::Resolved,
     registry::handle::Core,
     seeded,
     store::{MergeError, Merged},
@@ -38,7 +39,7 @@ pub(super) async fn push(
     if unsent.events.is_empty() {
         return Ok(());
     }
-    let (payload, backend_id) = (core.engine.payload(), core.engine.sync.backend_id().or(accepted_id));
+    let (payload, backend_id) = (ask(core).await?.payload, core.engine.sync.backend_id().or(accepted_id));
     let request = PushRequest::new(&core.sync_id, unsent.expected_head, &unsent.events, &payload);
     let request = request.backend_id(backend_id.as_deref());
     let pushed = AssertUnwindSafe(async { backend.push(request).await }).catch_unwind().await;
@@ -85,7 +86,7 @@ pub(super) async fn pull_once(
     mut progress: impl FnMut(u64, u64) + Send,
 ) -> Result<(), SyncError> {
     let before = stand(core).accepted;
-    let (payload, backend_id) = (core.engine.payload(), known_backend(core));
+    let (payload, backend_id) = (ask(core).await?.payload, known_backend(core));
     let request = PullRequest::new(&core.sync_id, &payload).after(before, backend_id.as_deref());
     let mut pages = begin_pull(core, backend, request)?;
     let mut gathered = Gathered::default();
@@ -103,6 +104,14 @@ pub(super) async fn pull_once(
         true => Ok(()),
         false => Err(failed(core, "the backend says that it has further events, and does not give them")),
     }
+}
+
+/// What the backend is told with the next request. Providers are the app's code.
+pub(super) async fn ask(core: &Core) -> Result<Resolved, SyncError> {
+    let payload = core.engine.told.payload();
+    let resolved = AssertUnwindSafe(payload.resolved()).catch_unwind().await;
+    let resolved = resolved.map_err(|panic| failed(core, Panicked::new(panic.as_ref()).into_message()))?;
+    resolved.map_err(|error| failed(core, format!("`sync_payload` is not to be had: {error}")))
 }
 
 /// The id of the log that a request names.
@@ -191,8 +200,8 @@ pub(super) async fn take_page(
     let here = gathered.events.len() as u64;
     core.engine.note_sync(|notes| match remaining {
         Remaining::Nothing => notes.behind(here),
-        Remaining::Known(left) => notes.behind(here.saturating_add(left)),
-        Remaining::Some => notes.behind(here + 1),
+        Remaining::Known(left) => notes.lags(here.saturating_add(left)),
+        Remaining::Some => notes.lags(here + 1),
     });
     if remaining == Remaining::Nothing || !gathered.waits(core.engine.unsent_events()) {
         take_gathered(core, gathered).await?;
@@ -265,6 +274,7 @@ fn refused(core: &Core, error: BackendError) -> SyncError {
     match error {
         BackendError::Offline { reason } => SyncError::Offline { store, reason },
         BackendError::Unauthorized { reason } => SyncError::Unauthorized { store, reason },
+        BackendError::Refused { refusal, reason } => SyncError::Refused { store, refusal, reason },
         BackendError::OtherBackend { backend_id } => {
             let expected = core.engine.sync.backend_id().unwrap_or_default();
             SyncError::BackendIdMismatch { store, expected, found: backend_id }

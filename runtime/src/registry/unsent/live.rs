@@ -16,7 +16,7 @@ use tokio::sync::Notify;
 
 use super::{
     accepted::stand,
-    exchange::{Gathered, begin_pull, failed, is_final, known_backend, mend, next_page, take_page},
+    exchange::{Gathered, ask, begin_pull, failed, is_final, known_backend, mend, next_page, take_page},
     push::send_all,
 };
 use crate::{
@@ -30,8 +30,8 @@ use crate::{
     seeded,
     store::{CommitWatch, Engine},
     sync::{
-        PullRequest, Remaining, SyncBackend, SyncPhase,
-        processor::{POLL, Pauses},
+        PullRequest, Remaining, SyncBackend, SyncNotes, SyncPhase,
+        processor::{POLL, Pauses, renewed_after},
     },
 };
 
@@ -77,7 +77,7 @@ async fn keep(loaded: &Arc<dyn AnyLoaded>) {
     let (mut pauses, mut pushes) = (Pauses::default(), Pushes::default());
     while !core.engine.sync.is_stopped() {
         let (began, confirmed) = (core.runtime.now(), core.engine.confirmed());
-        core.engine.note_sync(|notes| notes.phase(SyncPhase::CatchingUp));
+        core.engine.note_sync(SyncNotes::begins);
         let Err(error) = exchange(loaded, &mut pushes).await else { continue };
         let Err(error) = mend(core, error).await else {
             // A backend that is another one each time is not asked without a pause either.
@@ -92,20 +92,27 @@ async fn keep(loaded: &Arc<dyn AnyLoaded>) {
         core.engine.note_sync(|notes| notes.failed_with(error, phase));
         core.signals.changed();
         if !seeded::bug("no-pause-after-a-failure") {
-            core.runtime.sleep(pauses.next(core.runtime.jitter())).await;
+            let pause = core.runtime.sleep(pauses.next(core.runtime.jitter()));
+            // What the backend refused to somebody else may be granted now.
+            if let Either::Right(_) = select(pause, std::pin::pin!(core.engine.told.replaced())).await {
+                pushes = Pushes::default();
+            }
         }
     }
     // Nothing more until the store is loaded again.
     std::future::pending::<()>().await;
 }
 
-/// Takes over what comes and pushes what is committed, until something fails, or a pull that is not live has ended.
+/// Takes over what comes and pushes what is committed, until something fails, a pull that is not live has ended, or the backend is to be told
+/// something else.
 async fn exchange(loaded: &Arc<dyn AnyLoaded>, pushes: &mut Pushes) -> Result<(), SyncError> {
     let core = loaded.core();
     let Some(backend) = core.backend() else { return Ok(()) };
     let live = backend.supports().live_pull;
-    let (payload, backend_id) = (core.engine.payload(), known_backend(core));
-    let request = PullRequest::new(&core.sync_id, &payload);
+    // What was said before is found by looking now.
+    let _ = core.engine.told.replaced().now_or_never();
+    let (told, backend_id) = (ask(core).await?, known_backend(core));
+    let request = PullRequest::new(&core.sync_id, &told.payload);
     let request = request.after(stand(core).accepted, backend_id.as_deref()).live(live);
     let mut pages = begin_pull(core, backend, request)?;
     let caught_up = Notify::new();
@@ -120,6 +127,14 @@ async fn exchange(loaded: &Arc<dyn AnyLoaded>, pushes: &mut Pushes) -> Result<()
             return Err(failed(core, "the backend ended a pull that was to go on"));
         }
         core.runtime.sleep(POLL).await;
+        Ok(())
+    };
+    let (mut otherwise, telling) = (false, tells_otherwise(core, told.valid_for));
+    let ending = async {
+        match select(std::pin::pin!(pulling), std::pin::pin!(telling)).await {
+            Either::Left((ended, _)) => ended?,
+            Either::Right(_) => otherwise = true,
+        }
         // A push that is on its way has its answer first.
         drop(core.sending.lock().await);
         Ok(())
@@ -128,9 +143,24 @@ async fn exchange(loaded: &Arc<dyn AnyLoaded>, pushes: &mut Pushes) -> Result<()
         caught_up.notified().await;
         keep_pushed(loaded, pushes).await
     };
-    match select(std::pin::pin!(pulling), std::pin::pin!(pushing)).await {
+    let ended = match select(std::pin::pin!(ending), std::pin::pin!(pushing)).await {
         Either::Left((ended, _)) | Either::Right((ended, _)) => ended,
+    };
+    if otherwise {
+        *pushes = Pushes::default();
     }
+    ended
+}
+
+/// Resolves when the backend is to be told something else: it was replaced, or will not be good much longer.
+async fn tells_otherwise(core: &Core, valid_for: Option<Duration>) {
+    let expires = async {
+        match valid_for {
+            Some(valid_for) => core.runtime.sleep(renewed_after(valid_for)).await,
+            None => std::future::pending().await,
+        }
+    };
+    select(std::pin::pin!(core.engine.told.replaced()), std::pin::pin!(expires)).await;
 }
 
 /// Pushes what is committed, until the backend is not what it was. What else fails is tried again after a pause, while what others have

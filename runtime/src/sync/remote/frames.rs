@@ -3,15 +3,15 @@
 use std::collections::BTreeMap;
 
 use larder_wire::{
-    Call, Cause, ClientFrame, Cursor, Exit, Failure, Limits, PageInfo, Payload, Peer, PullResponse, Refusal,
-    RefusalKind, Request, RequestId, ServerFrame, Tracing, Transport, WireError,
+    Call, Cause, ClientFrame, Cursor, Exit, Failure, Limits, PageInfo, Payload, Peer, PullResponse, RefusalKind,
+    Request, RequestId, ServerFrame, Tracing, Transport, WireError,
 };
 use serde_json::value::RawValue;
 
 use crate::{
     error::one_line,
     event::{EventId, EventNumber, StoredEvent},
-    sync::{BackendError, PullPage, PushAnswer, Remaining},
+    sync::{BackendError, PullPage, PushAnswer, Refusal, Remaining},
 };
 
 #[cfg(test)]
@@ -235,10 +235,13 @@ fn push_refused(cause: &Cause) -> Result<PushAnswer, BackendError> {
 fn refused(cause: &Cause) -> BackendError {
     match cause.found_failure() {
         Some(Failure::BackendIdMismatch { expected, .. }) => BackendError::OtherBackend { backend_id: expected },
-        Some(Failure::Refused(Refusal { kind, message })) => match kind {
+        Some(Failure::Refused(larder_wire::Refusal { kind, message })) => match kind {
             RefusalKind::Unauthenticated | RefusalKind::Forbidden => BackendError::Unauthorized { reason: message },
             RefusalKind::Unavailable => BackendError::Offline { reason: message },
-            _ => BackendError::Other(one_line(&message).to_string().into()),
+            RefusalKind::TooFast => BackendError::Refused { refusal: Refusal::TooFast, reason: message },
+            RefusalKind::TooLarge => BackendError::Refused { refusal: Refusal::TooLarge, reason: message },
+            RefusalKind::Invalid => BackendError::Refused { refusal: Refusal::Invalid, reason: message },
+            _ => failed("the server refuses", &message),
         },
         Some(Failure::ServerAhead { minimum_expected, .. }) => BackendError::Other(
             format!("the server's head is e{minimum_expected}, which is no answer to a pull").into(),

@@ -166,3 +166,25 @@ async fn a_store_that_is_deleted_elsewhere_while_it_is_opened_is_in_the_catalog(
     let claimed = two.get::<PatientStore>("n").options(synced(&other)).await;
     assert!(matches!(claimed, Err(LoadError::SyncIdConflict { .. })), "{claimed:?}");
 }
+
+#[tokio::test]
+async fn a_sync_id_that_no_backend_takes_is_refused_and_the_store_is_not_made() {
+    let dir = tempfile::tempdir().unwrap();
+    let fake = Fake::new("wss://one", false);
+    let bench = Bench::with(|builder| builder.data_dir(dir.path()));
+    for (map, refused) in [
+        ((|id| format!("a/{}", id.as_str())) as fn(&StoreId) -> String, true),
+        (|_| String::new(), true),
+        (|_| "x".repeat(121), true),
+        // As TypeScript's may begin.
+        (|id| format!("_{}", id.as_str()), false),
+    ] {
+        let opened = bench.get::<NoteStore>("n").options(synced(&fake).sync_id(map)).await;
+        match opened {
+            Err(LoadError::SyncId { store, .. }) if refused => assert_eq!(store.to_string(), "note/n"),
+            Ok(_) if !refused => {}
+            other => panic!("{other:?}"),
+        }
+        assert_eq!(bench.stored::<NoteStore>().await.unwrap().len(), usize::from(!refused));
+    }
+}

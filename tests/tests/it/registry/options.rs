@@ -1,10 +1,7 @@
 //! Options: the three layers, what a loaded store takes on, environments.
 
 use std::{
-    sync::{
-        Arc, Mutex,
-        atomic::{AtomicUsize, Ordering},
-    },
+    sync::{Arc, Mutex},
     time::Duration,
 };
 
@@ -132,11 +129,11 @@ async fn a_loaded_store_tells_its_backend_what_later_calls_and_new_defaults_say(
     let bench = Bench::with(|builder| anywhere(builder).defaults(defaults("old")));
     let store = bench.get::<NoteStore>("n").sync_payload(Payload::new().with("region", "eu")).await.unwrap();
     bench.update_defaults(defaults("new"));
-    let asked = Arc::new(AtomicUsize::new(0));
+    let asked = Arc::new(Mutex::new(Vec::new()));
     for call in 0..100 {
         let asked = Arc::clone(&asked);
         let provider = Payload::provider(move || {
-            asked.fetch_add(1, Ordering::Relaxed);
+            asked.lock().unwrap().push(call);
             async move { Ok(Payload::new().with("call", call)) }
         });
         drop(bench.get::<NoteStore>("n").sync_payload(provider).await.unwrap());
@@ -147,7 +144,8 @@ async fn a_loaded_store_tells_its_backend_what_later_calls_and_new_defaults_say(
     let told = fake.payloads();
     let expected = [("call", 99.into()), ("region", "eu".into()), ("token", "new".into())];
     assert_eq!(told, [expected.map(|(key, value): (&str, serde_json::Value)| (key.to_owned(), value)).into()]);
-    assert_eq!(asked.load(Ordering::Relaxed), 1, "only the last call's function is asked");
+    let asked = asked.lock().unwrap();
+    assert_eq!(*asked, [99, 99], "only the last call's function is asked, for the pull and for the push");
 }
 
 /// What happens while a definition is asked for its options.

@@ -5,7 +5,7 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use futures_util::stream;
+use futures_util::{FutureExt, stream};
 use larder::{
     BackendError, BackendSupport, BoxFuture, BoxStream, LocalBackend, PullPage, PullRequest, PushAnswer, PushRequest,
     Remaining, StoreOptions, SyncBackend, prelude::*, testing::TestRegistry,
@@ -31,7 +31,10 @@ pub(super) struct Flaky {
     pub(super) inner: Arc<LocalBackend>,
     pub(super) pushes: Mutex<VecDeque<Mishap>>,
     pub(super) pulls: Mutex<VecDeque<Mishap>>,
+    /// The tokens of the pushes so far.
     pub(super) payloads: Mutex<Vec<String>>,
+    /// The tokens of the pulls so far.
+    pub(super) pulled: Mutex<Vec<String>>,
     requests: Mutex<(usize, usize)>,
     support: BackendSupport,
 }
@@ -47,6 +50,7 @@ impl Flaky {
             pushes: Mutex::new(pushes.iter().copied().collect()),
             pulls: Mutex::new(pulls.iter().copied().collect()),
             payloads: Mutex::default(),
+            pulled: Mutex::default(),
             requests: Mutex::default(),
             support,
         })
@@ -90,6 +94,9 @@ impl SyncBackend for Flaky {
 
     fn pull<'a>(&'a self, request: PullRequest<'a>) -> BoxStream<'a, Result<PullPage, BackendError>> {
         self.requests.lock().unwrap().0 += 1;
+        // What a request tells has no providers any more.
+        let payload = request.payload.resolve().now_or_never().unwrap().unwrap();
+        self.pulled.lock().unwrap().extend(payload.get("token").map(ToString::to_string));
         let failed = |error| Box::pin(stream::iter([Err(error)])) as BoxStream<'a, _>;
         match next(&self.pulls) {
             None => self.inner.pull(request),

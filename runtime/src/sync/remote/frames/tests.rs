@@ -96,7 +96,14 @@ fn each_refusal_is_what_an_app_can_act_on() {
         matches!(answer(&refused("larder.Forbidden")), Err(BackendError::Unauthorized { reason }) if reason == "why")
     );
     assert!(matches!(answer(&refused("larder.Unavailable")), Err(BackendError::Offline { .. })));
-    assert!(matches!(answer(&refused("larder.TooLarge")), Err(BackendError::Other(_))));
+    let kinds = [("TooFast", Refusal::TooFast), ("TooLarge", Refusal::TooLarge), ("Invalid", Refusal::Invalid)];
+    for (name, kind) in kinds {
+        let answer = answer(&refused(&format!("larder.{name}")));
+        assert!(
+            matches!(&answer, Err(BackendError::Refused { refusal, reason }) if *refusal == kind && reason == "why"),
+            "{answer:?}"
+        );
+    }
     assert!(matches!(answer(&refused("Error")), Err(BackendError::Other(_))));
 }
 

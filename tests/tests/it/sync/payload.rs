@@ -1,0 +1,149 @@
+//! What a backend is told of who asks: when it is asked for, and again.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use futures_util::FutureExt;
+use larder::{Payload, StoreOptions, SyncError, SyncPhase, testing::TestRegistry};
+use larder_tests::notebook::{Notebook, written};
+
+use super::{
+    clients::{STORE, log, push_foreign},
+    flaky::{Flaky, Mishap},
+};
+
+/// Gives tokens 1, 2, 3, each good for so long.
+fn tokens(valid_for: Option<Duration>) -> Payload {
+    let given = Arc::new(AtomicU64::new(0));
+    Payload::provider(move || {
+        let token = Payload::new().with("token", given.fetch_add(1, Ordering::SeqCst) + 1);
+        let token = match valid_for {
+            Some(time) => token.valid_for(time),
+            None => token,
+        };
+        async move { Ok(token) }
+    })
+}
+
+fn pulled(flaky: &Flaky) -> String {
+    flaky.pulled.lock().unwrap().join(" ")
+}
+
+async fn seconds(registry: &TestRegistry, seconds: u64) {
+    registry.advance(Duration::from_secs(seconds)).await;
+}
+
+#[tokio::test]
+async fn a_live_pull_is_renewed_with_a_new_payload_before_the_one_of_before_expires() {
+    let flaky = Flaky::new(&[], &[]);
+    let registry = flaky.registry(StoreOptions::new().sync_payload(tokens(Some(Duration::from_secs(100)))));
+    let store = registry.get::<Notebook>(STORE).await.unwrap();
+    registry.settle().await;
+    assert_eq!(pulled(&flaky), "1");
+    let mut watch = store.watch_sync();
+    assert_eq!(watch.next().await.unwrap().phase, SyncPhase::Live);
+    seconds(&registry, 89).await;
+    assert_eq!(pulled(&flaky), "1");
+    seconds(&registry, 2).await;
+    assert_eq!(pulled(&flaky), "1 2", "asked again before 100 s");
+    assert!(watch.next().now_or_never().is_none(), "nobody hears of it");
+    push_foreign(&flaky.inner, &[written(10)]).await;
+    registry.settle().await;
+    assert_eq!(log(&store), "e1");
+    seconds(&registry, 180).await;
+    assert_eq!(pulled(&flaky), "1 2 3 4");
+}
+
+#[tokio::test]
+async fn a_live_pull_whose_payload_does_not_expire_is_not_renewed() {
+    let flaky = Flaky::new(&[], &[]);
+    // Of a payload that no provider gave nobody can be asked for another one.
+    let fixed = Payload::new().with("tenant", 7).valid_for(Duration::from_secs(1));
+    let registry = flaky.registry(StoreOptions::new().sync_payload(fixed.merge(tokens(None))));
+    let _store = registry.get::<Notebook>(STORE).await.unwrap();
+    seconds(&registry, 100_000).await;
+    assert_eq!(pulled(&flaky), "1");
+}
+
+#[tokio::test]
+async fn a_payload_without_any_time_left_is_asked_for_once_a_second() {
+    let flaky = Flaky::new(&[], &[]);
+    let registry = flaky.registry(StoreOptions::new().sync_payload(tokens(Some(Duration::ZERO))));
+    let _store = registry.get::<Notebook>(STORE).await.unwrap();
+    registry.settle().await;
+    for _ in 0..10 {
+        seconds(&registry, 1).await;
+    }
+    assert_eq!(pulled(&flaky), "1 2 3 4 5 6 7 8 9 10 11");
+}
+
+#[tokio::test]
+async fn a_payload_that_is_replaced_is_told_at_once_also_by_a_live_pull() {
+    let flaky = Flaky::new(&[], &[]);
+    let told = |token: u64| StoreOptions::new().sync_payload(Payload::new().with("token", token));
+    let registry = flaky.registry(told(1));
+    let store = registry.get::<Notebook>(STORE).await.unwrap();
+    registry.settle().await;
+    let _again = registry.get::<Notebook>(STORE).options(told(1)).await.unwrap();
+    registry.settle().await;
+    assert_eq!(pulled(&flaky), "1", "the same is no news");
+    let _other = registry.get::<Notebook>(STORE).options(told(2)).await.unwrap();
+    registry.settle().await;
+    assert_eq!((pulled(&flaky).as_str(), store.sync_status().phase), ("1 2", SyncPhase::Live));
+}
+
+#[tokio::test]
+async fn a_refused_store_is_tried_at_once_when_its_payload_is_replaced() {
+    let flaky = Flaky::new(&[Mishap::Unauthorized], &[Mishap::Unauthorized; 100]);
+    let told = |token: u64| StoreOptions::new().sync_payload(Payload::new().with("token", token));
+    let registry = flaky.registry(told(1));
+    let store = registry.get::<Notebook>(STORE).await.unwrap();
+    for _ in 0..10 {
+        seconds(&registry, 6).await;
+    }
+    let refused = store.sync_status();
+    assert!(matches!(refused.last_error, Some(SyncError::Unauthorized { .. })), "{refused:?}");
+    flaky.pulls.lock().unwrap().clear();
+    let before = pulled(&flaky);
+    let _other = registry.get::<Notebook>(STORE).options(told(2)).await.unwrap();
+    registry.settle().await;
+    assert_eq!((pulled(&flaky), store.sync_status().phase), (format!("{before} 2"), SyncPhase::Live));
+    // The same where a push was refused.
+    store.commit(written(1)).unwrap();
+    registry.settle().await;
+    assert_eq!((store.sync_status().phase, log(&store).as_str()), (SyncPhase::Failing, "| e1"));
+    let _third = registry.get::<Notebook>(STORE).options(told(3)).await.unwrap();
+    registry.settle().await;
+    assert_eq!((store.sync_status().phase, log(&store).as_str()), (SyncPhase::Live, "e1"));
+}
+
+#[tokio::test]
+async fn a_provider_that_fails_or_panics_is_asked_again_and_the_status_says_why() {
+    for panics in [false, true] {
+        let flaky = Flaky::new(&[], &[]);
+        let asked = Arc::new(AtomicU64::new(0));
+        let payload = Payload::provider(move || {
+            let first = asked.fetch_add(1, Ordering::SeqCst) == 0;
+            async move {
+                match first {
+                    true if panics => panic!("the keyring is locked"),
+                    true => Err("the keyring is locked".into()),
+                    false => Ok(Payload::new().with("token", 1)),
+                }
+            }
+        });
+        let registry = flaky.registry(StoreOptions::new().sync_payload(payload));
+        let store = registry.get::<Notebook>(STORE).await.unwrap();
+        registry.settle().await;
+        let status = store.sync_status();
+        let error = status.last_error.expect("an error").to_string();
+        assert!(error.contains("the keyring is locked"), "{error}");
+        seconds(&registry, 1).await;
+        assert_eq!((store.sync_status().phase, pulled(&flaky).as_str()), (SyncPhase::Live, "1"));
+    }
+}
