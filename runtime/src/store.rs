@@ -71,7 +71,7 @@ pub(crate) use host::{EngineHost, NoHost, ProgressSink};
 pub(crate) use inside::inside_any;
 pub use into_events::IntoEvents;
 pub(crate) use loss::lost;
-pub(crate) use merge::{MergeError, Merged};
+pub(crate) use merge::{MergeError, Merged, Upstream};
 pub use name::StoreName;
 pub(crate) use observer::Observer;
 pub(crate) use project::{FromSource, Position, SOURCES_DDL, SourceRead, read_source, stored_positions};

@@ -42,6 +42,8 @@ pub(crate) struct Meta {
     pub(crate) schema: Option<[u8; 16]>,
     /// The id of the backend's log that the confirmed events are of, once it is known.
     pub(crate) backend: Option<String>,
+    /// What the backend wants to be told with the next pull.
+    pub(crate) sync_metadata: Option<String>,
 }
 
 /// What kind of database a connection has opened.
@@ -117,6 +119,7 @@ impl Meta {
             events: 0,
             schema: None,
             backend: None,
+            sync_metadata: None,
         }
     }
 
@@ -133,7 +136,7 @@ impl Meta {
 
     /// Reads all of it; `None` when a part is missing or of the wrong kind.
     pub(crate) fn load(connection: &mut Connection) -> Result<Option<Self>, SqliteError> {
-        let mut found: [Option<Value>; 9] = Default::default();
+        let mut found: [Option<Value>; 10] = Default::default();
         connection.each_row("SELECT key, value FROM larder_meta", &[], |row| {
             let slot = match row.value(0) {
                 ValueRef::Text("definition") => 0,
@@ -145,6 +148,7 @@ impl Meta {
                 ValueRef::Text("schema") => 6,
                 ValueRef::Text("events") => 7,
                 ValueRef::Text("backend") => 8,
+                ValueRef::Text("sync_metadata") => 9,
                 _ => return Ok::<_, SqliteError>(true),
             };
             found[slot] = Some(row.value(1).to_owned());
@@ -158,17 +162,26 @@ impl Meta {
         };
         let (confirmed, epoch, events) = (number(4), number(5), number(7));
         let schema = sixteen_of(found[6].as_ref());
-        let [definition, store_id, .., backend] = found;
-        let backend = match backend {
-            Some(Value::Text(backend)) => Some(backend),
+        let [definition, store_id, .., backend, sync_metadata] = found;
+        let text = |value| match value {
+            Some(Value::Text(text)) => Some(text),
             _ => None,
         };
-        Ok(match (definition, store_id, file_id, fingerprint) {
-            (Some(Value::Text(definition)), Some(Value::Text(store_id)), Some(file_id), Some(fingerprint)) => {
-                Some(Self { definition, store_id, file_id, fingerprint, confirmed, epoch, events, schema, backend })
-            }
-            _ => None,
-        })
+        let (backend, sync_metadata) = (text(backend), text(sync_metadata));
+        let (definition, store_id) = (text(definition), text(store_id));
+        let known = definition.zip(store_id).zip(file_id.zip(fingerprint));
+        Ok(known.map(|((definition, store_id), (file_id, fingerprint))| Self {
+            definition,
+            store_id,
+            file_id,
+            fingerprint,
+            confirmed,
+            epoch,
+            events,
+            schema,
+            backend,
+            sync_metadata,
+        }))
     }
 }
 
@@ -192,6 +205,14 @@ pub(crate) fn confirmed(connection: &mut Connection) -> Result<u64, SqliteError>
 /// Writes the identity of the backend's log.
 pub(crate) fn put_backend(connection: &mut Connection, identity: &str) -> Result<(), SqliteError> {
     put(connection, "backend", ValueRef::Text(identity))
+}
+
+/// Writes what the backend wants to be told with the next pull, or that there is nothing.
+pub(crate) fn put_sync_metadata(connection: &mut Connection, metadata: Option<&str>) -> Result<(), SqliteError> {
+    match metadata {
+        Some(metadata) => put(connection, "sync_metadata", ValueRef::Text(metadata)),
+        None => connection.execute("DELETE FROM larder_meta WHERE key = 'sync_metadata'", &[]).map(drop),
+    }
 }
 
 /// Writes what tables, indexes and triggers the file has, all of them made by larder just now.

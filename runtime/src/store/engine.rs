@@ -202,7 +202,7 @@ impl Engine {
         let told = Told::new(shared.options.sync_payload.clone());
         Self {
             published: Arc::new(Published::new(&writer.tip.head, meta.confirmed)),
-            sync: SyncNotes::new(shared.options.sync.is_some(), meta.backend, report.failed),
+            sync: SyncNotes::new(shared.options.sync.is_some(), (meta.backend, meta.sync_metadata), report.failed),
             shared,
             writer: Mutex::new(Some(writer)),
             queue: CommitQueue::default(),

@@ -40,6 +40,22 @@ const LEAST_EVENTS: usize = 100;
 /// Pending events that are read at once.
 const READ_EVENTS: usize = 128;
 
+/// Which log events are of.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Upstream<'a> {
+    /// The log's id.
+    pub(crate) backend_id: &'a str,
+    /// What its backend wants to be told with the next pull, once all of the events are taken over.
+    pub(crate) metadata: Option<&'a str>,
+}
+
+impl<'a> Upstream<'a> {
+    /// The log with this id.
+    pub(crate) fn of(backend_id: &'a str) -> Self {
+        Self { backend_id, metadata: None }
+    }
+}
+
 /// What a page came to.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Merged {
@@ -100,8 +116,9 @@ impl Engine {
     ///
     /// # Errors
     /// When nothing was taken over.
-    pub(crate) fn merge(self: &Arc<Self>, page: &[StoredEvent], backend_id: &str) -> Result<Merged, MergeError> {
-        self.take_over(Some(backend_id), |writer, confirmed| {
+    pub(crate) fn merge(self: &Arc<Self>, page: &[StoredEvent], upstream: Upstream<'_>) -> Result<Merged, MergeError> {
+        let backend_id = upstream.backend_id;
+        self.take_over(Some(upstream), |writer, confirmed| {
             if !seeded::bug("page-of-another-log-taken") {
                 self.check_backend(backend_id)?;
             }
@@ -117,7 +134,7 @@ impl Engine {
     /// When nothing was confirmed.
     pub(crate) fn confirm(self: &Arc<Self>, accepted: &Accepted) -> Result<bool, MergeError> {
         let mut holds = true;
-        self.take_over(Some(&accepted.backend_id), |_, confirmed| {
+        self.take_over(Some(Upstream::of(&accepted.backend_id)), |_, confirmed| {
             let stand = self.stand(Some(accepted));
             holds = accepted.rebases == self.published.rebases() && accepted.head <= stand.head;
             if holds {
@@ -163,7 +180,7 @@ impl Engine {
     /// Does what is decided, and how many events of a page come before that, under the lock of the writer.
     fn take_over<'p>(
         self: &Arc<Self>,
-        backend_id: Option<&str>,
+        upstream: Option<Upstream<'_>>,
         decide: impl FnOnce(&mut Writer, u64) -> Result<(Merge<'p>, usize), MergeError>,
     ) -> Result<Merged, MergeError> {
         self.gate.check_write().map_err(MergeError::Store)?;
@@ -176,8 +193,8 @@ impl Engine {
         let (merge, known) = decide(writer, confirmed)?;
         let done = match merge {
             Merge::Advance(Advance { foreign: [], own }) if own == confirmed => return Ok(Merged::default()),
-            Merge::Advance(advance) => self.advance(writer, advance, backend_id),
-            Merge::Rebase(rebase) => self.rebase(writer, rebase, backend_id),
+            Merge::Advance(advance) => self.advance(writer, advance, upstream),
+            Merge::Rebase(rebase) => self.rebase(writer, rebase, upstream),
             Merge::Reject(reject) => return Err(MergeError::Rejected(reject)),
         };
         let (ended, own) = match done {
@@ -220,23 +237,28 @@ impl Engine {
         &self,
         writer: &mut Writer,
         advance: Advance<'_>,
-        backend_id: Option<&str>,
+        upstream: Option<Upstream<'_>>,
     ) -> Result<(Ended, u64), Stop> {
         self.follow_listeners(writer);
         writer.begin()?;
-        let mut work = Work::new(self, writer, backend_id);
+        let mut work = Work::new(self, writer, upstream);
         work.append(advance.foreign, LEAST_EVENTS)?;
         work.commit(advance.own).map(|ended| (ended, advance.own))
     }
 
-    fn rebase(&self, writer: &mut Writer, rebase: Rebase<'_>, backend_id: Option<&str>) -> Result<(Ended, u64), Stop> {
+    fn rebase(
+        &self,
+        writer: &mut Writer,
+        rebase: Rebase<'_>,
+        upstream: Option<Upstream<'_>>,
+    ) -> Result<(Ended, u64), Stop> {
         self.follow_listeners(writer);
-        match rebase::run(self, writer, &rebase, (Means::Records, backend_id)) {
+        match rebase::run(self, writer, &rebase, (Means::Records, upstream)) {
             Err(Stop::NeedsRebuild) => {
                 writer.roll_back();
                 // Nobody keeps so many changed rows.
                 writer.hear_nothing()?;
-                rebase::run(self, writer, &rebase, (Means::Rebuild, backend_id))
+                rebase::run(self, writer, &rebase, (Means::Rebuild, upstream))
             }
             done => done,
         }
@@ -262,7 +284,7 @@ impl Engine {
         if let Some(first) = done.undone_from.filter(|_| !seeded::bug("stream-not-told-of-rebase")) {
             self.undos.undone(first);
         }
-        self.sync.written(done.backend_id.as_deref(), done.failed);
+        self.sync.written(done.backend_id, done.metadata, done.failed);
         self.published.set(&writer.tip.head);
         self.published.set_confirmed(confirmed);
         self.following.confirmed(place_of(last_of(confirmed)));
@@ -317,6 +339,8 @@ struct Done {
     moves: Vec<Move>,
     /// The id of the backend's log, if it was written.
     backend_id: Option<String>,
+    /// What the backend wants to be told with the next pull, if that was written.
+    metadata: Option<Option<String>>,
     /// How many confirmed events do not materialize, if that may be another number than before.
     failed: Option<u64>,
     /// Foreign events that this app does not know.

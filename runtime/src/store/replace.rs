@@ -117,6 +117,7 @@ fn copy(
     quarantine::copy(log, tables).map_err(failed)?;
     if let Some(backend) = &meta.backend {
         meta::put_backend(tables, backend).map_err(failed)?;
+        meta::put_sync_metadata(tables, meta.sync_metadata.as_deref()).map_err(failed)?;
     }
     let watch = |done: &Replayed, page: &LogPage, tables: &mut Connection| {
         page.copy_to(tables).map_err(|error| log_error(request, error))?;

@@ -99,6 +99,8 @@ pub struct PullRequest<'a> {
     pub after: u64,
     /// The id of the log that this number is of, if there was one.
     pub backend_id: Option<&'a str>,
+    /// What a page before said that it wants to be told: the last one that did and whose events are all taken over, behind which others may be.
+    pub metadata: Option<&'a str>,
     /// Whether the stream is to go on with what is pushed later.
     pub live: bool,
     /// What the backend is told of who asks, as it stands now.
@@ -108,13 +110,19 @@ pub struct PullRequest<'a> {
 impl<'a> PullRequest<'a> {
     /// All events of a store, once.
     pub fn new(sync_id: &'a str, payload: &'a Payload) -> Self {
-        Self { sync_id, after: 0, backend_id: None, live: false, payload }
+        Self { sync_id, after: 0, backend_id: None, metadata: None, live: false, payload }
     }
 
     /// Those behind a number of the log with this id.
     #[must_use]
     pub fn after(self, after: u64, backend_id: Option<&'a str>) -> Self {
         Self { after, backend_id, ..self }
+    }
+
+    /// What a page before said that it wants to be told.
+    #[must_use]
+    pub fn metadata(self, metadata: Option<&'a str>) -> Self {
+        Self { metadata, ..self }
     }
 
     /// Whether the stream is to go on with what is pushed later.
@@ -137,18 +145,31 @@ pub struct PullPage {
     /// The last number of the log when the page was read, if the backend says so: one that went back behind what it had confirmed is noticed
     /// by it before anything is pushed.
     pub head: Option<u64>,
+    /// What the backend wants to be told with a pull that goes on behind this page, for its own use: where that begins in a storage that does not
+    /// count as the log does. At most [`METADATA_BYTES`](Self::METADATA_BYTES). It is kept in the store's file, in the transaction that takes over the
+    /// page's last event, until another page says something else, or another log takes this one's place.
+    pub metadata: Option<String>,
 }
 
 impl PullPage {
+    /// Most bytes of [`metadata`](Self::metadata). A page with more is an error.
+    pub const METADATA_BYTES: usize = 4_096;
+
     /// A page.
     pub fn new(events: Vec<StoredEvent>, remaining: Remaining, backend_id: impl Into<String>) -> Self {
-        Self { events, remaining, backend_id: backend_id.into(), head: None }
+        Self { events, remaining, backend_id: backend_id.into(), head: None, metadata: None }
     }
 
     /// With the last number of the log when the page was read.
     #[must_use]
     pub fn head(self, head: Option<u64>) -> Self {
         Self { head, ..self }
+    }
+
+    /// With what the backend wants to be told with a pull that goes on behind it.
+    #[must_use]
+    pub fn metadata(self, metadata: Option<String>) -> Self {
+        Self { metadata, ..self }
     }
 }
 

@@ -76,6 +76,8 @@ struct Noted {
     /// In a box, because it is large and mostly not there.
     last_error: Option<Box<SyncError>>,
     backend_id: Option<String>,
+    /// What the backend wants to be told with the next pull.
+    metadata: Option<String>,
     /// That is another one than in the file.
     is_unwritten: bool,
     /// The last push failed, while pulls go on.
@@ -83,10 +85,14 @@ struct Noted {
 }
 
 impl SyncNotes {
-    /// At the load: the id of the backend's log, and events that did not materialize.
-    pub(crate) fn new(has_backend: bool, backend_id: Option<String>, failed: u64) -> Self {
+    /// At the load: the id of the backend's log and its metadata, and events that did not materialize.
+    pub(crate) fn new(
+        has_backend: bool,
+        (backend_id, metadata): (Option<String>, Option<String>),
+        failed: u64,
+    ) -> Self {
         let phase = if has_backend { SyncPhase::Offline } else { SyncPhase::Off };
-        Self { noted: Mutex::new(Noted { phase, backend_id, failed, ..Noted::default() }) }
+        Self { noted: Mutex::new(Noted { phase, backend_id, metadata, failed, ..Noted::default() }) }
     }
 
     fn with<R>(&self, change: impl FnOnce(&mut Noted) -> R) -> R {
@@ -186,14 +192,22 @@ impl SyncNotes {
         self.with(|noted| !noted.is_unwritten && noted.backend_id.as_deref() == Some(backend_id))
     }
 
-    /// What a transaction has written.
-    pub(crate) fn written(&self, backend_id: Option<&str>, failed: Option<u64>) {
+    /// What a transaction has written: the log's id, its metadata, and how many events do not materialize, as far as they are others.
+    pub(crate) fn written(&self, backend_id: Option<String>, metadata: Option<Option<String>>, failed: Option<u64>) {
         self.with(|noted| {
             if let Some(id) = backend_id {
-                (noted.backend_id, noted.is_unwritten) = (Some(id.to_owned()), false);
+                (noted.backend_id, noted.is_unwritten) = (Some(id), false);
+            }
+            if let Some(metadata) = metadata {
+                noted.metadata = metadata;
             }
             noted.failed = failed.unwrap_or(noted.failed);
         });
+    }
+
+    /// What the backend wants to be told with the next pull.
+    pub(crate) fn metadata(&self) -> Option<String> {
+        self.with(|noted| noted.metadata.clone())
     }
 
     /// With what the store itself knows.

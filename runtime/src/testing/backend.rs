@@ -2,12 +2,15 @@
 
 use std::sync::Arc;
 
-use futures_util::StreamExt;
+use futures_util::{FutureExt, StreamExt};
 
 use crate::{
     event::{ClientId, EventId, EventNumber, MAX_DEPTH, SessionId, StoredEvent},
     options::{Limits, Payload},
-    sync::{BackendError, PullPage, PullRequest, PushAnswer, PushRequest, Remaining, SyncBackend},
+    sync::{
+        BackendError, PullPage, PullRequest, PushAnswer, PushRequest, Remaining, SyncBackend,
+        processor::{BATCH_BYTES, BATCH_EVENTS},
+    },
 };
 
 /// Tests a [`SyncBackend`]: two connected clients of one server, to which nobody else pushes meanwhile. It makes stores of its own.
@@ -26,9 +29,11 @@ use crate::{
 /// ```
 pub async fn sync_backend_conforms(clients: [Arc<dyn SyncBackend>; 2]) {
     let suite = Suite { clients, payload: Payload::new() };
+    suite.a_backend_has_a_name_and_is_connected_once_it_says_so().await;
     suite.an_empty_store_has_one_empty_page().await;
     suite.what_is_pushed_is_pulled_as_it_was().await;
     suite.an_event_may_be_as_large_and_deep_as_commits_allow().await;
+    suite.a_batch_may_be_as_long_as_clients_make_them().await;
     suite.a_batch_that_does_not_follow_the_head_is_refused_whole().await;
     suite.a_batch_with_a_gap_is_refused_whole().await;
     suite.of_two_who_push_at_once_one_is_told_of_the_other().await;
@@ -37,6 +42,8 @@ pub async fn sync_backend_conforms(clients: [Arc<dyn SyncBackend>; 2]) {
     suite.stores_do_not_meet().await;
     if suite.clients[0].supports().live_pull {
         suite.a_live_pull_goes_on_with_what_anybody_pushes().await;
+        suite.a_live_pull_of_another_log_ends_with_its_id().await;
+        suite.live_pulls_do_not_meet_and_may_be_dropped_at_any_time().await;
     }
 }
 
@@ -100,6 +107,9 @@ impl Suite {
         assert!(!early, "only the last page says that nothing remains");
         let id = last.backend_id.clone();
         assert!(pages.iter().all(|page| page.backend_id == id), "the log's id is the same in every page");
+        let ends = pages.iter().flat_map(|page| &page.events).last().map_or(after, |event| event.number.global());
+        let head = last.head.is_none_or(|head| head == ends);
+        assert!(head, "a page that says where the log ends says it rightly: {:?} at e{ends}", last.head);
         (pages.into_iter().flat_map(|page| page.events).collect(), id)
     }
 
@@ -108,6 +118,18 @@ impl Suite {
         let expected = pushed.iter().map(|event| StoredEvent { id: event.id.filter(|_| ids), ..event.clone() });
         let found = found.iter().map(|event| StoredEvent { id: event.id.filter(|_| ids), ..event.clone() });
         assert_eq!(found.collect::<Vec<_>>(), expected.collect::<Vec<_>>(), "{rule}");
+    }
+
+    async fn a_backend_has_a_name_and_is_connected_once_it_says_so(&self) {
+        for client in &self.clients {
+            assert!(!client.identity().is_empty(), "a backend has a name");
+            assert_eq!(client.identity(), client.identity(), "a backend keeps its name");
+            let connected = client.connect().await;
+            assert!(connected.is_ok(), "a backend that can be reached connects: {connected:?}");
+            assert!(client.connected(), "a backend that has connected says so");
+            let changed = client.connection_changed().now_or_never();
+            assert!(changed.is_none(), "`connection_changed` waits while nothing changes");
+        }
     }
 
     async fn an_empty_store_has_one_empty_page(&self) {
@@ -138,6 +160,18 @@ impl Suite {
         self.push(0, &store, 0, &pushed).await;
         let rule = "an event may have 256 KiB of arguments, and 64 levels of them";
         self.same(&self.pull(&store, 0).await.0, &pushed, rule);
+    }
+
+    async fn a_batch_may_be_as_long_as_clients_make_them(&self) {
+        let store = store();
+        let (many, mut large) = (events(0, BATCH_EVENTS as u64), events(BATCH_EVENTS as u64, 10));
+        for event in &mut large {
+            event.args = Some(format!("\"{}\"", "y".repeat(BATCH_BYTES / 10 - 1_000)));
+        }
+        self.push(0, &store, 0, &many).await;
+        self.push(1, &store, many.len() as u64, &large).await;
+        let rule = "a batch may have 100 events, or 900 kB of them";
+        self.same(&self.pull(&store, 0).await.0, &[many, large].concat(), rule);
     }
 
     async fn a_batch_that_does_not_follow_the_head_is_refused_whole(&self) {
@@ -234,11 +268,56 @@ impl Suite {
         }
         self.same(&found, &pushed, "a live pull brings every later push once, also those of the client itself");
     }
+
+    async fn a_live_pull_of_another_log_ends_with_its_id(&self) {
+        let store = store();
+        self.push(0, &store, 0, &events(0, 1)).await;
+        let id = self.pull(&store, 0).await.1;
+        let request = PullRequest::new(&store, &self.payload).after(1, Some("another log")).live(true);
+        let mut pull = self.clients[1].pull(request);
+        let refused = pull.next().await;
+        assert!(
+            matches!(&refused, Some(Err(BackendError::OtherBackend { backend_id })) if *backend_id == id),
+            "a live pull behind a number of another log is told the id: {refused:?}"
+        );
+        assert!(pull.next().await.is_none(), "a pull ends with its error");
+    }
+
+    async fn live_pulls_do_not_meet_and_may_be_dropped_at_any_time(&self) {
+        let ((one, two), (ours, theirs)) = ((store(), store()), (events(0, 4), events(0, 3)));
+        let live = |store, after| PullRequest::new(store, &self.payload).after(after, None).live(true);
+        self.push(0, &one, 0, &ours[..2]).await;
+        // One that nobody has asked for a page, and one that is in the midst.
+        drop(self.clients[1].pull(live(&one, 0)));
+        let mut dropped = self.clients[1].pull(live(&one, 0));
+        next(&mut dropped).await;
+        drop(dropped);
+        let (mut of_one, mut late) = (self.clients[1].pull(live(&one, 0)), self.clients[1].pull(live(&one, 2)));
+        let mut of_two = self.clients[1].pull(live(&two, 0));
+        let empty = [next(&mut of_two).await, next(&mut late).await];
+        assert!(empty.iter().all(|page| page.events.is_empty()), "a live pull begins with what there is: {empty:?}");
+        self.push(0, &two, 0, &theirs).await;
+        self.push(0, &one, 2, &ours[2..]).await;
+        self.same(&until(&mut of_one, 4).await, &ours, "a live pull beside others brings all of its store");
+        self.same(&until(&mut late, 2).await, &ours[2..], "a live pull begins behind its number");
+        self.same(&until(&mut of_two, 3).await, &theirs, "a live pull brings nothing of another store");
+    }
 }
 
-async fn next(pull: &mut crate::sync::BoxStream<'_, Result<PullPage, BackendError>>) -> PullPage {
+type Pull<'a> = crate::sync::BoxStream<'a, Result<PullPage, BackendError>>;
+
+async fn next(pull: &mut Pull<'_>) -> PullPage {
     match pull.next().await {
         Some(Ok(page)) => page,
         other => panic!("a live pull goes on: {other:?}"),
     }
+}
+
+/// So many events of a live pull.
+async fn until(pull: &mut Pull<'_>, count: usize) -> Vec<StoredEvent> {
+    let mut found = Vec::new();
+    while found.len() < count {
+        found.extend(next(pull).await.events);
+    }
+    found
 }

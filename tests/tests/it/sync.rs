@@ -7,6 +7,7 @@ mod convergence;
 mod failing;
 mod flaky;
 mod flapping;
+mod metadata;
 mod other_log;
 mod payload;
 mod processor;

@@ -12,7 +12,7 @@ use crate::{
     options::Resolved,
     registry::handle::Core,
     seeded,
-    store::{MergeError, Merged},
+    store::{MergeError, Merged, Upstream},
     sync::{
         BackendError, BoxStream, OnBackendChange, PullPage, PullRequest, PushAnswer, PushRequest, Remaining,
         SyncBackend, SyncPhase,
@@ -87,7 +87,9 @@ pub(super) async fn pull_once(
 ) -> Result<(), SyncError> {
     let before = stand(core).accepted;
     let (payload, backend_id) = (ask(core).await?.payload, known_backend(core));
+    let metadata = core.engine.sync.metadata();
     let request = PullRequest::new(&core.sync_id, &payload).after(before, backend_id.as_deref());
+    let request = request.metadata(metadata.as_deref());
     let mut pages = begin_pull(core, backend, request)?;
     let mut gathered = Gathered::default();
     while let Some(page) = next_page(core, &mut pages).await {
@@ -160,6 +162,7 @@ pub(super) struct Gathered {
     events: Vec<StoredEvent>,
     bytes: usize,
     backend_id: String,
+    metadata: Option<String>,
 }
 
 /// Most events that are gathered, and most bytes of their arguments.
@@ -170,6 +173,7 @@ impl Gathered {
         self.bytes += page.events.iter().filter_map(|event| event.args.as_ref()).map(String::len).sum::<usize>();
         self.events.extend(page.events);
         self.backend_id = page.backend_id;
+        self.metadata = page.metadata.or_else(|| self.metadata.take());
     }
 
     /// Whether more are to come first, with so many events pending.
@@ -193,6 +197,7 @@ pub(super) async fn take_page(
         }
     };
     check_backend(core, &page.backend_id)?;
+    check_metadata(core, &page)?;
     let remaining = page.remaining;
     if !is_accepted(core, &page.events, &page.backend_id) {
         gathered.add(page);
@@ -213,22 +218,25 @@ pub(super) async fn take_page(
 }
 
 async fn take_gathered(core: &Core, gathered: &mut Gathered) -> Result<(), SyncError> {
-    let Gathered { events, backend_id, .. } = std::mem::take(gathered);
-    if events.is_empty() {
+    let gathered = std::mem::take(gathered);
+    if gathered.events.is_empty() {
         return Ok(());
     }
     // Pages that bring what was accepted are passed over, and what comes now follows it.
     confirm(core).await?;
-    take_over(core, events, backend_id).await
+    take_over(core, Arc::new(gathered)).await
 }
 
 /// Takes over events in transactions that are short enough for commits to come between.
-async fn take_over(core: &Core, events: Vec<StoredEvent>, backend_id: String) -> Result<(), SyncError> {
-    let events = Arc::new(events);
+async fn take_over(core: &Core, gathered: Arc<Gathered>) -> Result<(), SyncError> {
     let mut taken = 0;
-    while taken < events.len() {
-        let (engine, rest, id) = (Arc::clone(&core.engine), Arc::clone(&events), backend_id.clone());
-        let merge = core.runtime.spawn_blocking(move || engine.merge(&rest[taken..], &id)).await;
+    while taken < gathered.events.len() {
+        let (engine, gathered) = (Arc::clone(&core.engine), Arc::clone(&gathered));
+        let merge = core.runtime.spawn_blocking(move || {
+            let Gathered { events, backend_id, metadata, .. } = &*gathered;
+            engine.merge(&events[taken..], Upstream { backend_id, metadata: metadata.as_deref() })
+        });
+        let merge = merge.await;
         match merge.map_err(|panic| failed(core, panic.into_message()))? {
             // What came before comes again where a push and a pull bring the same.
             Err(MergeError::Rejected(Reject::Behind { .. })) => break,
@@ -244,6 +252,17 @@ async fn take_over(core: &Core, events: Vec<StoredEvent>, backend_id: String) ->
 /// Refuses another log than the one that the confirmed events are of, unless that is as good.
 fn check_backend(core: &Core, found: &str) -> Result<(), SyncError> {
     core.engine.check_backend(found).map_err(|error| merge_failed(core, error))
+}
+
+/// Refuses metadata that is too long to be kept with each page.
+fn check_metadata(core: &Core, page: &PullPage) -> Result<(), SyncError> {
+    let (bytes, most) = (page.metadata.as_ref().map_or(0, String::len), PullPage::METADATA_BYTES);
+    match bytes > most {
+        true => {
+            Err(failed(core, format!("the backend's metadata of a page has {bytes} bytes, at most {most} are kept")))
+        }
+        false => Ok(()),
+    }
 }
 
 /// After an error: begins anew with another log, or takes it for the old one, if that is what the options say.

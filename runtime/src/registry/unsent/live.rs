@@ -111,8 +111,8 @@ async fn exchange(loaded: &Arc<dyn AnyLoaded>, pushes: &mut Pushes) -> Result<()
     let live = backend.supports().live_pull;
     // What was said before is found by looking now.
     let _ = core.engine.told.replaced().now_or_never();
-    let (told, backend_id) = (ask(core).await?, known_backend(core));
-    let request = PullRequest::new(&core.sync_id, &told.payload);
+    let (told, backend_id, metadata) = (ask(core).await?, known_backend(core), core.engine.sync.metadata());
+    let request = PullRequest::new(&core.sync_id, &told.payload).metadata(metadata.as_deref());
     let request = request.after(stand(core).accepted, backend_id.as_deref()).live(live);
     let mut pages = begin_pull(core, backend, request)?;
     let caught_up = Notify::new();

@@ -1,6 +1,6 @@
 //! A rebase: pending events make room for foreign ones, and come back behind them.
 
-use super::{Ended, Engine, LEAST_EVENTS, Moved, Stop, Writer, work::Work};
+use super::{Ended, Engine, LEAST_EVENTS, Moved, Stop, Upstream, Writer, work::Work};
 use crate::{
     event::{EventNumber, StoredEvent},
     schema::SchemaModel,
@@ -41,7 +41,7 @@ pub(super) fn run(
     engine: &Engine,
     writer: &mut Writer,
     rebase: &Rebase<'_>,
-    (means, backend_id): (Means, Option<&str>),
+    (means, upstream): (Means, Option<Upstream<'_>>),
 ) -> Result<Ended, Stop> {
     let first = rebase.undone_from();
     writer.begin()?;
@@ -61,7 +61,7 @@ pub(super) fn run(
     if means == Means::Rebuild {
         rebuild(engine, writer, &before)?;
     }
-    let mut work = Work::new(engine, writer, backend_id);
+    let mut work = Work::new(engine, writer, upstream);
     work.recount = means == Means::Rebuild;
     work.tip.head = before;
     work.done.undone_from = Some(first);

@@ -4,14 +4,17 @@
 use std::sync::Arc;
 
 use super::{
-    Engine, MergeError, Moved, Stop, Writer,
+    Engine, MergeError, Moved, Stop, Upstream, Writer,
     rebase::{bring_back_one, check_undone, empty_tables, put_aside},
     work::Work,
 };
 use crate::{
     error::StoreError,
     event::EventNumber,
-    storage::eventlog::{self, LogHead, following},
+    storage::{
+        eventlog::{self, LogHead, following},
+        meta,
+    },
 };
 
 /// Events that are brought back between two reads.
@@ -63,7 +66,10 @@ impl Engine {
         writer.keep_from_here(self.shared.model.tables())?;
         // All that comes back is to have a record.
         writer.confirmed(0);
-        let mut work = Work::new(self, writer, Some(backend_id));
+        // What the backend wanted to be told was of the log of before.
+        meta::put_sync_metadata(&mut writer.connection, None)?;
+        let mut work = Work::new(self, writer, Some(Upstream::of(backend_id)));
+        work.done.metadata = Some(None);
         work.recount = true;
         work.tip.head = LogHead::EMPTY;
         work.done.undone_from = Some(first);

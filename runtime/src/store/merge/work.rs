@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use hashbrown::{HashMap, hash_map::Entry};
 
-use super::{Done, Ended, Engine, LEAST_EVENTS, Merged, Stop, Writer};
+use super::{Done, Ended, Engine, LEAST_EVENTS, Merged, Stop, Upstream, Writer};
 use crate::{
     clock::Tick,
     event::{ClientId, EventContext, EventNumber, SessionId, StoredEvent},
@@ -50,12 +50,14 @@ pub(super) struct Work<'a> {
     /// The tables were made anew: unknown events that come back count again.
     pub(super) recount: bool,
     /// Of the log that the events are of; none where they are of this client alone.
-    backend_id: Option<&'a str>,
+    upstream: Option<Upstream<'a>>,
+    /// All that was to be appended is.
+    is_whole: bool,
 }
 
 impl<'a> Work<'a> {
     /// For a transaction that has begun.
-    pub(super) fn new(engine: &'a Engine, writer: &'a mut Writer, backend_id: Option<&'a str>) -> Self {
+    pub(super) fn new(engine: &'a Engine, writer: &'a mut Writer, upstream: Option<Upstream<'a>>) -> Self {
         let (tip, began) = (writer.tip, engine.shared.runtime.now());
         let (merged, done, authors) = Default::default();
         let (events, quarantined_before, one_by_one, recount) = (tip.head.ordinal, true, false, false);
@@ -71,7 +73,8 @@ impl<'a> Work<'a> {
             quarantined_before,
             one_by_one,
             recount,
-            backend_id,
+            upstream,
+            is_whole: false,
         }
     }
 
@@ -88,6 +91,7 @@ impl<'a> Work<'a> {
             self.batch(batch, Self::append_foreign)?;
         }
         self.merged.taken = usize::try_from(self.done.foreign).unwrap_or(usize::MAX);
+        self.is_whole = self.merged.taken == foreign.len();
         Ok(())
     }
 
@@ -168,18 +172,24 @@ impl<'a> Work<'a> {
 
     /// The end of the transaction: all up to `own` and the foreign events behind it are confirmed.
     pub(super) fn commit(self, own: u64) -> Result<Ended, Stop> {
-        let Self { engine, writer, tip, merged, mut done, events, backend_id, .. } = self;
+        let Self { engine, writer, tip, merged, mut done, events, upstream, is_whole, .. } = self;
         if !seeded::bug("confirmed-head-not-kept") {
             writer.note_confirmed(own + done.foreign)?;
         }
         if tip.head.ordinal < events && !seeded::bug("fewer-events-not-noted") {
             writer.note_fewer_events(tip.head.ordinal)?;
         }
-        if let Some(backend_id) = backend_id
+        if let Some(Upstream { backend_id, .. }) = upstream
             && !engine.sync.has_written(backend_id)
         {
             meta::put_backend(&mut writer.connection, backend_id)?;
             done.backend_id = Some(backend_id.to_owned());
+        }
+        if let Some(Upstream { metadata: Some(metadata), .. }) = upstream
+            && is_whole
+        {
+            meta::put_sync_metadata(&mut writer.connection, Some(metadata))?;
+            done.metadata = Some(Some(metadata.to_owned()));
         }
         if merged.failed > 0 || done.undone_from.is_some() {
             let failed = writer.connection.integer("SELECT count(*) FROM larder_failed", &[])?;

@@ -1,7 +1,7 @@
 //! Checkpoints: when the `-wal` is moved into the file, as the `-shm` has it, and when it is not.
 
 use super::*;
-use crate::store::{MergeError, Merged};
+use crate::store::{MergeError, Merged, Upstream};
 use crate::{
     storage::kept::index_bytes,
     storage::{sqlite::Connection, wal::WalIndex},
@@ -91,7 +91,7 @@ fn a_rebuild_leaves_nothing_to_move_for_a_commit() {
 /// The backend has all events that are unsent.
 fn confirm(store: &Store<NoteStore>) -> Result<Merged, MergeError> {
     let unsent = store.engine.unsent(None, 9).unwrap();
-    store.engine.merge(&unsent.events, "a log")
+    store.engine.merge(&unsent.events, Upstream::of("a log"))
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use super::*;
 use crate::{
     event::{EventId, EventNumber, StoredEvent},
-    store::MergeError,
+    store::{MergeError, Upstream},
     sync::processor::Accepted,
 };
 
@@ -28,11 +28,11 @@ fn nothing_is_taken_over_of_another_log_than_that_of_the_confirmed_events() {
     for (place, _dir) in places() {
         let (store, _host) = open(&place);
         store.commit(note(100, 10)).unwrap();
-        store.engine.merge(&[foreign(1)], "one").unwrap();
+        store.engine.merge(&[foreign(1)], Upstream::of("one")).unwrap();
         let before = (store.head(), store.engine.confirmed());
         assert_eq!((before.0.to_string().as_str(), before.1), ("e2r1", 1));
         // A page that was asked for before the store knew of a log.
-        let refused = store.engine.merge(&[foreign(1), foreign(2)], "two").unwrap_err();
+        let refused = store.engine.merge(&[foreign(1), foreign(2)], Upstream::of("two")).unwrap_err();
         assert!(
             matches!(&refused, MergeError::OtherBackend { expected, found } if expected == "one" && found == "two")
         );

@@ -3,7 +3,7 @@
 use futures_util::FutureExt;
 
 use super::{merging::foreign_note, *};
-use crate::{LocalBackend, Receipt, SyncError, sync::processor::Accepted};
+use crate::{LocalBackend, Receipt, SyncError, store::Upstream, sync::processor::Accepted};
 
 fn open_synced(place: &Place) -> Store<NoteStore> {
     let host = Arc::new(Ears::default());
@@ -24,10 +24,10 @@ fn a_commit_that_is_quarantined_takes_no_receipt_of_another_along() {
         let kept = store.commit(note(1, 10)).unwrap();
         let refused = store.commit(note(2, 10)).unwrap();
         // The one that is kept comes to stand where the other one was.
-        store.engine.merge(&[foreign_note(1, 2)], "one").unwrap();
+        store.engine.merge(&[foreign_note(1, 2)], Upstream::of("one")).unwrap();
         assert!(matches!(told(&refused), Some(Err(SyncError::Quarantined { .. }))));
         assert_eq!(store.head().to_string(), "e2r1");
-        store.engine.merge(&[foreign_note(2, 3)], "one").unwrap();
+        store.engine.merge(&[foreign_note(2, 3)], Upstream::of("one")).unwrap();
         assert_eq!(store.head().to_string(), "e3r2");
         assert!(told(&kept).is_none(), "it is pending");
         assert!(matches!(told(&refused), Some(Err(SyncError::Quarantined { .. }))));
