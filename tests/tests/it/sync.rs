@@ -3,6 +3,7 @@
 mod backends;
 mod batches;
 pub(crate) mod clients;
+mod conformance;
 mod convergence;
 mod failing;
 mod flaky;
