@@ -7,8 +7,8 @@ use std::sync::{
 
 use futures_util::stream::{self, StreamExt};
 use larder::{
-    BackendError, BoxFuture, BoxStream, LocalBackend, Payload, PullPage, PullRequest, PushAnswer, PushRequest,
-    StoredEvent, SyncBackend,
+    BackendError, BackendSupport, BoxFuture, BoxStream, LocalBackend, Payload, PullPage, PullRequest, PushAnswer,
+    PushRequest, StoredEvent, SyncBackend,
 };
 use tokio::sync::Notify;
 
@@ -63,6 +63,7 @@ pub(super) struct Network {
     /// The client's token, and the first one that is good.
     token: Arc<AtomicU64>,
     valid: Arc<AtomicU64>,
+    supports: BackendSupport,
 }
 
 struct Late {
@@ -76,9 +77,9 @@ fn broken() -> BackendError {
 }
 
 impl Network {
-    pub(super) fn new(inner: Arc<LocalBackend>, dice: Dice, ticks: &Arc<Ticks>) -> Arc<Self> {
+    pub(super) fn new(inner: Arc<LocalBackend>, dice: Dice, ticks: &Arc<Ticks>, supports: BackendSupport) -> Arc<Self> {
         let (late, token, valid) = Default::default();
-        Arc::new(Self { inner, dice, ticks: Arc::clone(ticks), late, token, valid })
+        Arc::new(Self { inner, dice, ticks: Arc::clone(ticks), late, token, valid, supports })
     }
 
     /// The client asks for its token with each request. It has a new one once it was told that the last is not good any more.
@@ -137,7 +138,7 @@ impl Network {
         }
         let pages = self.inner.pull(request).then(async |page| {
             self.hold_up().await;
-            page
+            page.map(|page| self.as_told(page))
         });
         let pages = pages.flat_map(|page| {
             let again = page.as_ref().ok().filter(|_| self.fails(6)).cloned();
@@ -153,6 +154,14 @@ impl Network {
         }))
     }
 
+    /// As the wire has it, which may have no ids of events.
+    fn as_told(&self, mut page: PullPage) -> PullPage {
+        if !self.supports.event_ids {
+            page.events.iter_mut().for_each(|event| event.id = None);
+        }
+        page
+    }
+
     fn keep_for_later(&self, request: &PushRequest<'_>) {
         let (expected_head, events) = (request.expected_head, request.events.to_vec());
         let backend_id = request.backend_id.map(str::to_owned);
@@ -163,6 +172,10 @@ impl Network {
 impl SyncBackend for Network {
     fn identity(&self) -> &str {
         self.inner.identity()
+    }
+
+    fn supports(&self) -> BackendSupport {
+        self.supports
     }
 
     fn connected(&self) -> bool {

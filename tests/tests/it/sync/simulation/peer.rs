@@ -20,6 +20,8 @@ pub(super) struct Peer {
     pub(super) durability: Durability,
     /// Of the app: 1 or 2.
     pub(super) release: u32,
+    /// What it does when the backend's log is another one.
+    change: OnBackendChange,
     process: Option<Process>,
 }
 
@@ -32,8 +34,8 @@ struct Process {
 }
 
 impl Peer {
-    pub(super) fn new(network: Arc<Network>, in_files: bool, durability: Durability) -> Self {
-        Self { network, files: in_files.then(Files::new), durability, release: 1, process: None }
+    pub(super) fn new(network: Arc<Network>, in_files: bool, durability: Durability, change: OnBackendChange) -> Self {
+        Self { network, files: in_files.then(Files::new), durability, release: 1, change, process: None }
     }
 
     pub(super) async fn start(&mut self) {
@@ -42,7 +44,7 @@ impl Peer {
             .sync(Arc::clone(&self.network) as Arc<dyn SyncBackend>)
             .sync_payload(self.network.payload())
             .durability(self.durability)
-            .on_backend_change(OnBackendChange::Reset { resend_own: true });
+            .on_backend_change(self.change);
         let builder = StoreRegistry::builder().clock(&clock).defaults(options);
         let builder = match &self.files {
             Some(files) => builder.data_dir(files.data()),
@@ -91,6 +93,12 @@ impl Peer {
 
     pub(super) async fn kill(&mut self) {
         self.end(Files::survive).await;
+    }
+
+    /// Whoever uses the app is told that sync has stopped, and says that the new log is to be taken.
+    pub(super) async fn mend(&mut self) {
+        self.change = OnBackendChange::Reset { resend_own: true };
+        self.kill().await;
     }
 
     pub(super) async fn lose_power(&mut self, dice: &Dice) {

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
-use larder::{Durability, LocalBackend, SyncBackend, SyncPhase};
+use larder::{BackendSupport, Durability, LocalBackend, OnBackendChange, StoredEvent, SyncBackend, SyncPhase};
 
 use super::{
     app::Act,
@@ -14,6 +14,7 @@ use crate::sync::clients::STORE;
 
 pub(super) struct World {
     server: Arc<LocalBackend>,
+    rules: Rules,
     peers: Vec<Peer>,
     dice: Dice,
     ticks: Arc<Ticks>,
@@ -24,19 +25,50 @@ pub(super) struct World {
     committed: usize,
 }
 
+/// What all of a world have in common.
+#[derive(Clone, Copy)]
+struct Rules {
+    /// The wire keeps the ids of events. Without, nobody knows an own event again once its log is another one, or its client one of before: so
+    /// nothing goes back.
+    event_ids: bool,
+    /// What clients do when the server's log is another one. Those in memory do not stop: nobody can say later that they are to go on.
+    change: OnBackendChange,
+}
+
+impl Rules {
+    fn new(dice: &Dice) -> Self {
+        let change = match dice.roll(8) {
+            0 | 1 => OnBackendChange::Stop,
+            2 => OnBackendChange::Ignore,
+            3 => OnBackendChange::Reset { resend_own: false },
+            _ => OnBackendChange::Reset { resend_own: true },
+        };
+        Self { event_ids: !dice.one_in(4), change }
+    }
+
+    fn of_peer(self, in_files: bool) -> OnBackendChange {
+        match self.change {
+            OnBackendChange::Stop if !in_files => OnBackendChange::Reset { resend_own: true },
+            change => change,
+        }
+    }
+}
+
 impl World {
     pub(super) async fn new(seed: u64) -> Self {
         let (dice, server, ticks) = (Dice::new(seed), LocalBackend::new("server"), Arc::<Ticks>::default());
-        let mut peers = Vec::new();
+        let (rules, mut peers) = (Rules::new(&dice), Vec::new());
         for _ in 0..2 + dice.roll(4) {
-            let network = Network::new(server.another(), dice.fork(), &ticks);
+            let supports = BackendSupport::default().event_ids(rules.event_ids).live_pull(!dice.one_in(4));
+            let network = Network::new(server.another(), dice.fork(), &ticks, supports);
             let durability = if dice.one_in(2) { Durability::Power } else { Durability::Process };
-            let mut peer = Peer::new(network, dice.one_in(2), durability);
+            let in_files = dice.one_in(2);
+            let mut peer = Peer::new(network, in_files, durability, rules.of_peer(in_files));
             peer.start().await;
             peers.push(peer);
         }
         let (trace, went_back, committed) = Default::default();
-        Self { server, peers, dice, ticks, trace, went_back, committed }
+        Self { server, rules, peers, dice, ticks, trace, went_back, committed }
     }
 
     pub(super) async fn run(&mut self) {
@@ -79,7 +111,10 @@ impl World {
                 Some(what) => what,
                 None => return,
             },
-            23 if self.dice.one_in(3) => self.go_back(),
+            23 if self.dice.one_in(3) => match self.another_log() {
+                Some(what) => what,
+                None => return,
+            },
             24 => self.restart_server().await,
             25 => {
                 self.peers[at].network.expire_token();
@@ -113,7 +148,7 @@ impl World {
                 peer.kill().await;
                 format!("{at} is killed")
             }
-            2 => {
+            2 if self.rules.event_ids || peer.durability == Durability::Power => {
                 peer.lose_power(&self.dice).await;
                 self.went_back |= peer.durability != Durability::Power;
                 format!("{at} loses power: {}", peer.store().log())
@@ -122,7 +157,7 @@ impl World {
                 peer.files.as_mut()?.put_aside();
                 format!("{at} is copied")
             }
-            4 if peer.files.as_ref()?.has_copy() => {
+            4 if self.rules.event_ids && peer.files.as_ref()?.has_copy() => {
                 peer.restore().await;
                 self.went_back = true;
                 format!("{at} is restored")
@@ -136,12 +171,22 @@ impl World {
         })
     }
 
-    fn go_back(&mut self) -> String {
+    /// The server's log gets another id: the same log where clients take it for that, and otherwise one that went back.
+    fn another_log(&mut self) -> Option<String> {
         let mut events = self.server.events(STORE);
+        if self.rules.change == OnBackendChange::Ignore {
+            self.server.replace(STORE, events);
+            return Some("the log has another id".to_owned());
+        }
+        if !self.rules.event_ids {
+            return None;
+        }
         let kept = self.dice.index(events.len() + 1);
         events.truncate(kept);
         self.server.replace(STORE, events);
-        format!("the server goes back to e{kept}")
+        // Nobody sends again what was confirmed.
+        self.went_back |= self.rules.change == OnBackendChange::Reset { resend_own: false };
+        Some(format!("the server goes back to e{kept}"))
     }
 
     /// All that is on its way is lost.
@@ -169,6 +214,9 @@ impl World {
         for _ in 0..12 {
             for peer in &mut self.peers {
                 peer.pass(31).await;
+                if peer.store().status().phase == SyncPhase::Stopped {
+                    peer.mend().await;
+                }
             }
             let head = self.server.events(STORE).len() as u64;
             let is_done = |peer: &Peer| {
@@ -188,9 +236,12 @@ impl World {
         let agreed = self.server.events(STORE);
         let ids: BTreeSet<_> = agreed.iter().map(|event| event.id).collect();
         assert_eq!(ids.len(), agreed.len(), "an event is there twice");
+        let as_told =
+            |event: &StoredEvent| StoredEvent { id: event.id.filter(|_| self.rules.event_ids), ..event.clone() };
+        let told: Vec<_> = agreed.iter().map(as_told).collect();
         let mut tables = [None, None];
         for peer in &mut self.peers {
-            assert_eq!(peer.store().confirmed(), agreed);
+            assert_eq!(peer.store().confirmed().iter().map(as_told).collect::<Vec<_>>(), told);
             peer.store().verify();
             peer.look();
             let own = peer.store().tables();
