@@ -226,8 +226,9 @@ pub use self::{
         Receipt, Snapshot, Store, StoreName, TableReport, VerifyReport,
     },
     sync::{
-        BackendError, BackendSupport, BoxStream, LocalBackend, NetworkStatus, OnBackendChange, PullPage, PullRequest,
-        PushAnswer, PushRequest, Refusal, Remaining, SyncBackend, SyncPhase, SyncStatus, SyncWatch,
+        BackendConnection, BackendError, BackendSupport, BoxStream, LocalBackend, NetworkStatus, OnBackendChange,
+        PullPage, PullRequest, PushAnswer, PushRequest, Refusal, Remaining, SyncBackend, SyncPhase, SyncStatus,
+        SyncWatch,
     },
     table::{
         Column, ColumnSchema, ComputedColumn, IndexSchema, IntoKey, IntoOperand, IntoOrder, KeyColumns, Number, Order,

@@ -157,7 +157,7 @@ impl StoreRegistry {
         Get::new(&self.shared, self.parent, D::STORE_ID.parse())
     }
 
-    /// Whether the registry's stores may use the network.
+    /// Whether the registry's stores may use the network, and which backends can be reached.
     pub fn network(&self) -> NetworkStatus {
         self.shared.network.clone()
     }

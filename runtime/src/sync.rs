@@ -17,7 +17,8 @@ pub use backend::{
     Remaining, SyncBackend,
 };
 pub use local::LocalBackend;
-pub use network::NetworkStatus;
+pub(crate) use network::ConnectionNote;
+pub use network::{BackendConnection, NetworkStatus};
 #[cfg(any(feature = "http", feature = "ws"))]
 pub use remote::{BackendUrlError, UntrustedServer};
 #[cfg(feature = "http")]

@@ -31,7 +31,7 @@ use crate::{
     options::StoreOptions,
     primitives::Mutex,
     seeded,
-    sync::{SyncBackend, SyncPhase, processor::Pauses},
+    sync::{ConnectionNote, SyncBackend, SyncPhase, processor::Pauses},
 };
 
 /// How many closed stores are opened to send at the same time, over all backends.
@@ -156,7 +156,7 @@ impl Shared {
         let (again, news) = (Arc::clone(&new.again), Arc::clone(&new.news));
         watched.push(new);
         drop(watched);
-        let watching = watch_one(Arc::downgrade(self), weak, (again, news));
+        let watching = watch_one(Arc::downgrade(self), weak, (again, news, self.network.note()));
         self.runtime.spawn(async move {
             over.run_until_cancelled_owned(watching).await;
         });
@@ -256,10 +256,15 @@ impl State {
 
 /// Pins what is loaded and sends what is closed, each time that there is a connection. The backend is the app's code: if it panics, it is
 /// asked again later.
-async fn watch_one(registry: Weak<Shared>, backend: Weak<dyn SyncBackend>, (again, news): (Arc<Notify>, Arc<Notify>)) {
+async fn watch_one(
+    registry: Weak<Shared>,
+    backend: Weak<dyn SyncBackend>,
+    (again, news, note): (Arc<Notify>, Arc<Notify>, ConnectionNote),
+) {
     let (mut pauses, mut attempts) = (Pauses::default(), Attempts::default());
     loop {
-        let look = AssertUnwindSafe(look_once(&registry, &backend, (&again, &news), &mut attempts)).catch_unwind();
+        let look =
+            AssertUnwindSafe(look_once(&registry, &backend, (&again, &news, &note), &mut attempts)).catch_unwind();
         match look.await {
             Ok(true) => pauses = Pauses::default(),
             Ok(false) => return,
@@ -278,14 +283,15 @@ async fn watch_one(registry: Weak<Shared>, backend: Weak<dyn SyncBackend>, (agai
 async fn look_once(
     registry: &Weak<Shared>,
     backend: &Weak<dyn SyncBackend>,
-    (again, news): (&Notify, &Notify),
+    (again, news, note): (&Notify, &Notify, &ConnectionNote),
     attempts: &mut Attempts,
 ) -> bool {
     let (Some(shared), Some(live)) = (registry.upgrade(), backend.upgrade()) else { return false };
     // What changed before this future was made is seen by looking once more.
-    let changed = select(live.connection_changed(), Box::pin(shared.network.changed()));
+    let changed = select(live.connection_changed(), Box::pin(shared.network.switched()));
     let offline = shared.network.is_offline();
     let connected = !offline && live.connected();
+    note.is(connected, live.identity());
     shared.connection_is(&live, connected);
     // Who watches is told also where nothing follows from it.
     shared.signals.changed();

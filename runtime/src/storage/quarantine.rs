@@ -1,6 +1,6 @@
 //! Quarantined events in the file: pending ones that a rebase could not bring back. They are in no log and in no table of the schema.
 //!
-//! The table is made with the first of them. Nothing deletes one but its arrival from the backend, or the app.
+//! The table is made with the first of them. Nothing deletes one but its arrival from the backend.
 
 use super::{
     eventlog::{number_at, place_of, sixteen},

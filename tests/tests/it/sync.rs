@@ -9,6 +9,7 @@ mod failing;
 mod flaky;
 mod flapping;
 mod metadata;
+mod network;
 mod other_log;
 mod payload;
 mod processor;

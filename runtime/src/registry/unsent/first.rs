@@ -38,7 +38,7 @@ async fn catch_up(shared: &Arc<Shared>, loaded: &Arc<dyn AnyLoaded>, progress: i
     let mut pauses = Pauses::default();
     loop {
         // What changes after these futures were made is seen by looking once more.
-        let changed = select(backend.connection_changed(), Box::pin(shared.network.changed()));
+        let changed = select(backend.connection_changed(), Box::pin(shared.network.switched()));
         if shared.network.is_offline() || !backend.connected() {
             changed.await;
             continue;
@@ -46,7 +46,7 @@ async fn catch_up(shared: &Arc<Shared>, loaded: &Arc<dyn AnyLoaded>, progress: i
         let mut processor = Processor::behind();
         let pulling = pull_once(core, backend, &mut processor, |done, total| progress(LoadProgress { done, total }));
         // Off the network, what is on its way is dropped.
-        let off = Box::pin(shared.network.changed());
+        let off = Box::pin(shared.network.switched());
         let Either::Left((pulled, _)) = select(std::pin::pin!(pulling), off).await else { continue };
         let Err(error) = pulled else { return };
         if let Err(error) = mend(core, error).await {

@@ -47,13 +47,13 @@ pub(in crate::registry) async fn send_with_patience(registry: &Weak<Shared>, loa
     let Some(backend) = core.backend() else { return };
     while core.engine.unsent_events() > 0 && !core.engine.sync.is_stopped() && registry.strong_count() > 0 {
         // What changed before these futures were made is seen by looking once more.
-        let changed = select(backend.connection_changed(), Box::pin(core.network.changed()));
+        let changed = select(backend.connection_changed(), Box::pin(core.network.switched()));
         if core.network.is_offline() || !backend.connected() {
             changed.await;
             continue;
         }
         // Off the network, what is on its way is dropped.
-        select(Box::pin(send_until_sent(registry, loaded)), Box::pin(core.network.changed())).await;
+        select(Box::pin(send_until_sent(registry, loaded)), Box::pin(core.network.switched())).await;
     }
 }
 
