@@ -8,7 +8,9 @@ use std::{
     time::Duration,
 };
 
-use larder::{HttpBackend, Payload, StoreOptions, SyncBackend, Timestamp, WsBackend, prelude::*};
+use larder::{
+    HttpBackend, OnBackendChange, Payload, StoreOptions, SyncBackend, SyncStatus, Timestamp, WsBackend, prelude::*,
+};
 use serde_json::{Value, json};
 
 #[derive(Table, Clone, Debug, PartialEq)]
@@ -83,6 +85,9 @@ async fn main() -> Result<(), Failed> {
     if let Some(token) = options["token"].as_str() {
         defaults = defaults.sync_payload(Payload::new().with("authToken", token));
     }
+    if options["reset"] == true {
+        defaults = defaults.on_backend_change(OnBackendChange::Reset { resend_own: true });
+    }
     let data = options["data"].as_str().unwrap_or("data");
     let registry = StoreRegistry::builder().data_dir(data).defaults(defaults).build()?;
     let notes = registry.get::<Notes>(options["store"].as_str().unwrap_or("notes")).await?;
@@ -103,7 +108,9 @@ async fn main() -> Result<(), Failed> {
             let found = notes.query(Note::all())?;
             let found: Vec<_> = found.iter().map(|note| json!([note.id, note.text.len()])).collect();
             let last = notes.query(Last::all())?.pop().map(|last| last.note);
-            say(&json!({ "notes": found, "last": last }))?;
+            let SyncStatus { phase, pending, last_error, .. } = notes.sync_status();
+            let (phase, why) = (format!("{phase:?}"), last_error.map(|error| error.to_string()));
+            say(&json!({ "notes": found, "last": last, "phase": phase, "pending": pending, "why": why }))?;
         } else {
             break;
         }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 
-use crate::stores::State;
+use crate::{helpers::Route, input::first_workspace, stores::State};
 
 /// An issue tracker of many workspaces, each issue in a store of its own.
 #[derive(Parser, Debug)]
@@ -119,4 +119,24 @@ pub enum Command {
     SyncStatus,
     /// Open every store once and print what the registry did
     Stats,
+}
+
+impl Command {
+    /// The workspace that it is about, if it is about one; of an import the first one.
+    pub fn workspace(&self) -> Option<String> {
+        match self {
+            Self::Import { input } => first_workspace(input.as_deref()),
+            Self::List { workspace, .. } => workspace.clone(),
+            Self::Watch { workspace, .. }
+            | Self::Open { workspace, .. }
+            | Self::Comment { workspace, .. }
+            | Self::Close { workspace, .. }
+            | Self::Join { workspace } => Some(workspace.clone()),
+            Self::Show { workspace, number: Some(_) } => Some(workspace.clone()),
+            Self::Show { workspace: route, number: None } => {
+                route.parse().ok().map(|Route { workspace, .. }| workspace)
+            }
+            Self::Workspaces | Self::Search { .. } | Self::Author { .. } | Self::SyncStatus | Self::Stats => None,
+        }
+    }
 }

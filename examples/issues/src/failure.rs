@@ -23,11 +23,55 @@ pub enum Failure {
         source: io::Error,
     },
     /// The sync server cannot be at this URL.
-    #[error("--sync: {0}")]
+    #[error("--sync: {}", url_in_words(.0))]
     Url(#[from] BackendUrlError),
     /// A command that shares something has nobody to share it with.
     #[error("say which sync server: `--sync wss://sync.example.com`")]
     NoServer,
+    /// A workspace is to be fetched, and nobody answers.
+    #[error(
+        "`{workspace}` cannot be fetched: the sync server at `{url}` cannot be reached: {why}; see that it runs and the URL is right, and join again"
+    )]
+    Unreachable {
+        /// The workspace.
+        workspace: String,
+        /// Where the server was looked for.
+        url: String,
+        /// Why it is not reached.
+        why: String,
+    },
+    /// A workspace is to be fetched, and the server does not let us.
+    #[error(
+        "`{workspace}` cannot be fetched: the sync server at `{url}` refuses access: {why}; set ISSUES_TOKEN to a token that it takes, and join again"
+    )]
+    Refused {
+        /// The workspace.
+        workspace: String,
+        /// The server.
+        url: String,
+        /// What it says.
+        why: String,
+    },
+    /// A workspace is to be fetched that is neither here nor there.
+    #[error(
+        "the sync server at `{url}` has no workspace `{workspace}`; look at its name, or let whoever has it run a command with `--sync` first"
+    )]
+    NotShared {
+        /// The workspace.
+        workspace: String,
+        /// The server.
+        url: String,
+    },
+    /// A workspace did not come, or not all of it.
+    #[error(
+        "`{workspace}` is not all here: {reason}; what came stays, and another `issues join {workspace}` goes on with the rest"
+    )]
+    NotFetched {
+        /// The workspace.
+        workspace: String,
+        /// Why not.
+        reason: String,
+    },
     /// The data dir, or a store in it, cannot be opened.
     #[error(transparent)]
     Load(#[from] LoadError),
@@ -80,6 +124,19 @@ impl Failure {
             Self::BrokenPipe => 0,
             _ => 1,
         }
+    }
+}
+
+/// What is wrong with a URL, for somebody who gives it on a command line.
+fn url_in_words(error: &BackendUrlError) -> String {
+    match error {
+        BackendUrlError::Secrets { host } => format!(
+            "the URL of {host} has a user or a query in it, and URLs end in logs; leave that out, and put a token into ISSUES_TOKEN"
+        ),
+        BackendUrlError::PlainText { address } => {
+            format!("`{address}` is reached in plain text, which anybody on the way can read; use `wss://`")
+        }
+        other => other.to_string(),
     }
 }
 

@@ -168,6 +168,22 @@ impl Lines {
     }
 }
 
+/// The workspace of the first good line: of a file, or where none is named of the two projects that come with the program. Of what can be read
+/// only once nothing is said.
+pub fn first_workspace(path: Option<&Path>) -> Option<String> {
+    let mut lines = match path {
+        Some(path) if path.is_file() => Lines::open(path).ok()?,
+        Some(_) => return None,
+        None => Lines::shipped(),
+    };
+    while let Ok(Some((_, line))) = lines.next_line() {
+        if let Ok(line) = line {
+            return Some(line.workspace.name);
+        }
+    }
+    None
+}
+
 #[derive(Deserialize)]
 struct Fields {
     workspace: String,

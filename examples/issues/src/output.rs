@@ -57,17 +57,13 @@ impl Output {
     /// # Errors
     /// When the output cannot be written.
     pub fn table(&mut self, table: &Grid) -> io::Result<()> {
-        let widths = table.widths(self.width);
-        let header: Vec<_> = table.columns.iter().map(|column| column.name.to_owned()).collect();
-        let header = table.format(&header, &widths);
+        let mut lines = table.lines(self.width).into_iter();
+        let header = lines.next().unwrap_or_default();
         match self.width {
             Some(_) => writeln!(self.out, "{}", style(header).bold())?,
             None => writeln!(self.out, "{header}")?,
         }
-        for row in &table.rows {
-            writeln!(self.out, "{}", table.format(row, &widths))?;
-        }
-        Ok(())
+        lines.try_for_each(|line| writeln!(self.out, "{line}"))
     }
 
     /// Writes out what is buffered. Called before a command counts as done, so that a closed pipe is noticed.
@@ -106,6 +102,13 @@ impl Grid {
     pub fn row<const N: usize>(&mut self, cells: [String; N]) {
         debug_assert_eq!(N, self.columns.len(), "one cell per column");
         self.rows.push(cells.iter().map(|cell| printable(cell)).collect());
+    }
+
+    /// The names of the columns, and then each row; cut to so many columns of a terminal, if there is one.
+    pub(crate) fn lines(&self, limit: Option<usize>) -> Vec<String> {
+        let widths = self.widths(limit);
+        let header: Vec<_> = self.columns.iter().map(|column| column.name.to_owned()).collect();
+        std::iter::once(&header).chain(&self.rows).map(|row| self.format(row, &widths)).collect()
     }
 
     fn widths(&self, limit: Option<usize>) -> Vec<usize> {

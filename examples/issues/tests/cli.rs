@@ -2,8 +2,14 @@
 
 #[path = "cli/many.rs"]
 mod many;
+#[path = "cli/refused.rs"]
+mod refused;
+#[path = "cli/server.rs"]
+mod server;
 #[path = "cli/shared.rs"]
 mod shared;
+#[path = "cli/together.rs"]
+mod together;
 
 use std::{
     collections::{BTreeMap, hash_map::RandomState},

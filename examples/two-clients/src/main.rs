@@ -92,6 +92,10 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let (ann, bob) = (Client::new("ann", backend.another())?, Client::new("bob", backend.another())?);
     let (anns, bobs) = (ann.registry.get::<ListStore>("home").await?, bob.registry.get::<ListStore>("home").await?);
 
+    println!(
+        "Of each client: its log, with what is not agreed yet behind `|`, and its list, with what is bought in brackets."
+    );
+    println!("`e2.1` stays with the client that it is of, and `r1` means that it was rebased once.\n");
     println!("both are online, ann adds flour");
     anns.commit(added("flour"))?.confirmed().await?;
     bob.connected(true).await;

@@ -62,6 +62,14 @@ export class Lab {
     assert.match(line, /^listening on /)
   }
 
+  /** Other rules, which the server has read when this is over: it is asked as one who is let in, and as one who is not. */
+  async rules(text, { store, permitted, refused }) {
+    writeFileSync(this.config, text)
+    this.server.kill('SIGHUP')
+    const is = (token) => this.log(store, token).then(() => true, () => false)
+    while (!(await is(permitted)) || (refused !== undefined && (await is(refused)))) await sleep(50)
+  }
+
   async stop(signal = 'SIGTERM') {
     const ended = once(this.server, 'exit')
     this.server.kill(signal)
@@ -93,6 +101,12 @@ export class Lab {
 
   /** The log, as any client may pull it. */
   async log(store, token) {
+    return (await this.read(store, token)).log
+  }
+
+  /** The log with its name, and what the witnesses had heard when it was asked for. */
+  async read(store, token) {
+    const heard = new Map(this.witnesses.map((witness) => [witness, witness.heard.length]))
     const payload = token === undefined ? undefined : { authToken: token }
     const query = payload === undefined ? '' : `&payload=${encodeURIComponent(encodeURIComponent(JSON.stringify(payload)))}`
     const body = { _tag: 'Request', id: '0', tag: 'SyncHttpRpc.Pull', payload: { storeId: store, payload, cursor: { _tag: 'None' } }, headers: [] }
@@ -101,8 +115,9 @@ export class Lab {
       body: JSON.stringify(body),
       headers: { 'content-type': 'application/json' },
     })
-    const frames = await answer.json()
-    return frames.flatMap((frame) => frame.values ?? []).flatMap((page) => page.batch.map((pulled) => pulled.eventEncoded))
+    assert.equal(answer.status, 200)
+    const pages = (await answer.json()).flatMap((frame) => frame.values ?? [])
+    return { log: pages.flatMap((page) => page.batch.map((pulled) => pulled.eventEncoded)), backendId: pages[0]?.backendId, heard }
   }
 
   async metric(name) {
@@ -112,7 +127,7 @@ export class Lab {
 
   async close() {
     await Promise.all(this.clients.map((client) => client.close()))
-    for (const [store, token] of this.stores) judge(this.witnesses, await this.log(store, token))
+    for (const [store, token] of this.stores) judge(this.witnesses, await this.read(store, token))
     for (const witness of this.witnesses) witness.close()
     await this.stop()
     rmSync(this.folder, { recursive: true, force: true })
@@ -127,7 +142,9 @@ class Client {
     return client
   }
 
-  async boot() {
+  /** Starts it on what is on its disk, with other options if there are some. */
+  async boot(options = {}) {
+    Object.assign(this.options, options)
     const file = new URL('client.mjs', import.meta.url).pathname
     const [command, ...args] = this.options.larder ? [process.env.LARDER_NOTES] : [process.execPath, file]
     this.child = start(command, [...args, JSON.stringify(this.options)], { stdio: ['pipe', 'pipe', 'pipe'] })
@@ -231,7 +248,11 @@ export const settled = async (lab, at, clients, notes) => {
     assert.deepEqual(log.slice(0, before.length), before, 'what was in the log stays there')
     for (const client of clients) assert.equal(client.witness.knows(), log.length, `${client.options.client} knows the whole log`)
   }
-  const renumbered = judge(lab.witnesses, log)
+  // Nobody waits for the server: what is missing its client has not pushed, or pushed behind a number that it alone has.
+  for (const until = Date.now() + 20_000; clients.some(({ witness }) => witness.unanswered().length > 0); await sleep(100)) {
+    assert.ok(Date.now() < until, 'every push is answered')
+  }
+  const renumbered = judge(lab.witnesses, await lab.read(at.store))
   const ids = new Set(whole(log, renumbered))
   const fresh = await lab.client('fresh', at)
   const seen = await converged(lab, at.store, [fresh], ids.size, { storm: true })
@@ -258,8 +279,9 @@ export const converged = async (lab, store, clients, notes, { token, storm = fal
   const until = Date.now() + patience
   let [moved, seen] = [Date.now(), '']
   for (;;) {
-    const log = await lab.log(store, token).catch(() => [])
-    const ids = whole(log, storm ? judge(lab.witnesses, log) : new Set())
+    const read = await lab.read(store, token).catch(() => undefined)
+    const log = read?.log ?? []
+    const ids = whole(log, storm && read !== undefined ? judge(lab.witnesses, read) : new Set())
     const all = new Set(ids)
     const states = await Promise.all(clients.map((client) => client.state()))
     if (all.size >= notes) {
@@ -287,5 +309,16 @@ const told = async (lab, ids, clients) => {
   for (const client of clients) {
     const state = await client.state()
     console.log(`  ${client.options.client}: ${state.notes.map(([id]) => id).join(' ')}, last ${state.last}`)
+  }
+}
+
+export const must = (log, what) => assert.ok(log !== undefined, `not converged in time: ${what}`)
+
+/** A pull of 0.4 over HTTP ends with the first poll that fails, until the client is started again; one on a WebSocket comes back by itself. */
+export const back = async (transport, clients) => {
+  if (transport === 'ws') return
+  for (const client of clients) {
+    await client.close()
+    await client.boot()
   }
 }

@@ -1,18 +1,8 @@
 // Real LiveStore clients and the real server: whatever happens, one log, nothing lost, nothing twice, and every client has it.
 import assert from 'node:assert/strict'
 
-import { commitTogether, converged, endAll, Lab, settled, sleep, whole } from './lab.mjs'
-
-const must = (log, what) => assert.ok(log !== undefined, `not converged in time: ${what}`)
-
-/** A pull of 0.4 over HTTP ends with the first poll that fails, until the client is started again; one on a WebSocket comes back by itself. */
-const back = async (transport, clients) => {
-  if (transport === 'ws') return
-  for (const client of clients) {
-    await client.close()
-    await client.boot()
-  }
-}
+import { back, commitTogether, converged, endAll, Lab, must, settled, sleep, whole } from './lab.mjs'
+import { together } from './together.mjs'
 
 const scenarios = {
   'concurrent commits of two clients converge': async (transport) => {
@@ -167,6 +157,8 @@ const scenarios = {
     assert.deepEqual(own, Array.from({ length: 40 }, (_, number) => `d-${number}`), 'what larder committed is there, once and in order')
     await lab.close()
   },
+
+  ...together,
 }
 
 const wanted = process.argv[2] ?? ''

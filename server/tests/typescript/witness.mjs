@@ -7,12 +7,14 @@ import { isDeepStrictEqual } from 'node:util'
 
 import { WebSocket, WebSocketServer } from 'ws'
 
-/** Stands between one client and the server. It hands on what it hears and changes nothing. */
+/** Stands between one client and the server. It hands on what it hears and changes nothing, but what it is told to lose or to keep. */
 export class Witness {
   static async open(lab) {
     const witness = new Witness()
     witness.lab = lab
     witness.heard = []
+    witness.open = new Set()
+    witness.refusals = 0
     witness.server = createServer((asked, answer) => witness.http(asked, answer))
     witness.sockets = new WebSocketServer({ noServer: true, maxPayload: 1 << 24 })
     witness.server.on('upgrade', (asked, socket, head) => witness.upgrade(asked, socket, head))
@@ -31,6 +33,76 @@ export class Witness {
     for (const frame of frames) this.heard.push({ from, frame, line })
   }
 
+  /**
+   * The server's next answer to a push of this client that took the events is lost on the way: that alone (`answer`), or with all that the server says meanwhile and the
+   * connection (`connection`). Resolves to the events, which are in the log then.
+   */
+  loseAnswer(how) {
+    return new Promise((resolve) => (this.losing = { how, resolve }))
+  }
+
+  /** From now on no push of this client comes further than here, and none is answered; or, with `false`, all that are made then. */
+  keepPushes(keep) {
+    this.keeps = keep
+  }
+
+  /** The pushes in a text of the client. */
+  pushes(text) {
+    return text.includes('Rpc.Push"') ? [JSON.parse(text)].flat().filter(({ payload }) => payload?.batch?.length > 0) : []
+  }
+
+  /** What becomes of what the server says on one line: it is handed on, or kept back to be lost. */
+  fromServer(line, text, handOn, cut) {
+    const losing = this.losing?.line === line ? this.losing : undefined
+    const exit = losing && [JSON.parse(text)].flat().find(({ _tag, requestId }) => _tag === 'Exit' && String(requestId) === losing.id)
+    if (losing === undefined || (exit === undefined && losing.how === 'answer')) {
+      this.note('server', text, line)
+      return handOn(text)
+    }
+    losing.kept.push(text)
+    if (exit === undefined) return
+    if (exit.exit._tag !== 'Success') {
+      // It was not taken: the next one is meant.
+      losing.line = undefined
+      losing.kept.splice(0).forEach((kept) => this.fromServer(line, kept, handOn, cut))
+      return
+    }
+    this.losing = undefined
+    losing.kept.forEach((kept) => this.note('lost', kept, line))
+    if (losing.how === 'connection') cut()
+    losing.resolve(losing.batch)
+  }
+
+  /** Whether what the client says on a line goes to the server. */
+  fromClient(line, text) {
+    const [push] = this.pushes(text)
+    if (push !== undefined && this.keeps) return false
+    this.note('client', text, line)
+    if (push !== undefined && this.losing !== undefined && this.losing.line === undefined) {
+      Object.assign(this.losing, { line, id: String(push.id), batch: push.payload.batch, kept: [] })
+    }
+    return true
+  }
+
+  /** How often the server has told the client in a frame that it is not let in. */
+  unauthorized() {
+    const says = (frame) => frame._tag === 'Exit' && frame.exit._tag === 'Failure' && /larder\.(Unauthenticated|Forbidden)/.test(JSON.stringify(frame.exit))
+    return this.heard.filter(({ from, frame }) => from === 'server' && says(frame)).length
+  }
+
+  /** Pushes on connections that are still open, and that nobody has answered or taken back. */
+  unanswered() {
+    const waiting = new Map()
+    for (const { from, frame, line } of this.heard) {
+      const key = String(frame.id ?? frame.requestId)
+      const of = waiting.get(line) ?? new Map()
+      waiting.set(line, of)
+      if (from === 'client' && frame.payload?.batch !== undefined) of.set(key, frame.payload.batch)
+      if (frame._tag === 'Exit' || frame._tag === 'Interrupt') of.delete(key)
+    }
+    return [...this.open].flatMap((line) => [...(waiting.get(line)?.values() ?? [])])
+  }
+
   http(asked, answer) {
     const line = Symbol('request')
     const { method, headers, url } = asked
@@ -38,19 +110,27 @@ export class Witness {
     asked.on('data', (part) => parts.push(part))
     asked.on('end', () => {
       const body = Buffer.concat(parts)
-      this.note('client', body.toString(), line)
+      if (!this.fromClient(line, body.toString())) return
+      this.open.add(line)
+      answer.on('close', () => this.open.delete(line))
       const further = ask({ host: '127.0.0.1', port: this.lab.port, method, path: url, headers }, (answered) => {
         const said = []
         answered.on('data', (part) => said.push(part))
         answered.on('error', () => answer.destroy())
         answered.on('end', () => {
           if (!answered.complete) return answer.destroy()
-          const text = Buffer.concat(said)
-          // A client that has given up hears nothing.
-          if (!answer.destroyed) this.note('server', text.toString(), line)
+          const text = Buffer.concat(said).toString()
           const { connection, 'transfer-encoding': encoding, 'content-length': length, ...kept } = answered.headers
-          answer.writeHead(answered.statusCode, kept)
-          answer.end(text)
+          const handOn = () => {
+            answer.writeHead(answered.statusCode, kept)
+            answer.end(text)
+          }
+          if ([401, 403].includes(answered.statusCode)) this.refusals += 1
+          // A client that has given up hears nothing, and what is no frame is not looked at.
+          if (answer.destroyed || answered.statusCode !== 200) return handOn()
+          // Over HTTP an answer that is lost is the end of its connection.
+          if (this.losing?.line === line) this.losing.how = 'connection'
+          this.fromServer(line, text, handOn, () => answer.destroy())
         })
       })
       // As where nobody listens: an end without an answer.
@@ -67,20 +147,26 @@ export class Witness {
     further.on('message', (text) => early.push(text))
     further.on('error', () => socket.destroy())
     further.on('unexpected-response', (_, answered) => {
+      if ([401, 403].includes(answered.statusCode)) this.refusals += 1
       socket.end(`HTTP/1.1 ${answered.statusCode} refused\r\nconnection: close\r\ncontent-length: 0\r\n\r\n`)
       further.terminate()
     })
     further.on('open', () =>
       this.sockets.handleUpgrade(asked, socket, head, (client) => {
+        this.open.add(line)
+        client.on('close', () => this.open.delete(line))
+        const cut = () => {
+          client.terminate()
+          further.terminate()
+        }
         const toClient = (text) => {
-          this.note('server', text.toString(), line)
-          client.send(text.toString())
+          if (client.readyState === WebSocket.OPEN) this.fromServer(line, text.toString(), (said) => client.send(said), cut)
         }
         further.removeAllListeners('message')
         early.splice(0).forEach(toClient)
         further.on('message', toClient)
         client.on('message', (text) => {
-          this.note('client', text.toString(), line)
+          if (!this.fromClient(line, text.toString())) return
           if (further.readyState === WebSocket.OPEN) further.send(text.toString())
         })
         const end = (other) => (code, reason) => {
@@ -126,7 +212,7 @@ export class Witness {
 const without = ({ id, ...event }) => event
 
 /** What one client and the server said, as a story: calls back for each page of a pull, each push, and each answer to one. */
-const retell = ({ heard }, { page, push, answer }) => {
+const retell = ({ heard }, { page, push, answer, lost }) => {
   const open = new Map()
   for (const { from, frame, line } of heard) {
     const key = String(frame.id ?? frame.requestId)
@@ -136,6 +222,7 @@ const retell = ({ heard }, { page, push, answer }) => {
       if (frame.payload.batch !== undefined) push?.(frame.payload.batch)
     }
     const asked = open.get(line)?.get(key)
+    if (from === 'lost' && frame._tag === 'Exit' && asked?.batch !== undefined) lost?.(frame.exit, asked)
     if (from !== 'server' || asked === undefined) continue
     for (const value of frame.values ?? []) page?.(value, asked)
     if (frame._tag === 'Exit' && asked.batch !== undefined) answer?.(frame.exit, asked)
@@ -144,11 +231,12 @@ const retell = ({ heard }, { page, push, answer }) => {
 
 /**
  * Whether the server kept to the rules in all that was heard: each answer to a pull is the piece of the one log behind its cursor, event for event as it was
- * pushed; what was acknowledged is in the log where it was pushed; and a push that follows the head is not refused as one that does not.
+ * pushed; what was acknowledged is in the log where it was pushed, all of it; and a push that follows the head is not refused as one that does not. What was heard
+ * after the log was asked for is not judged by it.
  *
  * Returns the ids that a client itself has numbered twice: it pushed an event once more while, by all that it had pushed and was told, the event was in front of it already.
  */
-export const judge = (witnesses, log) => {
+export const judge = (witnesses, { log, backendId: current, heard }) => {
   const logs = new Map()
   const is = (backendId, event) => {
     if (!logs.has(backendId)) logs.set(backendId, new Map())
@@ -160,7 +248,11 @@ export const judge = (witnesses, log) => {
   for (const witness of witnesses) {
     // What the client holds each number for.
     const picture = new Map()
-    retell(witness, {
+    const acknowledged = (exit, { batch, backendId }) => {
+      if (exit._tag === 'Success' && backendId?.value !== undefined) batch.forEach((event) => is(backendId.value, event))
+    }
+    retell({ heard: witness.heard.slice(0, heard.get(witness)) }, {
+      lost: acknowledged,
       push: (batch) => {
         batch.forEach((event) => picture.set(event.seqNum, event.args?.id))
         for (const { seqNum, args } of batch) {
@@ -178,7 +270,7 @@ export const judge = (witnesses, log) => {
       },
       answer: (exit, { batch, backendId }) => {
         const error = [exit.cause].flat()[0]?.error
-        if (exit._tag === 'Success' && backendId?.value !== undefined) batch.forEach((event) => is(backendId.value, event))
+        acknowledged(exit, { batch, backendId })
         if (error === undefined || batch.length === 0) return
         const parent = batch[0].parentSeqNum
         const follows = batch.every((event, at) => event.parentSeqNum === parent + at && event.seqNum === parent + at + 1)
@@ -188,6 +280,9 @@ export const judge = (witnesses, log) => {
     })
   }
   const isIt = (known) => log.every((event) => !known.has(event.seqNum) || isDeepStrictEqual(without(known.get(event.seqNum)), without(event)))
+  const now = logs.get(current) ?? new Map()
+  for (const [number, event] of now) assert.ok(number <= log.length, `e${number} was acknowledged or told, and is not in the log: ${JSON.stringify(event)}`)
+  assert.ok(isIt(now), 'what was acknowledged or told is in the log where it was')
   assert.ok(logs.size === 0 || [...logs.values()].some(isIt), 'what was told of the log is what is in it')
   return renumbered
 }

@@ -2,6 +2,7 @@
 
 use larder::prelude::*;
 
+use super::sync::Sharing;
 use crate::{
     catch_up::catch_up,
     failure::Failure,
@@ -19,6 +20,7 @@ pub(super) async fn open(
     workspace: &str,
     title: String,
     author: Option<String>,
+    sharing: &Sharing,
     output: &mut Output,
 ) -> Result<(), Failure> {
     let author = author_or_default(registry, author).await?;
@@ -27,12 +29,18 @@ pub(super) async fn open(
         let number = workspace.store().query(WorkspaceStore::next_number())?;
         let issue = workspace.issue(number).await?;
         if issue.query(Issue::by_key(number))?.is_some() {
-            // Somebody opened it and was killed before the headline was written: it is written now, and the next number is free.
+            // Somebody opened it and the headline is not here yet: it is written now, and the next number is free.
             catch_up(workspace.store(), number, &issue)?;
             continue;
         }
+        let (title, author) = (title.clone(), author.clone());
         let opened = IssueEvent::Opened { number, title, author, at: issue.now(), activity: Uuid::new_v4() };
-        return commit(&workspace, number, &issue, opened, "opened", output);
+        let receipt = issue.commit(opened).map_err(|error| Failure::commit(&error))?;
+        if sharing.is_pushed_out(&receipt).await {
+            // Somebody else opened one under this number at the same time, and was first.
+            continue;
+        }
+        return finish(&workspace, number, &issue, "opened", output);
     }
 }
 
@@ -102,6 +110,17 @@ fn commit(
     output: &mut Output,
 ) -> Result<(), Failure> {
     issue.commit(event).map_err(|error| Failure::commit(&error))?;
+    finish(workspace, number, issue, done, output)
+}
+
+/// The issue's store has it: the workspace gets it, and whoever asked is told.
+fn finish(
+    workspace: &Workspace,
+    number: i64,
+    issue: &StoreHandle<IssueStore>,
+    done: &str,
+    output: &mut Output,
+) -> Result<(), Failure> {
     catch_up(workspace.store(), number, issue)?;
     let headline = workspace.headline(number)?;
     if output.is_json() {

@@ -61,6 +61,6 @@ fn a_url_of_no_sync_server_and_a_join_without_one_are_told_what_to_write() {
         text(&output.stderr)
     };
     assert!(error(&["--sync", "ws://example.com", "workspaces"]).contains("wss://"));
-    assert!(error(&["--sync", "wss://example.com/?token=canary", "workspaces"]).contains("sync_payload"));
+    assert!(error(&["--sync", "wss://example.com/?token=canary", "workspaces"]).contains("ISSUES_TOKEN"));
     assert!(error(&["join", "a/b"]).contains("--sync wss://"));
 }

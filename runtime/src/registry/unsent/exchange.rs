@@ -1,10 +1,16 @@
 //! One step of a store's sync with its backend: a push, or a page. The backend is the app's code: if it panics, the step has failed.
 
-use std::{panic::AssertUnwindSafe, sync::Arc};
+use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
-use futures_util::{FutureExt, StreamExt};
+use futures_util::{
+    FutureExt, StreamExt,
+    future::{Either, select},
+};
 
-use super::accepted::{begin_push, confirm, is_accepted, stand};
+use super::{
+    accepted::{begin_push, confirm, is_accepted, stand},
+    live::on_commit,
+};
 use crate::{
     clock::Panicked,
     error::{BoxError, StoreError, SyncError},
@@ -20,6 +26,9 @@ use crate::{
         state::Reject,
     },
 };
+
+/// How long the answer to a push may take when what was pushed has come back by a pull.
+const ANSWER_BEHIND_PULL: Duration = Duration::from_secs(5);
 
 /// Pushes the first events that are unsent. When they are accepted they are confirmed: the backend has them, and in this order.
 pub(super) async fn push(
@@ -42,7 +51,12 @@ pub(super) async fn push(
     let (payload, backend_id) = (ask(core).await?.payload, core.engine.sync.backend_id().or(accepted_id));
     let request = PushRequest::new(&core.sync_id, unsent.expected_head, &unsent.events, &payload);
     let request = request.backend_id(backend_id.as_deref());
-    let pushed = AssertUnwindSafe(async { backend.push(request).await }).catch_unwind().await;
+    let pushing = AssertUnwindSafe(async { backend.push(request).await }).catch_unwind();
+    let come_back = come_back(core, unsent.expected_head + unsent.events.len() as u64);
+    let Either::Left((pushed, _)) = select(Box::pin(pushing), std::pin::pin!(come_back)).await else {
+        tracing::debug!(store = %core.name(), "a push is not answered, and its events have come back");
+        return Ok(());
+    };
     let answer = pushed.map_err(|panic| failed(core, Panicked::new(panic.as_ref()).into_message()))?;
     let answer = answer.map_err(|error| refused(core, error))?;
     match processor.pushed(&answer, unsent.expected_head, is_all) {
@@ -76,6 +90,13 @@ pub(super) async fn push(
         }
         PushAnswer::Ahead { .. } => Ok(()),
     }
+}
+
+/// Resolves when an answer to a push is not waited for any more: a pull has brought all that was in the log's place for it, its own events or
+/// others', and the answer had its time. A backend that forgets one answer while the connection lives would hold up the store for ever.
+async fn come_back(core: &Core, last: u64) {
+    on_commit(core, |core| core.engine.confirmed() >= last).await;
+    core.runtime.sleep(ANSWER_BEHIND_PULL).await;
 }
 
 /// Takes over all that the backend has now.

@@ -31,6 +31,21 @@ async fn events_whose_answer_was_lost_are_known_when_they_come_back_and_are_ther
 }
 
 #[tokio::test]
+async fn a_push_that_is_never_answered_holds_nothing_up_when_its_events_have_come_back() {
+    let flaky = Flaky::new(&[Mishap::NoAnswer], &[]);
+    let registry = flaky.registry(StoreOptions::new());
+    let store = registry.get::<Notebook>(STORE).await.unwrap();
+    let receipt = store.commit([written(1), written(2)]).unwrap();
+    registry.settle().await;
+    receipt.confirmed().await.unwrap();
+    let later = store.commit(written(3)).unwrap();
+    minute(&registry).await;
+    assert_eq!((log(&store).as_str(), store.sync_status().pending), ("e1 e2 e3", 0), "{:?}", store.sync_status());
+    later.confirmed().await.unwrap();
+    assert_eq!((flaky.inner.events(STORE).len(), flaky.requests().1), (3, 2), "nothing is there twice");
+}
+
+#[tokio::test]
 async fn what_fails_is_tried_again_and_the_status_says_why_it_failed() {
     let mishaps = [Mishap::Lost, Mishap::Unauthorized, Mishap::Panics, Mishap::Lost];
     let flaky = Flaky::new(&mishaps, &mishaps);

@@ -16,6 +16,8 @@ use larder::{
 pub(super) enum Mishap {
     /// The events arrive, the answer does not.
     AnswerLost,
+    /// The events arrive, and nothing is ever answered, though the connection lives.
+    NoAnswer,
     /// It does not arrive.
     Lost,
     Unauthorized,
@@ -111,7 +113,7 @@ impl SyncBackend for Flaky {
             }
             Some(Mishap::Unauthorized) => failed(BackendError::Unauthorized { reason: "401".to_owned() }),
             Some(Mishap::Panics) => panic!("the backend panics"),
-            Some(Mishap::Lost | Mishap::AnswerLost) => failed(offline()),
+            Some(Mishap::Lost | Mishap::AnswerLost | Mishap::NoAnswer) => failed(offline()),
         }
     }
 
@@ -125,6 +127,10 @@ impl SyncBackend for Flaky {
                 Some(Mishap::AnswerLost) => {
                     self.inner.push(request).await?;
                     Err(offline())
+                }
+                Some(Mishap::NoAnswer) => {
+                    self.inner.push(request).await?;
+                    std::future::pending().await
                 }
                 Some(Mishap::Unauthorized) => Err(BackendError::Unauthorized { reason: "401".to_owned() }),
                 Some(Mishap::Panics) => panic!("the backend panics"),
