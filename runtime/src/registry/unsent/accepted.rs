@@ -5,6 +5,8 @@ use std::{
     time::Duration,
 };
 
+use tokio::sync::Notify;
+
 use super::exchange::{failed, merge_failed};
 use crate::{
     clock::Tick,
@@ -17,7 +19,11 @@ use crate::{
 
 /// How far the sending of a store is.
 #[derive(Debug, Default)]
-pub(in crate::registry) struct Sent(Mutex<State>);
+pub(in crate::registry) struct Sent {
+    state: Mutex<State>,
+    /// A pull has brought something. A commit wakes nobody here.
+    merged: Notify,
+}
 
 #[derive(Debug, Default)]
 struct State {
@@ -30,7 +36,7 @@ struct State {
 
 impl Sent {
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(super) fn accepted(&self) -> Option<Accepted> {
@@ -41,11 +47,28 @@ impl Sent {
     pub(super) fn accept(&self, accepted: Option<Accepted>) {
         self.lock().accepted = accepted;
     }
+
+    /// A pull has brought something.
+    pub(super) fn merged(&self) {
+        self.merged.notify_waiters();
+    }
 }
 
 /// Where the store's log stands.
 pub(super) fn stand(core: &Core) -> Stand {
     core.engine.stand(core.sent.lock().accepted.as_ref())
+}
+
+/// Resolves when a pull has brought all up to a number.
+pub(super) async fn come_back(core: &Core, last: u64) {
+    loop {
+        // Before the look, so that nothing is missed in between.
+        let merged = core.sent.merged.notified();
+        if core.engine.confirmed() >= last {
+            return;
+        }
+        merged.await;
+    }
 }
 
 /// How long ago something last happened.

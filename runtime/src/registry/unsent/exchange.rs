@@ -7,10 +7,7 @@ use futures_util::{
     future::{Either, select},
 };
 
-use super::{
-    accepted::{begin_push, confirm, is_accepted, stand},
-    live::on_commit,
-};
+use super::accepted::{begin_push, come_back, confirm, is_accepted, stand};
 use crate::{
     clock::Panicked,
     error::{BoxError, StoreError, SyncError},
@@ -52,8 +49,13 @@ pub(super) async fn push(
     let request = PushRequest::new(&core.sync_id, unsent.expected_head, &unsent.events, &payload);
     let request = request.backend_id(backend_id.as_deref());
     let pushing = AssertUnwindSafe(async { backend.push(request).await }).catch_unwind();
-    let come_back = come_back(core, unsent.expected_head + unsent.events.len() as u64);
-    let Either::Left((pushed, _)) = select(Box::pin(pushing), std::pin::pin!(come_back)).await else {
+    // A pull may bring all that was in the log's place for it, its own events or others', and a backend may have forgotten the answer: while the
+    // connection lives, that would hold up the store for ever.
+    let unanswered = async {
+        come_back(core, unsent.expected_head + unsent.events.len() as u64).await;
+        core.runtime.sleep(ANSWER_BEHIND_PULL).await;
+    };
+    let Either::Left((pushed, _)) = select(std::pin::pin!(pushing), std::pin::pin!(unanswered)).await else {
         tracing::debug!(store = %core.name(), "a push is not answered, and its events have come back");
         return Ok(());
     };
@@ -90,13 +92,6 @@ pub(super) async fn push(
         }
         PushAnswer::Ahead { .. } => Ok(()),
     }
-}
-
-/// Resolves when an answer to a push is not waited for any more: a pull has brought all that was in the log's place for it, its own events or
-/// others', and the answer had its time. A backend that forgets one answer while the connection lives would hold up the store for ever.
-async fn come_back(core: &Core, last: u64) {
-    on_commit(core, |core| core.engine.confirmed() >= last).await;
-    core.runtime.sleep(ANSWER_BEHIND_PULL).await;
 }
 
 /// Takes over all that the backend has now.
@@ -265,6 +260,7 @@ async fn take_over(core: &Core, gathered: Arc<Gathered>) -> Result<(), SyncError
             Ok(merged) => taken += merged.taken,
             Err(error) => return Err(merge_failed(core, error)),
         }
+        core.sent.merged();
         core.signals.changed();
     }
     Ok(())

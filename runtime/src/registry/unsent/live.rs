@@ -225,7 +225,7 @@ async fn gone(core: &Core) {
 }
 
 /// Resolves when it is so after a commit, or at once.
-pub(super) async fn on_commit(core: &Core, is_so: impl Fn(&Core) -> bool) {
+async fn on_commit(core: &Core, is_so: impl Fn(&Core) -> bool) {
     until(core, CommitWatch::new, is_so).await;
 }
 
