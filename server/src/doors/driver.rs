@@ -3,12 +3,13 @@
 use std::{
     collections::BTreeSet,
     sync::Arc,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use axum::http::HeaderMap;
 use futures_util::{StreamExt as _, stream::FuturesUnordered};
 use larder_wire::{RefusalKind, StoreId};
+use tokio::time::Instant;
 
 use super::Shared;
 use crate::{
