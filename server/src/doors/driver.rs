@@ -1,10 +1,6 @@
 //! What both doors do with a connection's actions.
 
-use std::{
-    collections::BTreeSet,
-    sync::Arc,
-    time::Duration,
-};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use axum::http::HeaderMap;
 use futures_util::{StreamExt as _, stream::FuturesUnordered};
