@@ -22,6 +22,6 @@ pub use remote::{BackendUrlError, UntrustedServer};
 #[cfg(feature = "http")]
 pub use remote::{HttpBackend, HttpBackendBuilder};
 #[cfg(feature = "ws")]
-pub use remote::{WsBackend, WsBackendBuilder};
+pub use remote::{TooManyStores, WsBackend, WsBackendBuilder};
 pub(crate) use status::SyncNotes;
 pub use status::{SyncPhase, SyncStatus, SyncWatch};
