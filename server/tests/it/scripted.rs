@@ -6,7 +6,10 @@ use futures_util::{SinkExt as _, StreamExt as _};
 use larder_wire::{
     ClientFrame, Event, Limits, PageInfo, Peer, PullResponse, PulledEvent, RequestId, SUBPROTOCOL, ServerFrame,
 };
-use tokio::net::{TcpListener, TcpStream};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    sync::watch,
+};
 use tokio_tungstenite::{
     accept_hdr_async,
     tungstenite::{
@@ -15,32 +18,25 @@ use tokio_tungstenite::{
     },
 };
 
-/// Answers each frame of each connection as it is told to; pings as all servers do. A connection whose client leaves says so with its close code,
-/// if it had one.
-pub(crate) async fn scripted<A>(answer: A) -> SocketAddr
+/// Answers each frame of each connection as it is told to; pings as all servers do. With its address, the code that the last client has left with.
+pub(crate) async fn scripted<A>(answer: A) -> (SocketAddr, watch::Receiver<Option<u16>>)
 where
-    A: Fn(Said) -> Vec<Message> + Clone + Send + 'static,
+    A: Fn(ClientFrame) -> Vec<Message> + Clone + Send + 'static,
 {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let address = listener.local_addr().expect("a port");
+    let (left, last) = watch::channel(None);
     tokio::spawn(async move {
         while let Ok((stream, _)) = listener.accept().await {
-            tokio::spawn(talk(stream, answer.clone()));
+            tokio::spawn(talk(stream, answer.clone(), left.clone()));
         }
     });
-    address
-}
-
-/// What a client says.
-#[derive(Debug)]
-pub(crate) enum Said {
-    Frame(ClientFrame),
-    Closed(Option<u16>),
+    (address, last)
 }
 
 // Tungstenite says which error it wants.
 #[expect(clippy::result_large_err)]
-async fn talk(stream: TcpStream, answer: impl Fn(Said) -> Vec<Message>) {
+async fn talk(stream: TcpStream, answer: impl Fn(ClientFrame) -> Vec<Message>, left: watch::Sender<Option<u16>>) {
     let with_protocol = |_: &Request, mut response: Response| {
         response.headers_mut().insert("sec-websocket-protocol", SUBPROTOCOL.parse().expect("a value"));
         Ok(response)
@@ -50,9 +46,12 @@ async fn talk(stream: TcpStream, answer: impl Fn(Said) -> Vec<Message>) {
         let answers = match message {
             Message::Text(text) => match ClientFrame::decode(&text, &Limits::default()).expect("a frame") {
                 ClientFrame::Ping => vec![text_of(&ServerFrame::Pong)],
-                frame => answer(Said::Frame(frame)),
+                frame => answer(frame),
             },
-            Message::Close(frame) => answer(Said::Closed(frame.map(|frame| frame.code.into()))),
+            Message::Close(frame) => {
+                left.send_replace(frame.map(|frame| frame.code.into()));
+                Vec::new()
+            }
             _ => Vec::new(),
         };
         for message in answers {

@@ -21,12 +21,12 @@ use tokio_tungstenite::tungstenite::Message;
 use crate::{
     apps::{Client, added},
     lab::event,
-    scripted::{Said, page, scripted, text_of},
+    scripted::{page, scripted, text_of},
 };
 
 /// A client of a server that does as it is told.
-async fn client_of(answer: impl Fn(Said) -> Vec<Message> + Clone + Send + 'static) -> Arc<WsBackend> {
-    let address = scripted(answer).await;
+async fn client_of(answer: impl Fn(ClientFrame) -> Vec<Message> + Clone + Send + 'static) -> Arc<WsBackend> {
+    let (address, _) = scripted(answer).await;
     WsBackend::new(format!("ws://{address}")).expect("a URL")
 }
 
@@ -60,10 +60,10 @@ async fn a_live_pull_that_has_its_first_answer_may_be_silent_for_ever() {
     let later = Arc::new(tokio::sync::Mutex::new(later));
     let backend = client_of(move |said| match said {
         // What comes later comes with a push of another store, an hour later.
-        Said::Frame(ClientFrame::Request(Request { id, call: Call::Pull { .. }, .. })) => {
+        ClientFrame::Request(Request { id, call: Call::Pull { .. }, .. }) => {
             vec![page(&id, Vec::new(), PageInfo::NoMore)]
         }
-        Said::Frame(ClientFrame::Request(Request { id, call: Call::Push { .. }, .. })) => {
+        ClientFrame::Request(Request { id, call: Call::Push { .. }, .. }) => {
             assert!(later.try_lock().expect("nobody else").try_recv().is_ok());
             vec![page(&larder_wire::RequestId::Text("0".to_owned()), vec![event(1, "1")], PageInfo::NoMore), {
                 text_of(&ServerFrame::Exit { request_id: id, exit: Exit::Pushed })
@@ -90,7 +90,7 @@ async fn a_live_pull_that_has_its_first_answer_may_be_silent_for_ever() {
 #[tokio::test(start_paused = true)]
 async fn a_pull_that_stops_in_the_middle_fails_and_one_that_is_not_read_on_waits() {
     let backend = client_of(|said| match said {
-        Said::Frame(ClientFrame::Request(Request { id, .. })) => {
+        ClientFrame::Request(Request { id, .. }) => {
             vec![page(&id, vec![event(1, "1")], PageInfo::MoreKnown { remaining: 9 })]
         }
         _ => Vec::new(),
@@ -111,10 +111,10 @@ async fn a_store_whose_push_has_no_answer_tries_again() {
     let pushes = Arc::new(AtomicUsize::new(0));
     let counted = pushes.clone();
     let backend = client_of(move |said| match said {
-        Said::Frame(ClientFrame::Request(Request { id, call: Call::Pull { .. }, .. })) => {
+        ClientFrame::Request(Request { id, call: Call::Pull { .. }, .. }) => {
             vec![page(&id, Vec::new(), PageInfo::NoMore)]
         }
-        Said::Frame(ClientFrame::Request(Request { id, call: Call::Push { .. }, .. })) => {
+        ClientFrame::Request(Request { id, call: Call::Push { .. }, .. }) => {
             match counted.fetch_add(1, Ordering::AcqRel) {
                 0 => Vec::new(),
                 _ => vec![text_of(&ServerFrame::Exit { request_id: id, exit: Exit::Pushed })],
@@ -136,7 +136,7 @@ async fn a_store_that_takes_nothing_holds_up_no_other_and_goes_on_where_it_was()
     let noted = asked.clone();
     let backend = client_of(move |said| match said {
         // All at once, whatever the client has taken.
-        Said::Frame(ClientFrame::Request(Request { id, store_id, call: Call::Pull { cursor, .. }, .. })) => {
+        ClientFrame::Request(Request { id, store_id, call: Call::Pull { cursor, .. }, .. }) => {
             let after = cursor.map_or(0, |cursor| cursor.event_sequence_number);
             noted.lock().unwrap_or_else(PoisonError::into_inner).push((store_id, after));
             let more = |number| match 200 - number {
@@ -168,26 +168,21 @@ async fn a_store_that_takes_nothing_holds_up_no_other_and_goes_on_where_it_was()
 
 #[tokio::test(start_paused = true)]
 async fn bytes_that_are_no_text_are_refused_and_taken_for_nothing() {
-    let closed = Arc::new(Mutex::new(None));
-    let noted = closed.clone();
-    let backend = client_of(move |said| match said {
-        Said::Frame(ClientFrame::Request(Request { id, .. })) => {
+    let (address, left) = scripted(|said| match said {
+        ClientFrame::Request(Request { id, .. }) => {
             // A page, in which one byte of the arguments is none of UTF-8.
             let Message::Text(text) = page(&id, vec![event(1, "\"?\"")], PageInfo::NoMore) else { panic!("no text") };
             let spoiled = text.bytes().map(|byte| if byte == b'?' { 0xff } else { byte }).collect::<Vec<_>>();
             vec![Message::Binary(spoiled.into())]
         }
-        Said::Closed(code) => {
-            *noted.lock().unwrap_or_else(PoisonError::into_inner) = code;
-            Vec::new()
-        }
-        Said::Frame(_) => Vec::new(),
+        _ => Vec::new(),
     })
     .await;
+    let backend = WsBackend::new(format!("ws://{address}")).expect("a URL");
     let payload = Payload::new();
     let mut pull = backend.pull(PullRequest::new("a", &payload));
     let error = pull.next().await.expect("an error").expect_err("no page");
     assert!(error.to_string().contains("no UTF-8"), "{error}");
     sleep(Duration::from_secs(1)).await;
-    assert_eq!(*closed.lock().unwrap_or_else(PoisonError::into_inner), Some(1007));
+    assert_eq!(*left.borrow(), Some(1007));
 }
