@@ -119,7 +119,7 @@ impl Exchanges {
     }
 
     async fn exchange(&self, ask: Ask, heard: &mpsc::Sender<Result<Heard, BackendError>>) -> Result<(), BackendError> {
-        let mut frames = Frames::new(self.door.peer);
+        let mut frames = Frames::default();
         let writer = Writer { peer: self.door.peer, transport: Transport::Http };
         let (sync_id, payload) = match &ask {
             Ask::Pull(pull) | Ask::First(pull) => (pull.sync_id.clone(), pull.payload.clone()),

@@ -48,15 +48,13 @@ pub(super) struct Writer {
 #[derive(Debug, thiserror::Error)]
 #[error("{reason}")]
 pub(super) struct Full {
-    #[cfg_attr(not(feature = "ws"), expect(dead_code, reason = "an answer over HTTP is one of the only store"))]
     pub(super) stores: usize,
     reason: String,
 }
 
 /// The requests of one connection that have no end yet.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Frames {
-    peer: Peer,
     limits: Limits,
     open: BTreeMap<u64, Asked>,
 }
@@ -115,13 +113,26 @@ impl Writer {
         };
         ClientFrame::Request(request).encode(self.peer)
     }
+
+    /// Says that a page was taken, so that the server sends more of them.
+    #[cfg(feature = "ws")]
+    pub(super) fn ack(self, id: u64) -> String {
+        ClientFrame::Ack { request_id: request_id(id) }.encode(self.peer)
+    }
+
+    /// Says that nobody waits for an answer any more.
+    #[cfg(feature = "ws")]
+    pub(super) fn interrupt(self, id: u64) -> String {
+        ClientFrame::Interrupt { request_id: request_id(id) }.encode(self.peer)
+    }
+
+    #[cfg(feature = "ws")]
+    pub(super) fn ping(self) -> String {
+        ClientFrame::Ping.encode(self.peer)
+    }
 }
 
 impl Frames {
-    pub(super) fn new(peer: Peer) -> Self {
-        Self { peer, limits: Limits::default(), open: BTreeMap::new() }
-    }
-
     /// Whether no request waits for anything.
     #[cfg(any(test, feature = "ws"))]
     pub(super) fn is_idle(&self) -> bool {
@@ -138,22 +149,10 @@ impl Frames {
         self.open.insert(id, Asked::Push { backend_id });
     }
 
-    /// Says that a page was taken, so that the server sends more of them.
+    /// Gives up a request; whether it was open.
     #[cfg(any(test, feature = "ws"))]
-    pub(super) fn ack(&self, id: u64) -> String {
-        ClientFrame::Ack { request_id: request_id(id) }.encode(self.peer)
-    }
-
-    /// Gives up a request, if it is open.
-    #[cfg(any(test, feature = "ws"))]
-    pub(super) fn interrupt(&mut self, id: u64) -> Option<String> {
-        self.open.remove(&id)?;
-        Some(ClientFrame::Interrupt { request_id: request_id(id) }.encode(self.peer))
-    }
-
-    #[cfg(any(test, feature = "ws"))]
-    pub(super) fn ping(&self) -> String {
-        ClientFrame::Ping.encode(self.peer)
+    pub(super) fn give_up(&mut self, id: u64) -> bool {
+        self.open.remove(&id).is_some()
     }
 
     /// What a text from the server says. Answers to what was given up say nothing.

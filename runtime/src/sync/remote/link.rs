@@ -14,7 +14,7 @@ use futures_util::{
     SinkExt, StreamExt,
     future::{Either, select},
 };
-use larder_wire::WireError;
+use larder_wire::{Transport, WireError};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio_tungstenite::tungstenite::{
     Error, Message,
@@ -29,7 +29,7 @@ use super::{
     asking::{say, shut_down, with_patience},
     connect::{OneStore, Socket, open},
     door::Door,
-    frames::{Frames, Heard},
+    frames::{Frames, Heard, Writer},
     pace::{Allowance, Gate, Turn},
     seats::Seat,
 };
@@ -89,7 +89,7 @@ impl Link {
         let (clock, heard) = (runtime.clone(), Arc::clone(&told));
         runtime.spawn(async move {
             let say = |now| reachable.iter().for_each(|reachable| say(reachable, now));
-            let peer = door.peer;
+            let writer = Writer { peer: door.peer, transport: Transport::WebSocket };
             let socket = with_patience(&clock, PATIENCE, open(&door, one_store)).await;
             // Who refuses is there.
             say(!matches!(socket, Err(BackendError::Offline { .. })));
@@ -97,7 +97,7 @@ impl Link {
                 Err(error) => drop(ready.send(Err(error))),
                 Ok(socket) => {
                     drop(ready.send(Ok(())));
-                    let mut talk = Talk::new(socket, Frames::new(peer), heard, clock);
+                    let mut talk = Talk::new(socket, writer, heard, clock);
                     let ended = talk.run(receiver).await;
                     if talk.fail_all(&ended) {
                         say(false);
@@ -156,6 +156,7 @@ struct Pushed {
 
 struct Talk {
     socket: Socket,
+    writer: Writer,
     frames: Frames,
     clock: Runtime,
     told: Arc<Told>,
@@ -196,9 +197,9 @@ impl From<WireError> for Ended {
 }
 
 impl Talk {
-    fn new(socket: Socket, frames: Frames, told: Arc<Told>, clock: Runtime) -> Self {
-        let (pulls, pushes, waits) = Default::default();
-        Self { socket, frames, clock, told, pulls, pushes, waits, silent: 0, idle: 0 }
+    fn new(socket: Socket, writer: Writer, told: Arc<Told>, clock: Runtime) -> Self {
+        let (frames, pulls, pushes, waits) = Default::default();
+        Self { socket, writer, frames, clock, told, pulls, pushes, waits, silent: 0, idle: 0 }
     }
 
     /// Talks until the connection ends; why it did.
@@ -269,8 +270,7 @@ impl Talk {
                 self.waits.asked(id, self.clock.now());
             }
             for _ in 0..taken {
-                let text = self.frames.ack(id);
-                self.send(text).await?;
+                self.send(self.writer.ack(id)).await?;
             }
         }
         Ok(())
@@ -279,8 +279,8 @@ impl Talk {
     /// The server is told that nobody waits for an answer any more, and then who waits for it why.
     async fn give_up(&mut self, id: u64, end: End) -> Result<(), Ended> {
         self.waits.answered(id);
-        if let Some(text) = self.frames.interrupt(id) {
-            self.send(text).await?;
+        if self.frames.give_up(id) {
+            self.send(self.writer.interrupt(id)).await?;
         }
         if let Some(Pulled { pages, .. }) = self.pulls.remove(&id) {
             pages.end(end);
@@ -371,8 +371,7 @@ impl Talk {
             self.answer(id, Err(not_answered()));
         }
         self.waits.pinged();
-        let text = self.frames.ping();
-        self.send(text).await
+        self.send(self.writer.ping()).await
     }
 
     async fn send(&mut self, text: String) -> Result<(), Ended> {

@@ -25,7 +25,7 @@ fn heard(frames: &mut Frames, text: &str) -> Vec<Heard> {
 
 #[test]
 fn arguments_go_out_and_come_back_as_they_were_written() {
-    let mut frames = Frames::new(Peer::Larder);
+    let mut frames = Frames::default();
     let sent = push().events;
     let text = WRITER.push(1, push()).expect("JSON");
     assert!(text.contains(r#""args":{ "b":1.0,"a":"\u00e9" }"#), "{text}");
@@ -44,7 +44,7 @@ fn arguments_go_out_and_come_back_as_they_were_written() {
 
 #[test]
 fn events_at_or_before_the_number_of_a_pull_are_passed_over() {
-    let mut frames = Frames::new(Peer::Larder);
+    let mut frames = Frames::default();
     frames.pull(1, 2);
     let event = |number: u64| {
         format!(
@@ -63,9 +63,9 @@ fn events_at_or_before_the_number_of_a_pull_are_passed_over() {
 
 #[test]
 fn an_answer_to_what_was_given_up_or_never_asked_says_nothing() {
-    let mut frames = Frames::new(Peer::Larder);
+    let mut frames = Frames::default();
     frames.pull(1, 0);
-    assert!(frames.interrupt(1).is_some() && frames.interrupt(1).is_none() && frames.is_idle());
+    assert!(frames.give_up(1) && !frames.give_up(1) && frames.is_idle());
     for id in [r#""1""#, "1", r#""x""#, r#""99""#] {
         let exit = format!(r#"{{"_tag":"Exit","requestId":{id},"exit":{{"_tag":"Success"}}}}"#);
         assert!(heard(&mut frames, &exit).is_empty());
@@ -74,7 +74,7 @@ fn an_answer_to_what_was_given_up_or_never_asked_says_nothing() {
 
 #[test]
 fn each_refusal_is_what_an_app_can_act_on() {
-    let mut frames = Frames::new(Peer::Larder);
+    let mut frames = Frames::default();
     let mut answer = |error: &str| {
         frames.push(1, "log".to_owned());
         let exit = format!(
@@ -116,7 +116,7 @@ fn what_a_server_says_is_one_line_of_a_message_however_much_it_says() {
     let failed = failures.map(|error| json!({ "_tag": "Fail", "error": error }));
     let causes = failed.into_iter().chain([json!({ "_tag": "Die", "defect": said }), json!({ "_tag": said })]);
     for cause in causes {
-        let mut frames = Frames::new(Peer::Larder);
+        let mut frames = Frames::default();
         frames.pull(1, 0);
         let exit = json!({ "_tag": "Exit", "requestId": "1", "exit": { "_tag": "Failure", "cause": cause } });
         let message = match heard(&mut frames, &exit.to_string()).pop() {
@@ -125,7 +125,7 @@ fn what_a_server_says_is_one_line_of_a_message_however_much_it_says() {
         };
         assert!(!message.contains(char::is_control) && message.len() < 4_000, "{message:?}");
     }
-    let mut frames = Frames::new(Peer::Larder);
+    let mut frames = Frames::default();
     let defect = json!({ "_tag": "Defect", "defect": said }).to_string();
     let [Heard::Broken { reason }] = &heard(&mut frames, &defect)[..] else { panic!("no defect") };
     assert!(!reason.contains(char::is_control) && reason.len() < 4_000, "{reason:?}");
@@ -134,7 +134,7 @@ fn what_a_server_says_is_one_line_of_a_message_however_much_it_says() {
 proptest! {
     #[test]
     fn whatever_a_server_sends_nothing_panics(text in r#"\PC{0,80}"#, id in 0_u64..4) {
-        let mut frames = Frames::new(Peer::Larder);
+        let mut frames = Frames::default();
         frames.pull(0, 0);
         frames.push(1, "log".to_owned());
         let _ = frames.hear(&text);
