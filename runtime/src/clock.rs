@@ -13,11 +13,11 @@ use std::{
     pin::Pin,
     sync::{Arc, PoisonError},
     task::{Context, Poll},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use jiff::Timestamp;
-use tokio::sync::oneshot;
+use tokio::{sync::oneshot, time::Instant};
 
 #[cfg(feature = "testing")]
 pub(crate) use self::manual::Manual;
@@ -70,6 +70,7 @@ struct Inner {
 
 enum Time {
     Real {
+        /// As tokio has it, whose timers are what waits for it: where a test pauses one, the other stands still, too.
         start: Instant,
     },
     #[cfg(feature = "testing")]

@@ -179,7 +179,7 @@ pub use self::sync::{BackendUrlError, UntrustedServer};
 pub use self::sync::{HttpBackend, HttpBackendBuilder};
 #[cfg(feature = "ws")]
 #[cfg_attr(docsrs, doc(cfg(feature = "ws")))]
-pub use self::sync::{WsBackend, WsBackendBuilder};
+pub use self::sync::{TooManyStores, WsBackend, WsBackendBuilder};
 pub use self::{
     across::{Across, AcrossSubscription, FailedStore, Gathered, Gathering},
     adapter::{Adapter, SqliteAdapter},

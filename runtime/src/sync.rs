@@ -24,7 +24,7 @@ pub use remote::{BackendUrlError, UntrustedServer};
 #[cfg(feature = "http")]
 pub use remote::{HttpBackend, HttpBackendBuilder};
 #[cfg(feature = "ws")]
-pub use remote::{WsBackend, WsBackendBuilder};
+pub use remote::{TooManyStores, WsBackend, WsBackendBuilder};
 pub(crate) use status::SyncNotes;
 pub use status::{SyncPhase, SyncStatus, SyncWatch};
 pub(crate) use told::Told;

@@ -2,7 +2,6 @@
 //!
 //! It is pure: no I/O, no clock, no locks. The doors carry out its [`Action`]s and bring back what became of them as [`Done`].
 
-mod bucket;
 mod outbox;
 mod payloads;
 mod pulls;
@@ -14,11 +13,11 @@ mod tests;
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use larder_wire::{
-    Call, Cause, ClientFrame, Event, Exit, Failure, Payload, Peer, Refusal, RefusalKind, Request, RequestId,
+    Bucket, Call, Cause, ClientFrame, Event, Exit, Failure, Payload, Peer, Refusal, RefusalKind, Request, RequestId,
     ServerFrame, StoreId, Transport, WireError,
 };
 
-use self::{bucket::Bucket, outbox::Outbox, payloads::Payloads, pulls::Pulls, pushes::Pushes, requests::Pings};
+use self::{outbox::Outbox, payloads::Payloads, pulls::Pulls, pushes::Pushes, requests::Pings};
 use crate::{
     auth::{Permit, Refused, Verb},
     hub::{News, Pulled, Pushed},
@@ -328,16 +327,20 @@ impl Connection {
     /// connection ends: so its connection ends.
     fn refuse_as(&mut self, id: RequestId, is_pull: bool, kind: RefusalKind, message: String, now: Now) {
         self.count(Count::Refused(kind));
+        let refusal = match kind {
+            RefusalKind::Full => Refusal::full(self.settings.stores_per_connection, message),
+            _ => Refusal::new(kind, message),
+        };
         let typescript = self.opening.peer == Peer::TypeScript && self.opening.door == Transport::WebSocket;
         if typescript && is_pull {
             return match kind {
                 RefusalKind::Unauthenticated | RefusalKind::Forbidden => self.close(1008, "not permitted"),
                 RefusalKind::TooFast => self.close(1013, "too fast; connect again in a moment"),
                 RefusalKind::Unavailable => self.close(1013, "not available; connect again in a moment"),
-                _ => self.exit(id, Exit::failure(Failure::Refused(Refusal::new(kind, message))), now),
+                _ => self.exit(id, Exit::failure(Failure::Refused(refusal)), now),
             };
         }
-        self.exit(id, Exit::failure(Failure::Refused(Refusal::new(kind, message))), now);
+        self.exit(id, Exit::failure(Failure::Refused(refusal)), now);
     }
 
     fn close(&mut self, code: u16, reason: &'static str) {

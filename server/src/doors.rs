@@ -6,7 +6,7 @@ mod driver;
 mod http;
 mod socket;
 
-use std::{sync::Arc, time::Instant};
+use std::sync::Arc;
 
 use axum::{
     Router,
@@ -25,6 +25,7 @@ use axum::{
     routing::get,
 };
 use larder_wire::{HEADER, HEADER_VALUE, PAYLOAD_HEADER, Payload, Peer, Query, SUBPROTOCOL, Transport};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::{

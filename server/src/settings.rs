@@ -91,9 +91,9 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             wire: Limits::default(),
-            pushes_per_second: 50,
-            bytes_per_second: 5 * 1024 * 1024,
-            stores_per_connection: 256,
+            pushes_per_second: Limits::PUSHES_PER_SECOND,
+            bytes_per_second: Limits::BYTES_PER_SECOND,
+            stores_per_connection: Limits::STORES_PER_CONNECTION,
             queue_frames: 1_000,
             queue_bytes: 1024 * 1024,
             slow_reader: Duration::from_secs(2),

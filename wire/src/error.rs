@@ -30,6 +30,9 @@ pub enum WireError {
         /// The deepest that is taken.
         limit: usize,
     },
+    /// The message is no text.
+    #[error("the message is no UTF-8; send JSON as text")]
+    NoText,
     /// The text is no frame, and nobody can be answered.
     #[error("this is no frame: {reason}")]
     NotAFrame {

@@ -40,6 +40,8 @@ pub struct Refusal {
     pub kind: RefusalKind,
     /// The reason, and what to do.
     pub message: String,
+    /// How many stores the connection may have, if it is full: [`RefusalKind::Full`].
+    pub limit: Option<u64>,
 }
 
 /// The kinds of reasons for a refusal.
@@ -52,8 +54,10 @@ pub enum RefusalKind {
     Forbidden,
     /// Too much at once. Try again after a second.
     TooFast,
-    /// A message, batch or event beyond a limit, or too many stores. Trying again does not help.
+    /// A message, batch or event beyond a limit, or too many pulls. Trying again does not help.
     TooLarge,
+    /// The connection has as many stores as it may have. Ask on another one.
+    Full,
     /// A batch whose events do not follow each other, or a store id that is none.
     Invalid,
     /// The server cannot, for now: it is stopping, or its storage failed. Try again later.
@@ -61,11 +65,12 @@ pub enum RefusalKind {
 }
 
 impl RefusalKind {
-    const ALL: [(Self, &'static str); 6] = [
+    const ALL: [(Self, &'static str); 7] = [
         (Self::Unauthenticated, "larder.Unauthenticated"),
         (Self::Forbidden, "larder.Forbidden"),
         (Self::TooFast, "larder.TooFast"),
         (Self::TooLarge, "larder.TooLarge"),
+        (Self::Full, "larder.Full"),
         (Self::Invalid, "larder.Invalid"),
         (Self::Unavailable, "larder.Unavailable"),
     ];
@@ -84,14 +89,21 @@ impl RefusalKind {
 impl Refusal {
     /// A refusal of a kind, with its reason.
     pub fn new(kind: RefusalKind, message: impl Into<String>) -> Self {
-        Self { kind, message: message.into() }
+        Self { kind, message: message.into(), limit: None }
+    }
+
+    /// The refusal of a store beyond so many of a connection, with its reason.
+    pub fn full(stores: usize, message: impl Into<String>) -> Self {
+        Self { limit: Some(stores as u64), ..Self::new(RefusalKind::Full, message) }
     }
 
     /// What an `UnknownError`'s cause says, if a larder server wrote it.
     fn of_cause(cause: &Value) -> Option<Self> {
-        let fields = cause.as_object().filter(|fields| fields.len() == 2)?;
+        let fields = cause.as_object()?;
         let kind = RefusalKind::named(fields.get("name")?.as_str()?)?;
-        Some(Self { kind, message: fields.get("message")?.as_str()?.to_owned() })
+        let limit = fields.get("limit").map(|limit| limit.as_u64().ok_or(())).transpose().ok()?;
+        let is_all = fields.len() == 2 + usize::from(limit.is_some());
+        is_all.then_some(Self { kind, message: fields.get("message")?.as_str()?.to_owned(), limit })
     }
 }
 
@@ -137,9 +149,13 @@ impl Failure {
             Self::BackendIdMismatch { expected, received } => json!({
                 "_tag": "BackendIdMismatchError", "expected": expected, "received": received,
             }),
-            Self::Refused(Refusal { kind, message }) => json!({
-                "_tag": "UnknownError", "cause": { "name": kind.as_str(), "message": message },
-            }),
+            Self::Refused(Refusal { kind, message, limit }) => {
+                let mut cause = json!({ "name": kind.as_str(), "message": message });
+                cause.as_object_mut().into_iter().for_each(|fields| {
+                    fields.extend(limit.map(|limit| ("limit".to_owned(), limit.into())));
+                });
+                json!({ "_tag": "UnknownError", "cause": cause })
+            }
             Self::Unknown { cause, note, payload } => {
                 let mut error = json!({ "_tag": "UnknownError", "cause": cause });
                 error.as_object_mut().into_iter().for_each(|fields| {

@@ -8,6 +8,7 @@
 //! - [`Event`] keeps its arguments as the text that was written. They are never encoded again: a client recognises its own events by them.
 //! - [`Query`] is what a TypeScript client puts into the URL; larder clients put nothing there.
 //! - [`Limits`] is what both sides hold to; each error names what is too large and what to do.
+//! - [`Bucket`] is how both count what comes in a second: a server refuses what is beyond, a client stays below.
 //! - [`Peer`] says whether the other side is larder's, too: then events carry an id of 128 bits.
 //!
 //! Nothing here does I/O, reads a clock or panics, whatever the input.
@@ -24,6 +25,7 @@
 //! ```
 
 mod batch;
+mod bucket;
 mod client;
 mod depth;
 mod error;
@@ -40,6 +42,7 @@ mod store_id;
 mod url;
 
 pub use batch::{BatchError, check_batch};
+pub use bucket::Bucket;
 pub use client::ClientFrame;
 pub use depth::check_depth;
 pub use error::WireError;

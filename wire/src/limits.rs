@@ -33,6 +33,12 @@ impl Limits {
     pub const LABEL_BYTES: usize = 1024;
     /// The longest text that a request may have as its id, in bytes.
     pub const REQUEST_ID_BYTES: usize = 128;
+    /// 256 stores a connection.
+    pub const STORES_PER_CONNECTION: usize = 256;
+    /// 50 pushes a second and connection; as many may come at once.
+    pub const PUSHES_PER_SECOND: u32 = 50;
+    /// 5 MiB a second and connection, of what clients send; as much may come at once.
+    pub const BYTES_PER_SECOND: u64 = 5 * 1024 * 1024;
     /// The largest event number: the last integer that JavaScript counts exactly.
     pub const EVENT_NUMBER: u64 = (1 << 53) - 1;
 }

@@ -1,6 +1,8 @@
 //! Where tasks run in the tests of races: on the scheduler that tries many orders, which also counts what has not ended.
 
-use std::{cell::Cell, time::Instant};
+use std::cell::Cell;
+
+use tokio::time::Instant;
 
 use crate::definition::BoxFuture;
 

@@ -1,10 +1,11 @@
 //! Where tasks run: the tokio runtime that is current when a registry is built, else one private thread.
 
-use std::{panic::catch_unwind, sync::mpsc, time::Instant};
+use std::{panic::catch_unwind, sync::mpsc};
 
 use tokio::{
     runtime::{Builder, Handle},
     sync::oneshot,
+    time::Instant,
 };
 
 use crate::definition::BoxFuture;
@@ -77,7 +78,7 @@ impl Spawner {
 
     pub(super) fn sleep_until(&self, at: Instant) -> tokio::time::Sleep {
         let _entered = self.handle.enter();
-        tokio::time::sleep_until(at.into())
+        tokio::time::sleep_until(at)
     }
 }
 

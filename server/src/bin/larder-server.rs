@@ -112,9 +112,9 @@ fn serve(arguments: &Serve) -> Result<(), Failed> {
     runtime.block_on(async {
         let storage = Arc::new(SqliteStorage::open(&data)?);
         let server = Server::start(settings, storage, authorize, &listen).await?;
-        // Whoever started this waits for the line, and reads the port from it.
-        println!("listening on {}", server.address());
-        until_told_to_stop(rules, arguments.config.as_deref()).await?;
+        // Whoever started this waits for the line, and reads the port from it; from then on it may be told to stop.
+        let ready = || println!("listening on {}", server.address());
+        until_told_to_stop(rules, arguments.config.as_deref(), ready).await?;
         server.stop().await;
         Ok(())
     })
@@ -144,10 +144,15 @@ fn log(level: &str) -> Result<(), Failed> {
 }
 
 #[cfg(unix)]
-async fn until_told_to_stop(rules: Option<Arc<Rules>>, config: Option<&std::path::Path>) -> Result<(), Failed> {
+async fn until_told_to_stop(
+    rules: Option<Arc<Rules>>,
+    config: Option<&std::path::Path>,
+    ready: impl FnOnce(),
+) -> Result<(), Failed> {
     use tokio::signal::unix::{SignalKind, signal};
     let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     let mut hangup = signal(SignalKind::hangup())?;
+    ready();
     loop {
         tokio::select! {
             _ = terminate.recv() => return Ok(()),
@@ -161,7 +166,12 @@ async fn until_told_to_stop(rules: Option<Arc<Rules>>, config: Option<&std::path
 }
 
 #[cfg(not(unix))]
-async fn until_told_to_stop(_rules: Option<Arc<Rules>>, _config: Option<&std::path::Path>) -> Result<(), Failed> {
+async fn until_told_to_stop(
+    _rules: Option<Arc<Rules>>,
+    _config: Option<&std::path::Path>,
+    ready: impl FnOnce(),
+) -> Result<(), Failed> {
+    ready();
     Ok(tokio::signal::ctrl_c().await?)
 }
 

@@ -199,7 +199,7 @@ impl Connection {
             }
             Err(refused) => {
                 if self.end_pull(&id) {
-                    let Refusal { kind, message } = refused.into();
+                    let Refusal { kind, message, .. } = refused.into();
                     self.refuse_as(id, true, kind, message, now);
                 }
             }

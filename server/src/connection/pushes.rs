@@ -131,7 +131,7 @@ impl Connection {
             }
             Err(refused) => {
                 let Some(push) = self.end_push(ticket) else { return };
-                let Refusal { kind, message } = refused.into();
+                let Refusal { kind, message, .. } = refused.into();
                 self.refuse_as(push.id, false, kind, message, now);
             }
         }

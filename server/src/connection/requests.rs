@@ -46,9 +46,8 @@ impl Connection {
         let too_large = |said: String| Err((RefusalKind::TooLarge, said));
         let most = self.settings.stores_per_connection;
         if !self.stores.contains_key(&store) && self.stores.len() >= most {
-            return too_large(format!(
-                "{store} would be one of more than {most} stores of this connection; open another"
-            ));
+            let said = format!("{store} would be one of more than {most} stores of this connection; open another");
+            return Err((RefusalKind::Full, said));
         }
         let met = match call {
             Call::Pull { cursor: Some(Cursor { backend_id, .. }), .. } => backend_id.len(),
@@ -92,7 +91,7 @@ impl Connection {
         match refused {
             None => self.exit(id, Exit::Pong, now),
             Some(refused) => {
-                let Refusal { kind, message } = refused.into();
+                let Refusal { kind, message, .. } = refused.into();
                 self.refuse_as(id, false, kind, message, now);
             }
         }

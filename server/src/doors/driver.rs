@@ -1,14 +1,11 @@
 //! What both doors do with a connection's actions.
 
-use std::{
-    collections::BTreeSet,
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use axum::http::HeaderMap;
 use futures_util::{StreamExt as _, stream::FuturesUnordered};
 use larder_wire::{RefusalKind, StoreId};
+use tokio::time::Instant;
 
 use super::Shared;
 use crate::{

@@ -1,10 +1,6 @@
 //! The WebSocket door.
 
-use std::{
-    future::poll_fn,
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{future::poll_fn, sync::Arc, time::Duration};
 
 use axum::{
     body::Bytes,
@@ -20,7 +16,7 @@ use futures_util::{
     stream::{SplitSink, SplitStream},
 };
 use larder_wire::SUBPROTOCOL;
-use tokio::time::{MissedTickBehavior, interval, timeout};
+use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 use tracing::Instrument as _;
 
 use super::{

@@ -173,14 +173,14 @@ async fn a_push_that_is_too_deep_is_refused_and_another_stores_live_pull_goes_on
         let mut head = socket.page_of(&live).await.batch.last().map_or(0, |last| last.event.seq_num);
         for levels in [65, 68, 69, 1_000, 500_000] {
             let id = socket.ask(other, None, push(vec![event(1, &deep(levels))])).await;
-            let Failure::Refused(Refusal { kind, message }) = failure(socket.exit_of(&id).await) else {
+            let Failure::Refused(Refusal { kind, message, .. }) = failure(socket.exit_of(&id).await) else {
                 panic!("no refusal")
             };
             assert_eq!(kind, RefusalKind::TooLarge);
             assert!(message.contains("nested deeper than 64 levels"), "{message}");
             let frames = post(lab.address, "c", None, push(vec![event(1, &deep(levels))])).await.frames();
             let [ServerFrame::Exit { exit, .. }] = &frames[..] else { panic!("{frames:?}") };
-            assert_eq!(failure(exit.clone()), Failure::Refused(Refusal { kind, message }), "both doors say the same");
+            assert_eq!(failure(exit.clone()), Failure::Refused(Refusal::new(kind, message)), "both doors say the same");
             assert_eq!(writer.push("a", head, 1).await, Exit::Pushed);
             head += 1;
             assert_eq!(socket.page_of(&live).await.batch.last().map(|last| last.event.seq_num), Some(head));

@@ -96,7 +96,7 @@ async fn a_connection_has_so_many_stores_and_no_more() {
     let refused = failure(socket.exit_of(&too_many).await);
     assert!(
         matches!(&refused, larder_wire::Failure::Refused(refusal)
-            if refusal.kind == RefusalKind::TooLarge && refusal.message.contains("d would be one of more than 3 stores")),
+            if refusal.kind == RefusalKind::Full && refusal.limit == Some(3) && refusal.message.contains("d would be one of more than 3 stores")),
         "{refused:?}"
     );
     assert_eq!(socket.push("c", 0, 1).await, Exit::Pushed, "a store that it has goes on");

@@ -1,6 +1,8 @@
 //! A canary in the place of a token that larder's own clients send: it shows up nowhere that is kept, on neither side.
 
 use std::{
+    cell::Cell,
+    collections::BTreeSet,
     fmt::Write as _,
     fs, io,
     path::Path,
@@ -42,16 +44,54 @@ impl Logged {
     }
 }
 
+/// What the crate `log` is told on the threads that are listened to, by whom and at which level, as far as a canary is in it: as text, or as hex.
+struct Records(Mutex<(u64, BTreeSet<(log::Level, String)>)>);
+
+static RECORDS: Records = Records(Mutex::new((0, BTreeSet::new())));
+
+thread_local! {
+    /// Other tests run beside this one, on threads of their own.
+    static IS_LISTENED_TO: Cell<bool> = const { Cell::new(false) };
+}
+
+impl log::Log for Records {
+    fn enabled(&self, _: &log::Metadata<'_>) -> bool {
+        IS_LISTENED_TO.get()
+    }
+
+    fn log(&self, record: &log::Record<'_>) {
+        if !IS_LISTENED_TO.get() {
+            return;
+        }
+        let said = format!("{} {:?}", record.args(), record.target());
+        let as_hex = CANARY.bytes().fold(String::new(), |hex, byte| format!("{hex}{byte:02x}"));
+        let mut records = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        records.0 += 1;
+        if said.contains(CANARY) || said.contains(&as_hex) {
+            let by = record.target().split("::").next().unwrap_or_default();
+            records.1.insert((record.level(), by.to_owned()));
+        }
+    }
+
+    fn flush(&self) {}
+}
+
 /// Logs everything that happens on the threads of a runtime, and on this one.
 fn runtime(logged: &Logged) -> (tokio::runtime::Runtime, tracing::dispatcher::DefaultGuard) {
     let writer = logged.clone();
     let subscriber = tracing_subscriber::fmt().with_max_level(LevelFilter::TRACE).with_ansi(false);
     let dispatch = Dispatch::new(subscriber.with_writer(move || writer.clone()).finish());
     let of_threads = dispatch.clone();
+    log::set_logger(&RECORDS).expect("nobody else listens");
+    log::set_max_level(log::LevelFilter::Trace);
+    IS_LISTENED_TO.set(true);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         // For as long as the thread lives.
-        .on_thread_start(move || std::mem::forget(tracing::dispatcher::set_default(&of_threads)))
+        .on_thread_start(move || {
+            IS_LISTENED_TO.set(true);
+            std::mem::forget(tracing::dispatcher::set_default(&of_threads));
+        })
         .build();
     (runtime.expect("a runtime"), tracing::dispatcher::set_default(&dispatch))
 }
@@ -121,6 +161,10 @@ fn a_token_that_larders_clients_send_is_in_no_log_debug_error_metric_url_or_file
     let logged = logged.text();
     assert!(logged.contains("TRACE") || logged.contains("DEBUG"), "it is talkative: {logged}");
     assert!(!logged.contains("canary"), "{logged}");
+    let records = RECORDS.0.lock().unwrap_or_else(PoisonError::into_inner);
+    assert!(records.0 > 0, "it listens");
+    // All that anybody says who has a token in it: a library, where it writes whole frames out, of which `docs/sync.md` says how to leave them out.
+    assert_eq!(records.1, BTreeSet::from([(log::Level::Trace, "tungstenite".to_owned())]));
 }
 
 #[test]

@@ -9,11 +9,14 @@ fn every_kind_of_refusal_comes_back_as_itself() {
         RefusalKind::Forbidden,
         RefusalKind::TooFast,
         RefusalKind::TooLarge,
+        RefusalKind::Full,
         RefusalKind::Invalid,
         RefusalKind::Unavailable,
     ];
-    for kind in kinds {
-        let exit = Exit::failure(Failure::Refused(Refusal::new(kind, "why")));
+    let refusals = kinds.map(|kind| Refusal::new(kind, "why")).into_iter().chain([Refusal::full(256, "why")]);
+    for refusal in refusals {
+        let kind = refusal.kind;
+        let exit = Exit::failure(Failure::Refused(refusal));
         for request_id in [RequestId::Text("1".to_owned()), RequestId::Number(1)] {
             let frame = ServerFrame::Exit { request_id, exit: exit.clone() };
             let text = frame.encode(Peer::TypeScript);

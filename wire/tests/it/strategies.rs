@@ -91,6 +91,7 @@ fn failure() -> impl Strategy<Value = Failure> {
         (".{0,9}", ".{0,9}").prop_map(|(expected, received)| Failure::BackendIdMismatch { expected, received }),
         (proptest::sample::select(kinds.to_vec()), ".{0,9}")
             .prop_map(|(kind, message)| Failure::Refused(Refusal::new(kind, message))),
+        (any::<usize>(), ".{0,9}").prop_map(|(stores, message)| Failure::Refused(Refusal::full(stores, message))),
         (value(), option::of(".{0,9}"), option::of(value())).prop_map(|(cause, note, payload)| Failure::Unknown {
             cause,
             note,

@@ -48,9 +48,13 @@ pub(crate) fn text(number: u64) -> String {
     format!("a line of some length, as people write them: number {number}")
 }
 
-/// The registry of one person's app.
+/// The registry of one person's app, which sends as much as the server takes.
 pub(crate) fn registry(data: &Path, server: &larder_server::Server, initial_sync: InitialSync) -> StoreRegistry {
-    let backend: Arc<dyn larder::SyncBackend> = WsBackend::new(format!("ws://{}", server.address())).expect("a URL");
+    let backend: Arc<dyn larder::SyncBackend> = WsBackend::builder(format!("ws://{}", server.address()))
+        .pushes_per_second(u32::MAX)
+        .bytes_per_second(1 << 40)
+        .build()
+        .expect("a URL");
     let options = StoreOptions::new().sync(backend).initial_sync(initial_sync);
     StoreRegistry::builder().data_dir(data).defaults(options).build().expect("a registry")
 }

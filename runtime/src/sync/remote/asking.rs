@@ -7,7 +7,7 @@ use super::frames::Pull;
 use crate::{
     clock::Runtime,
     options::Payload,
-    sync::{BackendError, PullRequest, PushRequest},
+    sync::{BackendError, PullRequest, PushRequest, Refusal},
 };
 
 /// Refuses a batch with a hole inside: a backend of LiveStore would keep it, and its log would have the hole for good.
@@ -16,7 +16,10 @@ use crate::{
 /// Which event does not follow.
 pub(super) fn whole(request: &PushRequest<'_>) -> Result<(), BackendError> {
     match request.gap() {
-        Some(number) => Err(BackendError::Other(format!("event {number} does not follow the one before").into())),
+        Some(number) => {
+            let reason = format!("event {number} does not follow the one before");
+            Err(BackendError::Refused { refusal: Refusal::Invalid, reason })
+        }
         None => Ok(()),
     }
 }

@@ -14,7 +14,10 @@ use tokio::{
 };
 use tokio_rustls::TlsConnector;
 
-use super::endpoint::{BackendUrlError, Endpoint, Scheme};
+use super::{
+    endpoint::{BackendUrlError, Endpoint, Scheme},
+    pace::Allowance,
+};
 use crate::{clock::Runtime, error::BoxError, sync::BackendError};
 
 /// Whom one expects to find, and how to be sure.
@@ -54,11 +57,12 @@ pub(super) struct Directions {
     pub(super) livestore: bool,
     pub(super) plain_text: bool,
     pub(super) trusted: Vec<Vec<u8>>,
+    pub(super) allowance: Allowance,
 }
 
 impl Directions {
     pub(super) fn to(url: String) -> Self {
-        Self { url, livestore: false, plain_text: false, trusted: Vec::new() }
+        Self { url, livestore: false, plain_text: false, trusted: Vec::new(), allowance: Allowance::default() }
     }
 
     /// The door, and what its sockets run on. Nothing is connected yet.

@@ -22,7 +22,8 @@ use super::{
     answer::Answer,
     asking::{say, shut_down, with_patience},
     door::{Door, offline},
-    frames::{Frames, Heard, Pull, Push},
+    frames::{Frames, Heard, Pull, Push, Writer},
+    pace::{Allowance, Gate},
 };
 use crate::{
     clock::{Runtime, Tick},
@@ -48,6 +49,7 @@ pub(super) struct Exchanges {
     /// Whoever takes the pages of a pull may wait for a push meanwhile: so no pull is in the way of one.
     pulls: Semaphore,
     pushes: Semaphore,
+    gate: Gate,
 }
 
 type Line = SendRequest<Text>;
@@ -57,7 +59,7 @@ pub(super) enum Ask {
     Pull(Pull),
     /// Of which the first page is all that is wanted, for a push.
     First(Pull),
-    Push(Push),
+    Push(Push<'static>),
 }
 
 /// A body that is there already.
@@ -91,9 +93,11 @@ struct Asked {
 }
 
 impl Exchanges {
-    pub(super) fn new(door: Door, runtime: Runtime) -> Self {
+    pub(super) fn new(door: Door, runtime: Runtime, allowance: Allowance) -> Self {
         let (pulls, pushes) = (Semaphore::new(LINES), Semaphore::new(LINES));
-        Self { door, runtime, reachable: watch::Sender::new(true), free: Mutex::default(), pulls, pushes }
+        // What stands before a server may lead all that is asked to it on one connection.
+        let gate = Gate::new(allowance, runtime.clone());
+        Self { door, runtime, reachable: watch::Sender::new(true), free: Mutex::default(), pulls, pushes, gate }
     }
 
     /// Asks; what is heard goes to the channel, an error last. It ends when nobody listens any more.
@@ -115,18 +119,28 @@ impl Exchanges {
     }
 
     async fn exchange(&self, ask: Ask, heard: &mpsc::Sender<Result<Heard, BackendError>>) -> Result<(), BackendError> {
-        let mut frames = Frames::new(self.door.peer, Transport::Http);
+        let mut frames = Frames::default();
+        let writer = Writer { peer: self.door.peer, transport: Transport::Http };
         let (sync_id, payload) = match &ask {
             Ask::Pull(pull) | Ask::First(pull) => (pull.sync_id.clone(), pull.payload.clone()),
-            Ask::Push(push) => (push.sync_id.clone(), push.payload.clone()),
+            Ask::Push(push) => (push.sync_id.to_string(), push.payload.clone()),
         };
         let turns = if matches!(ask, Ask::Pull(_)) { &self.pulls } else { &self.pushes };
-        let text = match ask {
-            Ask::Pull(pull) | Ask::First(pull) => frames.pull(0, pull),
-            Ask::Push(push) => frames.push(0, push)?,
+        let _turn = turns.acquire().await.map_err(|_| shut_down())?;
+        let (text, _until_it_is_answered) = match ask {
+            Ask::Pull(pull) | Ask::First(pull) => {
+                frames.pull(0, pull.after);
+                let text = writer.pull(0, pull);
+                self.gate.pull(text.len()).await;
+                (text, None)
+            }
+            Ask::Push(push) => {
+                frames.push(0, push.backend_id.clone());
+                let (text, turn) = self.gate.push(|| writer.push(0, push)).await?;
+                (text, Some(turn))
+            }
         };
         let asked = self.asked(&sync_id, payload, text)?;
-        let _turn = turns.acquire().await.map_err(|_| shut_down())?;
         let (response, line) = self.send(&asked).await?;
         self.check(&response)?;
         if self.hear(response.into_body(), &mut frames, heard).await? {

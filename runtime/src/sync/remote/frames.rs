@@ -1,6 +1,6 @@
 //! What is asked of a server, and what its frames say: pure.
 
-use std::collections::BTreeMap;
+use std::{borrow::Cow, collections::BTreeMap};
 
 use larder_wire::{
     Call, Cause, ClientFrame, Cursor, Exit, Failure, Limits, PageInfo, Payload, Peer, PullResponse, RefusalKind,
@@ -28,20 +28,33 @@ pub(super) struct Pull {
 }
 
 /// A push, as it is asked on a connection.
-#[derive(Debug)]
-pub(super) struct Push {
-    pub(super) sync_id: String,
-    pub(super) events: Vec<StoredEvent>,
+#[derive(Clone, Debug)]
+pub(super) struct Push<'a> {
+    pub(super) sync_id: Cow<'a, str>,
+    pub(super) events: Cow<'a, [StoredEvent]>,
     /// The id of the log that they follow.
     pub(super) backend_id: String,
     pub(super) payload: Option<Payload>,
 }
 
+/// Writes requests as a server of a kind reads them at one of its doors.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Writer {
+    pub(super) peer: Peer,
+    pub(super) transport: Transport,
+}
+
+/// A connection has as many stores as its server lets it have. It is inside [`BackendError::Other`]: who has another connection asks there.
+#[derive(Debug, thiserror::Error)]
+#[error("{reason}")]
+pub(super) struct Full {
+    pub(super) stores: usize,
+    reason: String,
+}
+
 /// The requests of one connection that have no end yet.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Frames {
-    peer: Peer,
-    transport: Transport,
     limits: Limits,
     open: BTreeMap<u64, Asked>,
 }
@@ -63,26 +76,17 @@ pub(super) enum Heard {
     Page { id: u64, page: PullPage },
     /// A pull has ended; without an error because it was not live.
     PullEnded { id: u64, error: Option<BackendError> },
+    /// The server is there.
+    Pong,
     /// A push has its answer.
     Pushed { id: u64, answer: Result<PushAnswer, BackendError> },
     /// All that is open has failed.
     Broken { reason: String },
 }
 
-impl Frames {
-    pub(super) fn new(peer: Peer, transport: Transport) -> Self {
-        Self { peer, transport, limits: Limits::default(), open: BTreeMap::new() }
-    }
-
-    /// Whether no request waits for anything.
-    #[cfg(any(test, feature = "ws"))]
-    pub(super) fn is_idle(&self) -> bool {
-        self.open.is_empty()
-    }
-
-    pub(super) fn pull(&mut self, id: u64, pull: Pull) -> String {
+impl Writer {
+    pub(super) fn pull(self, id: u64, pull: Pull) -> String {
         let Pull { sync_id, after, backend_id, live, payload } = pull;
-        self.open.insert(id, Asked::Pull { after });
         let cursor = backend_id.map(|backend_id| Cursor { backend_id, event_sequence_number: after });
         self.request(id, sync_id, payload, Call::Pull { cursor, live })
     }
@@ -91,14 +95,13 @@ impl Frames {
     ///
     /// # Errors
     /// [`BackendError::Other`]: arguments that are no JSON, which nobody can send.
-    pub(super) fn push(&mut self, id: u64, push: Push) -> Result<String, BackendError> {
+    pub(super) fn push(self, id: u64, push: Push<'_>) -> Result<String, BackendError> {
         let Push { sync_id, events, backend_id, payload } = push;
         let batch = events.iter().map(to_wire).collect::<Result<_, _>>()?;
-        self.open.insert(id, Asked::Push { backend_id: backend_id.clone() });
-        Ok(self.request(id, sync_id, payload, Call::Push { batch, backend_id: Some(backend_id) }))
+        Ok(self.request(id, sync_id.into_owned(), payload, Call::Push { batch, backend_id: Some(backend_id) }))
     }
 
-    fn request(&self, id: u64, store_id: String, payload: Option<Payload>, call: Call) -> String {
+    fn request(self, id: u64, store_id: String, payload: Option<Payload>, call: Call) -> String {
         let request = Request {
             id: request_id(id),
             transport: self.transport,
@@ -112,21 +115,44 @@ impl Frames {
     }
 
     /// Says that a page was taken, so that the server sends more of them.
-    #[cfg(any(test, feature = "ws"))]
-    pub(super) fn ack(&self, id: u64) -> String {
+    #[cfg(feature = "ws")]
+    pub(super) fn ack(self, id: u64) -> String {
         ClientFrame::Ack { request_id: request_id(id) }.encode(self.peer)
     }
 
-    /// Gives up a request, if it is open.
-    #[cfg(any(test, feature = "ws"))]
-    pub(super) fn interrupt(&mut self, id: u64) -> Option<String> {
-        self.open.remove(&id)?;
-        Some(ClientFrame::Interrupt { request_id: request_id(id) }.encode(self.peer))
+    /// Says that nobody waits for an answer any more.
+    #[cfg(feature = "ws")]
+    pub(super) fn interrupt(self, id: u64) -> String {
+        ClientFrame::Interrupt { request_id: request_id(id) }.encode(self.peer)
     }
 
-    #[cfg(any(test, feature = "ws"))]
-    pub(super) fn ping(&self) -> String {
+    #[cfg(feature = "ws")]
+    pub(super) fn ping(self) -> String {
         ClientFrame::Ping.encode(self.peer)
+    }
+}
+
+impl Frames {
+    /// Whether no request waits for anything.
+    #[cfg(any(test, feature = "ws"))]
+    pub(super) fn is_idle(&self) -> bool {
+        self.open.is_empty()
+    }
+
+    /// A pull of what is behind a number was asked.
+    pub(super) fn pull(&mut self, id: u64, after: u64) {
+        self.open.insert(id, Asked::Pull { after });
+    }
+
+    /// A push was asked, of what follows the log with this id.
+    pub(super) fn push(&mut self, id: u64, backend_id: String) {
+        self.open.insert(id, Asked::Push { backend_id });
+    }
+
+    /// Gives up a request; whether it was open.
+    #[cfg(any(test, feature = "ws"))]
+    pub(super) fn give_up(&mut self, id: u64) -> bool {
+        self.open.remove(&id).is_some()
     }
 
     /// What a text from the server says. Answers to what was given up say nothing.
@@ -135,7 +161,7 @@ impl Frames {
     /// [`WireError`]: it is no frame, or too large.
     pub(super) fn hear(&mut self, text: &str) -> Result<Vec<Heard>, WireError> {
         Ok(match ServerFrame::decode(text, &self.limits)? {
-            ServerFrame::Pong => Vec::new(),
+            ServerFrame::Pong => vec![Heard::Pong],
             ServerFrame::Chunk { request_id, values } => match self.known(&request_id) {
                 Some((id, Asked::Pull { after })) => values.into_iter().map(|value| page(id, after, value)).collect(),
                 _ => Vec::new(),
@@ -235,11 +261,17 @@ fn push_refused(cause: &Cause) -> Result<PushAnswer, BackendError> {
 fn refused(cause: &Cause) -> BackendError {
     match cause.found_failure() {
         Some(Failure::BackendIdMismatch { expected, .. }) => BackendError::OtherBackend { backend_id: expected },
-        Some(Failure::Refused(larder_wire::Refusal { kind, message })) => match kind {
+        Some(Failure::Refused(larder_wire::Refusal { kind: RefusalKind::Full, message, limit: Some(stores) })) => {
+            let stores = usize::try_from(stores).unwrap_or(usize::MAX);
+            BackendError::Other(Full { stores, reason: one_line(&message).to_string() }.into())
+        }
+        Some(Failure::Refused(larder_wire::Refusal { kind, message, .. })) => match kind {
             RefusalKind::Unauthenticated | RefusalKind::Forbidden => BackendError::Unauthorized { reason: message },
             RefusalKind::Unavailable => BackendError::Offline { reason: message },
             RefusalKind::TooFast => BackendError::Refused { refusal: Refusal::TooFast, reason: message },
-            RefusalKind::TooLarge => BackendError::Refused { refusal: Refusal::TooLarge, reason: message },
+            RefusalKind::TooLarge | RefusalKind::Full => {
+                BackendError::Refused { refusal: Refusal::TooLarge, reason: message }
+            }
             RefusalKind::Invalid => BackendError::Refused { refusal: Refusal::Invalid, reason: message },
             _ => failed("the server refuses", &message),
         },

@@ -82,8 +82,8 @@ async fn page(heard: &mut mpsc::Receiver<Result<Heard, BackendError>>) -> Option
         Ok(Heard::Page { page, .. }) => Some(Ok(page)),
         Ok(Heard::PullEnded { error, .. }) => error.map(Err),
         Ok(Heard::Broken { reason }) => Some(Err(BackendError::Other(reason.into()))),
-        Ok(Heard::Pushed { .. }) => {
-            Some(Err(BackendError::Other("the server answers a pull as it does a push".into())))
+        Ok(Heard::Pushed { .. } | Heard::Pong) => {
+            Some(Err(BackendError::Other("the server answers a pull as it does something else".into())))
         }
         Err(error) => Some(Err(error)),
     }
@@ -109,12 +109,27 @@ impl HttpBackendBuilder {
         self
     }
 
+    /// Pushes a second that the server takes of a client, 50 if nothing else is said; a push may have 100 events. This stays a tenth below.
+    /// Raise it with `pushes_per_second` of the server.
+    pub fn pushes_per_second(mut self, pushes: u32) -> Self {
+        self.0.allowance.pushes = pushes.max(1);
+        self
+    }
+
+    /// Bytes a second that the server takes of a client, 5 MiB if nothing else is said. This stays a tenth below. Raise it with
+    /// `bytes_per_second` of the server.
+    pub fn bytes_per_second(mut self, bytes: u64) -> Self {
+        self.0.allowance.bytes = bytes.max(1);
+        self
+    }
+
     /// # Errors
     /// As of [`HttpBackend::new`], and [`BackendUrlError::Invalid`] for a certificate that is none.
     pub fn build(self) -> Result<Arc<HttpBackend>, BackendUrlError> {
+        let allowance = self.0.allowance;
         let (door, runtime) = self.0.follow(Scheme::Http)?;
         let address = door.endpoint.address();
-        Ok(Arc::new(HttpBackend { exchanges: Arc::new(Exchanges::new(door, runtime)), address }))
+        Ok(Arc::new(HttpBackend { exchanges: Arc::new(Exchanges::new(door, runtime, allowance)), address }))
     }
 }
 
@@ -177,11 +192,12 @@ impl SyncBackend for HttpBackend {
                     self.backend_id(pull).await?
                 }
             };
-            let push = Push { sync_id, events: request.events.to_vec(), backend_id, payload };
+            let events = request.events.to_vec().into();
+            let push = Push { sync_id: sync_id.into(), events, backend_id, payload };
             match self.ask(Ask::Push(push)).recv().await {
                 Some(Ok(Heard::Pushed { answer, .. })) => answer,
                 Some(Ok(Heard::Broken { reason })) => Err(BackendError::Other(reason.into())),
-                Some(Ok(_)) => Err(BackendError::Other("the server answers a push as it does a pull".into())),
+                Some(Ok(_)) => Err(BackendError::Other("the server answers a push as it does something else".into())),
                 Some(Err(error)) => Err(error),
                 None => Err(ended()),
             }

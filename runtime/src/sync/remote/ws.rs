@@ -9,17 +9,22 @@ use std::{
     },
 };
 
-use futures_util::{StreamExt, stream};
-use larder_wire::{Payload as WirePayload, Peer};
-use tokio::sync::{mpsc, oneshot, watch};
+use futures_util::stream;
+use larder_wire::{Limits, Payload as WirePayload, Peer, Transport};
+use tokio::sync::{oneshot, watch};
 
 use super::{
     asking::{ended, pull_of, say, told, whole},
     connect::OneStore,
     door::{Directions, Door},
     endpoint::{BackendUrlError, Scheme},
-    frames::{Pull, Push},
-    link::{Command, Link, PAGES},
+    frames::{Full, Push, Writer},
+    link::{
+        Command, Link,
+        pages::{Next, Pages, pages},
+    },
+    pace::Allowance,
+    seats::{CONNECTIONS, Seat, Seats, TooManyStores},
 };
 use crate::{
     clock::Runtime,
@@ -29,8 +34,8 @@ use crate::{
 
 /// A sync server that is reached by WebSockets: larder's own, or one of LiveStore.
 ///
-/// All stores of all registries that share this share one connection to a larder server, which is opened when the first of them syncs.
-/// `sync_payload` goes with each request, never into the URL. A backend of LiveStore takes one store a connection, and the payload in the
+/// All stores of all registries that share this share one connection to a larder server, which is opened when the first of them syncs, and further
+/// ones for each 256 stores more, up to 8. `sync_payload` goes with each request, never into the URL. A backend of LiveStore takes one store a connection, and the payload in the
 /// URL, as its own clients send it: there it may end in logs.
 ///
 /// ```no_run
@@ -46,11 +51,21 @@ pub struct WsBackend {
     door: Door,
     address: String,
     runtime: Runtime,
-    /// `None` is the one connection of all stores.
-    links: Mutex<HashMap<Option<String>, Slot>>,
+    allowance: Allowance,
+    links: Mutex<HashMap<Place, Slot>>,
+    seats: Seats,
     requests: AtomicU64,
     /// Whether the last connection could be opened, and did not break.
     reachable: watch::Sender<bool>,
+}
+
+/// Which connection.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+enum Place {
+    /// One that many stores share: the first, or a further one.
+    Shared(usize),
+    /// A store's own.
+    Of(String),
 }
 
 /// A connection that is opened by one at a time.
@@ -59,7 +74,10 @@ type Slot = Arc<tokio::sync::Mutex<Option<Link>>>;
 /// How a [`WsBackend`] is reached, from [`WsBackend::builder`].
 #[derive(Clone, Debug)]
 #[must_use = "nothing is made before `build`"]
-pub struct WsBackendBuilder(Directions);
+pub struct WsBackendBuilder {
+    directions: Directions,
+    stores_per_connection: usize,
+}
 
 impl WsBackend {
     /// The larder server at a URL that begins with `wss://`, or for this machine with `ws://`. Nothing is connected yet.
@@ -72,51 +90,94 @@ impl WsBackend {
 
     /// As [`new`](Self::new), with more to say.
     pub fn builder(url: impl Into<String>) -> WsBackendBuilder {
-        WsBackendBuilder(Directions::to(url.into()))
+        let stores_per_connection = Limits::STORES_PER_CONNECTION;
+        WsBackendBuilder { directions: Directions::to(url.into()), stores_per_connection }
     }
 
-    /// The connection for a store, opened if it is not open.
-    async fn link(&self, sync_id: &str, payload: Option<&WirePayload>) -> Result<Link, BackendError> {
-        let one_store = (self.door.peer == Peer::TypeScript)
-            .then(|| OneStore { sync_id: sync_id.to_owned(), payload: payload.cloned() });
+    /// A connection, opened if it is not open.
+    async fn link(&self, place: Place, payload: Option<&WirePayload>) -> Result<Link, BackendError> {
+        let one_store = match &place {
+            Place::Shared(_) => None,
+            Place::Of(sync_id) => Some(OneStore { sync_id: sync_id.clone(), payload: payload.cloned() }),
+        };
+        // A further one that cannot be opened says of the server no more than that it takes no more of them.
+        let reachable = (!matches!(place, Place::Shared(1..))).then(|| self.reachable.clone());
         let slot = {
             let mut links = self.links.lock().unwrap_or_else(PoisonError::into_inner);
             // Those of stores that nobody syncs any more. Who opens one has it, too.
             let is_open =
                 |link: &Slot| link.try_lock().is_ok_and(|link| link.as_ref().is_some_and(|link| !link.is_over()));
             links.retain(|_, link| Arc::strong_count(link) > 1 || is_open(link));
-            let key = one_store.as_ref().map(|one| one.sync_id.clone());
-            Arc::clone(links.entry(key).or_default())
+            Arc::clone(links.entry(place).or_default())
         };
         let mut link = slot.lock().await;
         if let Some(open) = link.as_ref().filter(|open| !open.is_over()) {
             return Ok(open.clone());
         }
-        let opened = Link::open(&self.runtime, self.door.clone(), one_store, self.reachable.clone()).await?;
+        let opened = Link::open(&self.runtime, self.door.clone(), one_store, self.allowance, reachable).await?;
         Ok(link.insert(opened).clone())
     }
 
-    async fn begin_pull(&self, pull: Pull) -> Result<Pages, BackendError> {
-        let link = self.link(&pull.sync_id, pull.payload.as_ref()).await?;
-        let (pages, taken) = mpsc::channel(PAGES);
-        let id = self.requests.fetch_add(1, Ordering::Relaxed);
-        link.commands.send(Command::Pull { id, pull, pages }).await.map_err(|_| ended())?;
-        Ok(Pages { id, taken, link, begun: false })
+    /// A place for a request of a store, on a connection from this one on.
+    async fn place(
+        &self,
+        sync_id: &str,
+        payload: Option<&WirePayload>,
+        from: usize,
+    ) -> Result<(Link, Option<Seat>), BackendError> {
+        if self.door.peer == Peer::TypeScript {
+            return Ok((self.link(Place::Of(sync_id.to_owned()), payload).await?, None));
+        }
+        let seat = self.seats.take(sync_id, from).map_err(|stores| {
+            let (store, address) = (sync_id.to_owned(), self.address.clone());
+            BackendError::Other(TooManyStores { store, stores, connections: CONNECTIONS, address }.into())
+        })?;
+        Ok((self.link(Place::Shared(seat.row), None).await?, Some(seat)))
+    }
+
+    /// Whether the server has refused a request because the connection has as many stores as it takes.
+    fn is_full(&self, error: &BackendError) -> bool {
+        let BackendError::Other(error) = error else { return false };
+        let full = error.downcast_ref::<Full>();
+        full.inspect(|full| self.seats.lower(full.stores)).is_some() && self.door.peer == Peer::Larder
+    }
+
+    fn writer(&self) -> Writer {
+        Writer { peer: self.door.peer, transport: Transport::WebSocket }
+    }
+
+    fn next_request(&self) -> u64 {
+        self.requests.fetch_add(1, Ordering::Relaxed)
     }
 
     /// The id of a store's log, for a first push of somebody who has never pulled.
-    async fn backend_id(
-        &self,
-        sync_id: &str,
-        after: u64,
-        payload: Option<&WirePayload>,
-    ) -> Result<String, BackendError> {
-        let pull =
-            Pull { sync_id: sync_id.to_owned(), after, backend_id: None, live: false, payload: payload.cloned() };
-        match self.begin_pull(pull).await?.next().await {
+    async fn backend_id(&self, request: &PushRequest<'_>) -> Result<String, BackendError> {
+        let pull = PullRequest::new(request.sync_id, request.payload).after(request.expected_head, None);
+        match Pulling::new(self, pull).next().await {
             Some(page) => Ok(page?.backend_id),
             None => Err(BackendError::Other("the server answers a pull with no page".into())),
         }
+    }
+
+    /// Pushes on a connection from this one on; which it was, with the answer.
+    async fn push_on(
+        &self,
+        request: &PushRequest<'_>,
+        backend_id: &str,
+        from: usize,
+    ) -> Result<(Option<usize>, Result<PushAnswer, BackendError>), BackendError> {
+        let payload = told(request.payload).await?;
+        let (link, seat) = self.place(request.sync_id, payload.as_ref(), from).await?;
+        let (row, id, backend_id) = (seat.as_ref().map(|seat| seat.row), self.next_request(), backend_id.to_owned());
+        let (sync_id, events) = (request.sync_id.into(), request.events.into());
+        let push = Push { sync_id, events, backend_id: backend_id.clone(), payload };
+        let writer = self.writer();
+        let passed = link.passed(async |gate| gate.push(|| writer.push(id, push)).await);
+        let (text, turn) = passed.await.ok_or_else(ended)??;
+        let (answer, answered) = oneshot::channel();
+        let command = Command::Push { id, text, backend_id, answer, turn, seat };
+        link.commands.send(command).await.map_err(|_| ended())?;
+        Ok((row, answered.await.map_err(|_| ended())?))
     }
 }
 
@@ -124,59 +185,132 @@ impl WsBackendBuilder {
     /// It is a backend of LiveStore (`@livestore/sync-cf`), or another server of that wire, and not larder's: each store has a connection of
     /// its own, and `sync_payload` is in its URL. Events have no ids there; own ones are known by what they say.
     pub fn of_livestore(mut self) -> Self {
-        self.0.livestore = true;
+        self.directions.livestore = true;
         self
     }
 
     /// Events and tokens may go over the network in plain text: where the network itself is trusted.
     pub fn in_plain_text(mut self) -> Self {
-        self.0.plain_text = true;
+        self.directions.plain_text = true;
         self
     }
 
     /// Trusts a certificate beside those that browsers trust, in DER: of an authority of your own.
     pub fn trusting(mut self, certificate: impl Into<Vec<u8>>) -> Self {
-        self.0.trusted.push(certificate.into());
+        self.directions.trusted.push(certificate.into());
+        self
+    }
+
+    /// Stores that the server takes of one connection, 256 if nothing else is said. For more there are further connections, 8 at most. A server
+    /// that takes fewer says so. Raise it with `stores_per_connection` of the server.
+    pub fn stores_per_connection(mut self, stores: usize) -> Self {
+        self.stores_per_connection = stores.max(1);
+        self
+    }
+
+    /// Pushes a second that the server takes of one connection, 50 if nothing else is said; a push may have 100 events. This stays a tenth below.
+    /// Raise it with `pushes_per_second` of the server.
+    pub fn pushes_per_second(mut self, pushes: u32) -> Self {
+        self.directions.allowance.pushes = pushes.max(1);
+        self
+    }
+
+    /// Bytes a second that the server takes of one connection, 5 MiB if nothing else is said. This stays a tenth below. Raise it with
+    /// `bytes_per_second` of the server.
+    pub fn bytes_per_second(mut self, bytes: u64) -> Self {
+        self.directions.allowance.bytes = bytes.max(1);
         self
     }
 
     /// # Errors
     /// As of [`WsBackend::new`], and [`BackendUrlError::Invalid`] for a certificate that is none.
     pub fn build(self) -> Result<Arc<WsBackend>, BackendUrlError> {
-        let (door, runtime) = self.0.follow(Scheme::WebSocket)?;
+        let allowance = self.directions.allowance;
+        let (door, runtime) = self.directions.follow(Scheme::WebSocket)?;
         Ok(Arc::new(WsBackend {
             address: door.endpoint.address(),
             door,
             runtime,
+            allowance,
             links: Mutex::default(),
+            seats: Seats::new(self.stores_per_connection),
             requests: AtomicU64::new(0),
             reachable: watch::Sender::new(true),
         }))
     }
 }
 
-/// The pages of one pull. Dropped, it gives the pull up.
-struct Pages {
-    id: u64,
-    taken: mpsc::Receiver<Result<PullPage, BackendError>>,
-    link: Link,
-    begun: bool,
+/// One pull, on one connection after the other where it has to be.
+struct Pulling<'a> {
+    backend: &'a WsBackend,
+    request: PullRequest<'a>,
+    /// Behind which number to go on, of which log.
+    after: u64,
+    backend_id: Option<String>,
+    open: Option<Open>,
+    /// Connections before this one are full.
+    from: usize,
+    over: bool,
 }
 
-impl Pages {
-    async fn next(&mut self) -> Option<Result<PullPage, BackendError>> {
-        if std::mem::replace(&mut self.begun, true) {
-            // The page before: who has a full queue hears of it by the next one.
-            let _ = self.link.commands.try_send(Command::Taken(self.id));
-        }
-        self.taken.recv().await
+/// A pull that is asked on a connection.
+struct Open {
+    pages: Pages,
+    row: Option<usize>,
+    /// It stays open as long as somebody wants this.
+    _link: Link,
+}
+
+impl<'a> Pulling<'a> {
+    fn new(backend: &'a WsBackend, request: PullRequest<'a>) -> Self {
+        let (after, backend_id) = (request.after, request.backend_id.map(str::to_owned));
+        Self { backend, request, after, backend_id, open: None, from: 0, over: false }
     }
-}
 
-impl Drop for Pages {
-    fn drop(&mut self) {
-        // A queue that is full is emptied soon, and a page that nobody takes says the same.
-        let _ = self.link.commands.try_send(Command::GiveUp(self.id));
+    async fn next(&mut self) -> Option<Result<PullPage, BackendError>> {
+        while !self.over {
+            let open = match self.open.take() {
+                Some(open) => Ok(open),
+                None => self.begin().await,
+            };
+            let mut open = match open {
+                Ok(open) => open,
+                Err(error) => {
+                    self.over = true;
+                    return Some(Err(error));
+                }
+            };
+            match open.pages.next().await {
+                Next::Page(page) => {
+                    self.after = page.events.last().map_or(self.after, |event| event.number.global());
+                    self.backend_id = Some(page.backend_id.clone());
+                    self.open = Some(open);
+                    return Some(Ok(page));
+                }
+                Next::GivenUp => {}
+                Next::Ended(Some(error)) if self.backend.is_full(&error) => {
+                    self.from = open.row.map_or(CONNECTIONS, |row| row + 1);
+                }
+                Next::Ended(error) => {
+                    self.over = true;
+                    return error.map(Err);
+                }
+            }
+        }
+        None
+    }
+
+    async fn begin(&self) -> Result<Open, BackendError> {
+        let backend = self.backend;
+        let pull = pull_of(self.request.after(self.after, self.backend_id.as_deref())).await?;
+        let (link, seat) = backend.place(&pull.sync_id, pull.payload.as_ref(), self.from).await?;
+        let (row, id, live) = (seat.as_ref().map(|seat| seat.row), backend.next_request(), pull.live);
+        let text = backend.writer().pull(id, pull);
+        link.passed(async |gate| gate.pull(text.len()).await).await.ok_or_else(ended)?;
+        let (filled, pages) = pages(id, Arc::clone(&link.told));
+        let command = Command::Pull { id, text, after: self.after, live, pages: filled, seat };
+        link.commands.send(command).await.map_err(|_| ended())?;
+        Ok(Open { pages, row, _link: link })
     }
 }
 
@@ -204,7 +338,7 @@ impl SyncBackend for WsBackend {
     fn connect(&self) -> BoxFuture<'_, Result<(), BackendError>> {
         Box::pin(async {
             match self.door.peer {
-                Peer::Larder => drop(self.link("", None).await?),
+                Peer::Larder => drop(self.link(Place::Shared(0), None).await?),
                 // Which store is asked for is not known here: the next one that syncs tries.
                 Peer::TypeScript => Link::probe(&self.runtime, self.door.clone()).await?,
             }
@@ -215,32 +349,24 @@ impl SyncBackend for WsBackend {
     }
 
     fn pull<'a>(&'a self, request: PullRequest<'a>) -> BoxStream<'a, Result<PullPage, BackendError>> {
-        let begin = async move { self.begin_pull(pull_of(request).await?).await };
-        let pages = stream::once(begin).flat_map(|begun| match begun {
-            Ok(pages) => {
-                let next = |mut pages: Pages| async move { pages.next().await.map(|page| (page, pages)) };
-                stream::unfold(pages, next).left_stream()
-            }
-            Err(error) => stream::iter([Err(error)]).right_stream(),
-        });
-        Box::pin(pages)
+        let next = |mut pulling: Pulling<'a>| async move { pulling.next().await.map(|page| (page, pulling)) };
+        Box::pin(stream::unfold(Pulling::new(self, request), next))
     }
 
     fn push<'a>(&'a self, request: PushRequest<'a>) -> BoxFuture<'a, Result<PushAnswer, BackendError>> {
         Box::pin(async move {
             whole(&request)?;
-            let payload = told(request.payload).await?;
             let backend_id = match request.backend_id {
                 Some(known) => known.to_owned(),
-                None => self.backend_id(request.sync_id, request.expected_head, payload.as_ref()).await?,
+                None => self.backend_id(&request).await?,
             };
-            let link = self.link(request.sync_id, payload.as_ref()).await?;
-            let (answer, answered) = oneshot::channel();
-            let id = self.requests.fetch_add(1, Ordering::Relaxed);
-            let push =
-                Push { sync_id: request.sync_id.to_owned(), events: request.events.to_vec(), backend_id, payload };
-            link.commands.send(Command::Push { id, push, answer }).await.map_err(|_| ended())?;
-            answered.await.map_err(|_| ended())?
+            let mut from = 0;
+            loop {
+                match self.push_on(&request, &backend_id, from).await? {
+                    (Some(row), Err(error)) if self.is_full(&error) => from = row + 1,
+                    (_, answer) => return answer,
+                }
+            }
         })
     }
 }

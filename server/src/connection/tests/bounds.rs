@@ -34,9 +34,9 @@ fn whoever_interrupts_pulls_has_no_more_read_or_asked_at_once_than_who_does_not(
 /// What a request is told that is not begun.
 fn refused(bench: &mut Bench) -> Option<(RefusalKind, String)> {
     bench.frames().into_iter().find_map(|frame| match frame {
-        ServerFrame::Exit { exit: Exit::Failed(Cause::Fail(Failure::Refused(Refusal { kind, message }))), .. } => {
-            Some((kind, message))
-        }
+        ServerFrame::Exit {
+            exit: Exit::Failed(Cause::Fail(Failure::Refused(Refusal { kind, message, .. }))), ..
+        } => Some((kind, message)),
         _ => None,
     })
 }

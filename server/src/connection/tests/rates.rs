@@ -53,23 +53,3 @@ fn five_mebibytes_a_second_are_taken_what_is_more_is_refused_and_far_more_ends_t
     (25..27).for_each(|id| push(&mut bench, id));
     assert_eq!(bench.connection.closing().map(|close| close.code), Some(1008));
 }
-
-#[test]
-fn a_bucket_gives_what_it_holds_and_then_so_much_a_second() {
-    let mut bucket = Bucket::new(10);
-    let second = |at: f64| Duration::from_secs_f64(at);
-    assert!((0..10).all(|_| bucket.take(1, second(0.0))) && !bucket.take(1, second(0.0)));
-    assert!(!bucket.take(1, second(0.09)) && bucket.take(1, second(0.1)));
-    assert!(
-        (0..10).all(|_| bucket.take(1, second(99.0))) && !bucket.take(1, second(99.0)),
-        "it holds no more than that"
-    );
-    assert!(!bucket.take(1, second(1.0)), "a clock that goes back gives nothing");
-}
-
-#[test]
-fn one_large_message_is_taken_however_little_a_second_is_allowed_and_the_next_waits_its_time() {
-    let mut bucket = Bucket::holding(2_000, 10);
-    assert!(bucket.take(2_000, Duration::ZERO));
-    assert!(!bucket.take(11, Duration::from_secs(1)) && bucket.take(10, Duration::from_secs(1)));
-}

@@ -28,7 +28,7 @@ enum Wrong {
     EarlyEnd,
     NoEnd,
     OtherIdEachPage,
-    WrongHead,
+    FartherHead,
     RewritesArguments,
     NullForAbsent,
     ForgetsIds,
@@ -79,7 +79,7 @@ impl Broken {
     }
 
     fn page(&self, at: usize, page: PullPage) -> PullPage {
-        let head = page.head.map(|head| head + u64::from(self.how == Wrong::WrongHead));
+        let head = page.head.map(|head| head + u64::from(self.how == Wrong::FartherHead));
         let remaining = match self.how {
             Wrong::EarlyEnd => Remaining::Nothing,
             Wrong::NoEnd => Remaining::Some,
@@ -219,7 +219,7 @@ fn each_way_to_be_wrong_is_found_and_named() {
         (Wrong::EarlyEnd, "only the last page says that nothing remains"),
         (Wrong::NoEnd, "the last page says that nothing remains"),
         (Wrong::OtherIdEachPage, "the log's id is the same in every page"),
-        (Wrong::WrongHead, "says it rightly"),
+        (Wrong::FartherHead, "says it rightly"),
         (Wrong::RewritesArguments, "to the letter"),
         (Wrong::NullForAbsent, "to the letter"),
         (Wrong::ForgetsIds, "as they were pushed"),

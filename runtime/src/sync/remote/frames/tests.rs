@@ -5,11 +5,9 @@ use serde_json::json;
 
 use super::*;
 
-fn pull(after: u64) -> Pull {
-    Pull { sync_id: "a".into(), after, backend_id: None, live: true, payload: None }
-}
+const WRITER: Writer = Writer { peer: Peer::Larder, transport: Transport::WebSocket };
 
-fn push() -> Push {
+fn push() -> Push<'static> {
     let event = StoredEvent {
         number: EventNumber::synced(4),
         name: "v1.Happened".into(),
@@ -18,7 +16,7 @@ fn push() -> Push {
         session_id: "s".into(),
         id: Some(EventId(7)),
     };
-    Push { sync_id: "a".into(), events: vec![event], backend_id: "log".into(), payload: None }
+    Push { sync_id: "a".into(), events: vec![event].into(), backend_id: "log".into(), payload: None }
 }
 
 fn heard(frames: &mut Frames, text: &str) -> Vec<Heard> {
@@ -27,27 +25,27 @@ fn heard(frames: &mut Frames, text: &str) -> Vec<Heard> {
 
 #[test]
 fn arguments_go_out_and_come_back_as_they_were_written() {
-    let mut frames = Frames::new(Peer::Larder, Transport::WebSocket);
+    let mut frames = Frames::default();
     let sent = push().events;
-    let text = frames.push(1, push()).expect("JSON");
+    let text = WRITER.push(1, push()).expect("JSON");
     assert!(text.contains(r#""args":{ "b":1.0,"a":"\u00e9" }"#), "{text}");
-    frames.pull(2, pull(0));
+    frames.pull(2, 0);
     let event = text.split(r#""batch":["#).nth(1).and_then(|rest| rest.split("],").next()).expect("the batch");
     let chunk = format!(
         r#"{{"_tag":"Chunk","requestId":"2","values":[{{"batch":[{{"eventEncoded":{event},"metadata":{{"_tag":"None"}}}}],
             "pageInfo":{{"_tag":"NoMore"}},"backendId":"log"}}]}}"#
     );
     let [Heard::Page { id: 2, page }] = &heard(&mut frames, &chunk)[..] else { panic!("no page") };
-    assert_eq!((&page.events, page.remaining, &*page.backend_id), (&sent, Remaining::Nothing, "log"));
+    assert_eq!((&page.events[..], page.remaining, &*page.backend_id), (&sent[..], Remaining::Nothing, "log"));
     let mut no_json = push();
-    no_json.events[0].args = Some("{".into());
-    assert!(matches!(frames.push(3, no_json), Err(BackendError::Other(_))));
+    no_json.events.to_mut()[0].args = Some("{".into());
+    assert!(matches!(WRITER.push(3, no_json), Err(BackendError::Other(_))));
 }
 
 #[test]
 fn events_at_or_before_the_number_of_a_pull_are_passed_over() {
-    let mut frames = Frames::new(Peer::Larder, Transport::WebSocket);
-    frames.pull(1, pull(2));
+    let mut frames = Frames::default();
+    frames.pull(1, 2);
     let event = |number: u64| {
         format!(
             r#"{{"eventEncoded":{{"name":"x","seqNum":{number},"parentSeqNum":{},"clientId":"c","sessionId":"s"}},"metadata":{{"_tag":"None"}}}}"#,
@@ -65,9 +63,9 @@ fn events_at_or_before_the_number_of_a_pull_are_passed_over() {
 
 #[test]
 fn an_answer_to_what_was_given_up_or_never_asked_says_nothing() {
-    let mut frames = Frames::new(Peer::Larder, Transport::WebSocket);
-    frames.pull(1, pull(0));
-    assert!(frames.interrupt(1).is_some() && frames.interrupt(1).is_none() && frames.is_idle());
+    let mut frames = Frames::default();
+    frames.pull(1, 0);
+    assert!(frames.give_up(1) && !frames.give_up(1) && frames.is_idle());
     for id in [r#""1""#, "1", r#""x""#, r#""99""#] {
         let exit = format!(r#"{{"_tag":"Exit","requestId":{id},"exit":{{"_tag":"Success"}}}}"#);
         assert!(heard(&mut frames, &exit).is_empty());
@@ -76,9 +74,9 @@ fn an_answer_to_what_was_given_up_or_never_asked_says_nothing() {
 
 #[test]
 fn each_refusal_is_what_an_app_can_act_on() {
-    let mut frames = Frames::new(Peer::Larder, Transport::WebSocket);
+    let mut frames = Frames::default();
     let mut answer = |error: &str| {
-        frames.push(1, push()).expect("JSON");
+        frames.push(1, "log".to_owned());
         let exit = format!(
             r#"{{"_tag":"Exit","requestId":"1","exit":{{"_tag":"Failure","cause":{{"_tag":"Fail","error":{error}}}}}}}"#
         );
@@ -105,6 +103,11 @@ fn each_refusal_is_what_an_app_can_act_on() {
         );
     }
     assert!(matches!(answer(&refused("Error")), Err(BackendError::Other(_))));
+    let full = r#"{"_tag":"UnknownError","cause":{"name":"larder.Full","message":"why","limit":3}}"#;
+    let Err(BackendError::Other(full)) = answer(full) else { panic!("no refusal") };
+    assert_eq!(full.downcast_ref::<Full>().map(|full| full.stores), Some(3), "{full}");
+    let Err(BackendError::Other(full)) = answer(&refused("larder.Full")) else { panic!("no refusal") };
+    assert!(full.downcast_ref::<Full>().is_none(), "who does not say how many may have less and less");
 }
 
 #[test]
@@ -120,8 +123,8 @@ fn what_a_server_says_is_one_line_of_a_message_however_much_it_says() {
     let failed = failures.map(|error| json!({ "_tag": "Fail", "error": error }));
     let causes = failed.into_iter().chain([json!({ "_tag": "Die", "defect": said }), json!({ "_tag": said })]);
     for cause in causes {
-        let mut frames = Frames::new(Peer::Larder, Transport::WebSocket);
-        frames.pull(1, pull(0));
+        let mut frames = Frames::default();
+        frames.pull(1, 0);
         let exit = json!({ "_tag": "Exit", "requestId": "1", "exit": { "_tag": "Failure", "cause": cause } });
         let message = match heard(&mut frames, &exit.to_string()).pop() {
             Some(Heard::PullEnded { error: Some(error), .. }) => error.to_string(),
@@ -129,7 +132,7 @@ fn what_a_server_says_is_one_line_of_a_message_however_much_it_says() {
         };
         assert!(!message.contains(char::is_control) && message.len() < 4_000, "{message:?}");
     }
-    let mut frames = Frames::new(Peer::Larder, Transport::WebSocket);
+    let mut frames = Frames::default();
     let defect = json!({ "_tag": "Defect", "defect": said }).to_string();
     let [Heard::Broken { reason }] = &heard(&mut frames, &defect)[..] else { panic!("no defect") };
     assert!(!reason.contains(char::is_control) && reason.len() < 4_000, "{reason:?}");
@@ -138,9 +141,9 @@ fn what_a_server_says_is_one_line_of_a_message_however_much_it_says() {
 proptest! {
     #[test]
     fn whatever_a_server_sends_nothing_panics(text in r#"\PC{0,80}"#, id in 0_u64..4) {
-        let mut frames = Frames::new(Peer::Larder, Transport::WebSocket);
-        frames.pull(0, pull(0));
-        let _ = frames.push(1, push());
+        let mut frames = Frames::default();
+        frames.pull(0, 0);
+        frames.push(1, "log".to_owned());
         let _ = frames.hear(&text);
         for tag in ["Chunk", "Exit", "Defect", "Pong"] {
             let quoted = serde_json::Value::String(text.clone());
