@@ -3,9 +3,10 @@
 mod jwt;
 mod rules;
 
-use std::{fmt, time::Duration};
+use std::{fmt, panic::AssertUnwindSafe, time::Duration};
 
 use axum::http::HeaderMap;
+use futures_util::FutureExt as _;
 use larder_wire::{Payload, StoreId};
 
 use crate::storage::BoxFuture;
@@ -80,6 +81,18 @@ pub enum Refused {
     /// It is known who asks, and they may not.
     #[error("{0}")]
     Forbidden(String),
+    /// That cannot be said now, because what knows it cannot be asked. The client tries again later.
+    #[error("{0}")]
+    Unavailable(String),
+}
+
+/// Asks the rules, which are the app's code: if they panic nothing is permitted, and nobody else is worse off.
+pub(crate) async fn ask(rules: &dyn Authorize, access: Access<'_>) -> Result<Permit, Refused> {
+    let asking = AssertUnwindSafe(async { rules.authorize(access).await }).catch_unwind();
+    asking.await.unwrap_or_else(|_| {
+        tracing::error!(verb = ?access.verb, store = ?access.store, "the access rules panicked");
+        Err(Refused::Unavailable("the server's access rules failed; try again later".to_owned()))
+    })
 }
 
 /// Permits everything to everybody.

@@ -127,7 +127,7 @@ impl Config {
         set(&mut settings.wire.batch_bytes, limits.batch_bytes);
         set(&mut settings.wire.message_bytes, limits.message_bytes);
         // Deeper than that the parser itself gives up.
-        set(&mut settings.wire.json_depth, limits.json_depth.map(|depth| depth.min(120)));
+        set(&mut settings.wire.json_depth, limits.json_depth);
         set(&mut settings.pushes_per_second, limits.pushes_per_second);
         set(&mut settings.bytes_per_second, limits.bytes_per_second);
         set(&mut settings.stores_per_connection, limits.stores_per_connection);

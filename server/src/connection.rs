@@ -105,6 +105,10 @@ impl Rates {
 /// The reader never takes what waits for it: this long without any progress.
 const STALLED: Duration = Duration::from_secs(30);
 
+/// How often the rules are asked for one push or page while they say each time that they have changed meanwhile, and what is said then.
+const MOST_ASKED: u8 = 16;
+const UNSETTLED: &str = "the access rules change faster than they can be asked; try again in a moment";
+
 pub(crate) struct Connection {
     opening: Opening,
     settings: Settings,
@@ -355,6 +359,7 @@ impl From<Refused> for Refusal {
         match refused {
             Refused::Unauthenticated(why) => Self::new(RefusalKind::Unauthenticated, why),
             Refused::Forbidden(why) => Self::new(RefusalKind::Forbidden, why),
+            Refused::Unavailable(why) => Self::new(RefusalKind::Unavailable, why),
         }
     }
 }

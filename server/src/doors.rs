@@ -29,7 +29,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    auth::{Access, Authorize, Refused, Verb},
+    auth::{self, Access, Authorize, Refused, Verb},
     connection::Opening,
     hub::Hub,
     metrics::Count,
@@ -148,7 +148,7 @@ async fn open_typescript(shared: &Shared, parts: &Parts, query: Query, door: Tra
     let Some(store) = query.store_id else { return Err(bad("`storeId` is missing in the URL")) };
     let access =
         Access { verb: Verb::Connect, store: Some(&store), payload: query.payload.as_ref(), headers: &parts.headers };
-    shared.authorize.authorize(access).await.map_err(|refused| not_permitted(shared, refused))?;
+    auth::ask(&*shared.authorize, access).await.map_err(|refused| not_permitted(shared, refused))?;
     Ok(Opening {
         peer: Peer::TypeScript,
         door,
@@ -168,7 +168,7 @@ async fn open_larder(shared: &Shared, parts: &Parts, query: Query, door: Transpo
     let payload = header.map(Payload::from_header).transpose();
     let payload = payload.map_err(|_| bad("the header `x-larder-payload` is no percent-encoded JSON"))?;
     let access = Access { verb: Verb::Connect, store: None, payload: payload.as_ref(), headers: &parts.headers };
-    let authenticated = match shared.authorize.authorize(access).await {
+    let authenticated = match auth::ask(&*shared.authorize, access).await {
         Ok(_) => true,
         Err(refused) if payload.is_some() || parts.headers.contains_key(AUTHORIZATION) => {
             return Err(not_permitted(shared, refused));
@@ -182,7 +182,11 @@ async fn open_larder(shared: &Shared, parts: &Parts, query: Query, door: Transpo
 fn not_permitted(shared: &Shared, refused: Refused) -> NotOpened {
     let refusal: larder_wire::Refusal = refused.into();
     shared.hub.metrics.count(Count::Refused(refusal.kind));
-    (status_of(refusal.kind), refusal.message)
+    let status = match refusal.kind {
+        larder_wire::RefusalKind::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+        kind => status_of(kind),
+    };
+    (status, refusal.message)
 }
 
 fn status_of(kind: larder_wire::RefusalKind) -> StatusCode {

@@ -36,23 +36,40 @@ pub struct Settings {
     pub origins: Vec<String>,
 }
 
+/// The most of [`json_depth`](Limits::json_depth): what is around the arguments has levels, too, and no more than 127 of both are read.
+const JSON_DEPTH: usize = 127 - Limits::ENVELOPE_DEPTH;
+
 /// A setting with which a server would be of no use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{name}` is too little; give at least {least}, or leave it out for the usual {usual}")]
-pub struct SettingsError {
-    /// Which, as a configuration file has it.
-    pub name: &'static str,
-    /// The least that is of use.
-    pub least: &'static str,
-    /// What is usual.
-    pub usual: &'static str,
+#[non_exhaustive]
+pub enum SettingsError {
+    /// It leaves nobody anything.
+    #[error("`{name}` is too little; give at least {least}, or leave it out for the usual {usual}")]
+    TooLittle {
+        /// Which, as a configuration file has it.
+        name: &'static str,
+        /// The least that is of use.
+        least: &'static str,
+        /// What is usual.
+        usual: &'static str,
+    },
+    /// Nobody could read what it permits.
+    #[error("`{name}` is too much; give at most {most}, or leave it out for the usual {usual}")]
+    TooMuch {
+        /// Which, as a configuration file has it.
+        name: &'static str,
+        /// The most that can be read.
+        most: usize,
+        /// What is usual.
+        usual: &'static str,
+    },
 }
 
 impl Settings {
     /// Whether a server with these settings can serve anybody.
     ///
     /// # Errors
-    /// [`SettingsError`]: the first setting that leaves nobody anything.
+    /// [`SettingsError`]: the first setting that is of no use.
     pub fn check(&self) -> Result<(), SettingsError> {
         let wire = &self.wire;
         let all = [
@@ -70,7 +87,10 @@ impl Settings {
             ("connections", self.connections > 0, "1", "10000"),
         ];
         match all.into_iter().find(|(_, is_enough, ..)| !is_enough) {
-            Some((name, _, least, usual)) => Err(SettingsError { name, least, usual }),
+            Some((name, _, least, usual)) => Err(SettingsError::TooLittle { name, least, usual }),
+            None if wire.json_depth > JSON_DEPTH => {
+                Err(SettingsError::TooMuch { name: "json_depth", most: JSON_DEPTH, usual: "64" })
+            }
             None => Ok(()),
         }
     }

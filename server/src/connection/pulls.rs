@@ -11,7 +11,7 @@ use larder_wire::{
     StoreId, Transport,
 };
 
-use super::{Action, Connection, Now};
+use super::{Action, Connection, MOST_ASKED, Now, UNSETTLED};
 use crate::{
     auth::{Permit, Refused, Verb},
     hub::{News, Pulled},
@@ -64,6 +64,8 @@ struct Pull {
     waits: bool,
     /// Neither wanting a page, nor reading, nor asking.
     idle: bool,
+    /// How often the rules were asked since the last page.
+    asked: u8,
 }
 
 /// A permit, and for how long it holds: for one page at least, or a short one would be asked for again and again.
@@ -159,6 +161,7 @@ impl Connection {
                 unacked: 0,
                 waits: false,
                 idle: false,
+                asked: 0,
             },
         );
     }
@@ -176,7 +179,11 @@ impl Connection {
             } else if self.pulls.asking.len() >= ASKING {
                 self.pulls.wanting.push_front(id);
                 return;
+            } else if pull.asked >= MOST_ASKED {
+                self.end_pull(&id);
+                self.refuse_as(id, true, RefusalKind::Unavailable, UNSETTLED.to_owned(), now);
             } else {
+                pull.asked += 1;
                 let (store, payload) = (pull.store.clone(), pull.payload.clone());
                 self.pulls.asking.insert(ticket, Some(id));
                 self.actions.push(Action::Authorize { ticket, verb: Verb::Pull, store, payload });
@@ -226,6 +233,7 @@ impl Connection {
             self.pulls.wanting.push_front(id);
             return;
         }
+        pull.asked = 0;
         if let Some(held) = &mut pull.permit {
             held.owes = false;
         }

@@ -9,7 +9,7 @@ use larder_wire::{
     BatchError, Event, Exit, Failure, Payload, Peer, Refusal, RefusalKind, RequestId, StoreId, check_batch,
 };
 
-use super::{Action, Connection, Now, pulls::Held};
+use super::{Action, Connection, MOST_ASKED, Now, UNSETTLED, pulls::Held};
 use crate::{
     auth::{Refused, Verb},
     hub::Pushed,
@@ -40,6 +40,8 @@ struct Push {
     parent: u64,
     batch: Vec<Event>,
     bytes: usize,
+    /// How often the rules were asked.
+    asked: u8,
 }
 
 impl Pushes {
@@ -96,7 +98,7 @@ impl Connection {
         self.pushes.bytes += bytes;
         let met = backend_id.clone().unwrap_or_default();
         let parent = batch.first().map_or(0, |first| first.parent_seq_num);
-        let push = Push { id, store: store.clone(), payload, backend_id, met, parent, batch, bytes };
+        let push = Push { id, store: store.clone(), payload, backend_id, met, parent, batch, bytes, asked: 1 };
         self.pushes.waiting.entry(store.clone()).or_default().push_back(push);
         self.next_push(&store);
     }
@@ -121,7 +123,12 @@ impl Connection {
         match answer {
             Ok(held) => {
                 let Some(push) = self.pushes.busy.get_mut(&ticket) else { return };
+                if !held.is_unrevoked(now) && push.asked >= MOST_ASKED {
+                    let Some(push) = self.end_push(ticket) else { return };
+                    return self.refuse_as(push.id, false, RefusalKind::Unavailable, UNSETTLED.to_owned(), now);
+                }
                 if !held.is_unrevoked(now) {
+                    push.asked += 1;
                     // The rules have changed while they were asked.
                     let (store, payload) = (push.store.clone(), push.payload.clone());
                     return self.actions.push(Action::Authorize { ticket, verb: Verb::Push, store, payload });

@@ -9,7 +9,7 @@ use tokio::time::Instant;
 
 use super::Shared;
 use crate::{
-    auth::Access,
+    auth::{self, Access},
     connection::{Action, Connection, Done, Now},
     hub::Mailbox,
     metrics::Count,
@@ -86,7 +86,7 @@ impl Driver {
                 self.work.push(Box::pin(async move {
                     let revision = shared.authorize.revision();
                     let access = Access { verb, store: Some(&store), payload: payload.as_deref(), headers: &headers };
-                    let answer = shared.authorize.authorize(access).await;
+                    let answer = auth::ask(&*shared.authorize, access).await;
                     Done::Authorized { ticket, revision, answer }
                 }));
             }

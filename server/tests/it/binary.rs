@@ -111,6 +111,7 @@ fn what_is_wrong_with_flags_or_file_is_said_without_what_stands_there() {
             "[limits]\nconnections = 0",
             "limits: `connections` is too little; give at least 1, or leave it out for the usual 10000",
         ),
+        ("[limits]\njson_depth = 120", "limits: `json_depth` is too much; give at most 119"),
         ("[limits]\nunauthenticated_seconds = 0", "limits: `unauthenticated_seconds` is too little"),
         ("[limits]\nmessage_bytes = 100", "limits: `message_bytes` is too little; give at least 8192"),
         ("tokens = \"canary", "line 1: this is no TOML"),

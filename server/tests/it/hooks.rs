@@ -7,7 +7,8 @@ use std::{
 
 use larder_server::{Access, Authorize, BoxFuture, MemoryStorage, Permit, Refused, Settings, Verb};
 use larder_wire::{
-    Call, Exit, HEADER, HEADER_VALUE, PAYLOAD_HEADER, Payload, Peer, Query, RequestId, SUBPROTOCOL, StoreId, Transport,
+    Call, Exit, Failure, HEADER, HEADER_VALUE, PAYLOAD_HEADER, Payload, Peer, Query, RefusalKind, RequestId,
+    SUBPROTOCOL, StoreId, Transport,
 };
 use serde_json::{Value, json};
 
@@ -117,13 +118,21 @@ async fn a_hook_that_thinks_for_ever_or_panics_does_no_harm_to_others() {
     assert_eq!(waits.exit_of(&pulled).await, Exit::Ended);
     // At the door: it has the time of somebody unknown.
     assert!(Socket::typescript(lab.address, "slow", None).await.is_err());
+    // That one request is refused, and its connection goes on.
     for call in [PULL, push(events(0, 1))] {
-        let mut broken = lab.larder().await;
-        broken.ask("panics", None, call.clone()).await;
-        assert_eq!(broken.closed().await, 1006);
+        let asked = waits.ask("panics", None, call.clone()).await;
+        let Exit::Failed(cause) = waits.exit_of(&asked).await else { panic!("not refused") };
+        let refused = cause.found_failure();
+        assert!(
+            matches!(&refused, Some(Failure::Refused(refusal)) if refusal.kind == RefusalKind::Unavailable),
+            "{refused:?}"
+        );
         let body = request(&RequestId::Number(1), Transport::Http, "panics", None, call).encode(Peer::Larder);
-        assert_eq!(http(lab.address, "POST", "/", &[(HEADER, HEADER_VALUE)], &body).await.status, 500);
+        let answer = http(lab.address, "POST", "/", &[(HEADER, HEADER_VALUE)], &body).await;
+        assert_eq!(answer.status, 200);
+        assert!(answer.body.contains("larder.Unavailable"), "{}", answer.body);
     }
+    assert_eq!(Socket::typescript(lab.address, "panics", None).await.err(), Some(503));
     assert_eq!(other.push("a", 0, 1).await, Exit::Pushed);
     assert_eq!(other.page_of(&live).await.batch.len(), 1);
     assert_eq!(http(lab.address, "GET", "/healthz", &[], "").await.status, 200);

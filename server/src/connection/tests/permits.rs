@@ -83,6 +83,28 @@ fn a_push_that_was_permitted_by_rules_of_before_is_asked_for_again() {
 }
 
 #[test]
+fn rules_that_change_each_time_that_they_are_asked_end_in_a_refusal_to_try_again_later() {
+    for begin in [(|bench: &mut Bench| bench.push(1, "a", 0)) as fn(&mut Bench), |bench| bench.pull(1, "a")] {
+        let mut bench = Bench::new(Peer::Larder, Settings::default());
+        begin(&mut bench);
+        let mut asked = 0;
+        while let Some(action) = bench.open.pop() {
+            let Action::Authorize { ticket, .. } = action else { panic!("it is done all the same: {action:?}") };
+            asked += 1;
+            assert!(asked <= MOST_ASKED, "it goes on");
+            let revision = bench.now.revision;
+            bench.now.revision += 1;
+            bench.done(Done::Authorized { ticket, revision, answer: Ok(Permit::default()) });
+        }
+        let [ServerFrame::Exit { exit: Exit::Failed(cause), .. }] = &bench.frames()[..] else { panic!("no refusal") };
+        let refused = cause.found_failure();
+        let kind = RefusalKind::Unavailable;
+        assert!(matches!(&refused, Some(Failure::Refused(refusal)) if refusal.kind == kind), "{refused:?}");
+        assert!(bench.connection.is_idle() && bench.followed.values().all(|count| *count == 0));
+    }
+}
+
+#[test]
 fn times_without_end_are_no_reason_to_fall_over() {
     let settings = Settings {
         permit: Duration::MAX,

@@ -99,6 +99,18 @@ impl Drop for Alive {
     }
 }
 
+/// A group: what has arrived, as much as one transaction takes, and nothing is waited for.
+fn with_what_is_there(first: Job, incoming: &mut mpsc::Receiver<Job>) -> Vec<Job> {
+    let mut bytes = first.append.bytes();
+    let mut group = vec![first];
+    while group.len() < GROUP && bytes < GROUP_BYTES {
+        let Ok(next) = incoming.try_recv() else { break };
+        bytes += next.append.bytes();
+        group.push(next);
+    }
+    group
+}
+
 struct Loop {
     connection: Connection,
     /// Dropped after the last write: nobody else opens the log before that.
@@ -112,13 +124,7 @@ struct Loop {
 impl Loop {
     fn run(mut self, mut incoming: mpsc::Receiver<Job>) {
         while let Some(first) = incoming.blocking_recv() {
-            let mut bytes = first.append.bytes();
-            let mut group = vec![first];
-            while group.len() < GROUP && bytes < GROUP_BYTES {
-                let Ok(next) = incoming.try_recv() else { break };
-                bytes += next.append.bytes();
-                group.push(next);
-            }
+            let group = with_what_is_there(first, &mut incoming);
             self.group(group);
             self.groups += 1;
             if self.groups.is_multiple_of(GROUPS_PER_LOOK) {
@@ -306,5 +312,25 @@ mod tests {
         let rows: i64 =
             writing.connection.query_row("SELECT count(*) FROM events", [], |row| row.get(0)).expect("a count");
         assert_eq!(rows, 0);
+    }
+
+    fn groups(jobs: usize, bytes: usize) -> Vec<usize> {
+        let (sender, mut incoming) = mpsc::channel(WAITING);
+        for _ in 0..jobs {
+            let job = Job { append: append("a", 0, bytes), answer: oneshot::channel().0 };
+            assert!(sender.try_send(job).is_ok());
+        }
+        let mut sizes = Vec::new();
+        while let Ok(first) = incoming.try_recv() {
+            sizes.push(with_what_is_there(first, &mut incoming).len());
+        }
+        sizes
+    }
+
+    #[test]
+    fn a_group_is_what_has_arrived_at_most_100_appends_or_8_mib_and_nothing_is_waited_for() {
+        assert_eq!(groups(1, 10), [1]);
+        assert_eq!(groups(250, 10), [100, 100, 50]);
+        assert_eq!(groups(20, 1024 * 1024), [8, 8, 4]);
     }
 }
