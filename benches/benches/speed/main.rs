@@ -8,6 +8,7 @@ mod hand;
 mod lab;
 mod many;
 mod measure;
+mod pending;
 mod phases;
 mod report;
 mod scaling;
@@ -32,7 +33,7 @@ struct Options {
     #[arg(long)]
     phases: bool,
     /// Only rows of groups whose name has this in it: get, commit, query, live, open, new,
-    /// rebuild, sync, server, idle, scaling, many
+    /// rebuild, sync, server, idle, pending, scaling, many
     #[arg(long)]
     only: Option<String>,
     /// Rounds of each row, each of which gives one ratio; the median counts
@@ -61,6 +62,7 @@ const GROUPS: &[Group] = &[
     ("server-pushes", Plan::new(1, 1), |_| Ok(server::pushes())),
     ("server-waits", Plan::new(1, 1), |_| Ok(server::waits())),
     ("idle", Plan::new(1, 1), |_| many::idle()),
+    ("pending", Plan::new(1, 1), |_| pending::rows()),
     ("scaling", Plan::new(9, 1), scaling::rows),
     ("many", Plan::new(1, 1), |_| many::counts()),
     ("get-10k", Plan::new(21, 4), |plan| {

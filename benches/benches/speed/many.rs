@@ -11,13 +11,14 @@ use std::{
 use clap::ValueEnum;
 use larder::{StoreDefinition, prelude::*};
 use larder_benches::heap;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use crate::{
     app::{Issue, IssueStore, MemoryStore, opened},
     hand::{Hand, Opened},
     lab::{Lab, runtime},
     measure::Outcome,
+    pending,
     report::{Bar, Row, Unit},
 };
 
@@ -49,6 +50,8 @@ pub(crate) enum Child {
     Through,
     /// The same by hand: the longest unused of as many connections is closed.
     ThroughHand,
+    /// 100,000 pending events of one store.
+    Pending,
 }
 
 /// What a child found: for one store.
@@ -75,7 +78,7 @@ impl Found {
 
 /// What an idle store costs.
 pub(crate) fn idle() -> Outcome<Vec<Row>> {
-    let (larder, hand) = (spawn(Child::Idle, None)?, spawn(Child::IdleHand, None)?);
+    let (larder, hand): (Found, Found) = (spawn(Child::Idle, None)?, spawn(Child::IdleHand, None)?);
     let most = 64.0 * 1024.0;
     let bytes =
         Row::number("idle loaded store, allocated", Unit::Bytes, larder.bytes(), Some(hand.bytes()), Bar::Most(most));
@@ -94,8 +97,8 @@ pub(crate) fn idle() -> Outcome<Vec<Row>> {
 
 /// How many stores there can be.
 pub(crate) fn counts() -> Outcome<Vec<Row>> {
-    let through = spawn(Child::Through, Some(FEW_FILES))?;
-    let by_hand = spawn(Child::ThroughHand, Some(FEW_FILES))?;
+    let through: Found = spawn(Child::Through, Some(FEW_FILES))?;
+    let by_hand: Found = spawn(Child::ThroughHand, Some(FEW_FILES))?;
     let (files, memory) = (spawn(Child::Files, None)?, spawn(Child::Memory, None)?);
     let at_once = |work, found: &Found| {
         Row::number(work, Unit::Nanos, found.nanos, None, Bar::None).note(format!(
@@ -125,7 +128,7 @@ pub(crate) fn counts() -> Outcome<Vec<Row>> {
     ])
 }
 
-fn spawn(child: Child, open_files: Option<u32>) -> Outcome<Found> {
+pub(crate) fn spawn<F: DeserializeOwned>(child: Child, open_files: Option<u32>) -> Outcome<F> {
     let name = child.to_possible_value().ok_or("a hidden child")?;
     let limit = open_files.map_or_else(|| "$(ulimit -Hn)".to_owned(), |files| files.to_string());
     let output = Command::new("sh")
@@ -149,6 +152,10 @@ pub(crate) fn run(child: Child) -> Outcome<()> {
         Child::Memory => at_once::<MemoryStore>(MANY)?,
         Child::Through => through()?,
         Child::ThroughHand => through_by_hand()?,
+        Child::Pending => {
+            println!("{}", serde_json::to_string(&pending::measure()?)?);
+            return Ok(());
+        }
     };
     println!("{}", serde_json::to_string(&found)?);
     Ok(())

@@ -84,6 +84,26 @@ pub(crate) fn remove(connection: &mut Connection, id: EventId) -> Result<bool, S
     Ok(connection.execute("DELETE FROM larder_quarantine WHERE id = ?", &[ValueRef::Blob(&id)])? > 0)
 }
 
+/// Forgets the events that this says it of. They are asked about oldest first.
+pub(crate) fn remove_if(
+    connection: &mut Connection,
+    mut is_gone: impl FnMut(&StoredEvent) -> bool,
+) -> Result<(), SqliteError> {
+    let mut gone = Vec::new();
+    let sql = "SELECT place, generation, name, args, client_id, session_id, id, reason, entry FROM larder_quarantine ORDER BY entry";
+    connection.each_row(sql, &[], |row| {
+        let found = entry([0, 1, 2, 3, 4, 5, 6, 7].map(|column| row.value(column)));
+        if found.is_some_and(|(event, _)| is_gone(&event)) {
+            gone.push(row.value(8).to_owned());
+        }
+        Ok::<_, SqliteError>(true)
+    })?;
+    let delete = |entry: &Value| {
+        connection.execute("DELETE FROM larder_quarantine WHERE entry = ?", &[entry.as_ref()]).map(drop)
+    };
+    gone.iter().try_for_each(delete)
+}
+
 /// Whether there has ever been one.
 pub(crate) fn exists(connection: &mut Connection) -> Result<bool, SqliteError> {
     let sql = "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'larder_quarantine'";

@@ -25,7 +25,7 @@ use crate::{
     sync::{
         OnBackendChange,
         processor::Accepted,
-        state::{Advance, Merge, Rebase, Reject, SyncState},
+        state::{Advance, Merge, Nameless, Rebase, Reject, SyncState},
     },
     value::ValueRef,
 };
@@ -243,6 +243,7 @@ impl Engine {
         writer.begin()?;
         let mut work = Work::new(self, writer, upstream);
         work.append(advance.foreign, LEAST_EVENTS)?;
+        work.leave_quarantine(Nameless::of(&advance.foreign[..work.merged.taken]))?;
         work.commit(advance.own).map(|ended| (ended, advance.own))
     }
 

@@ -16,10 +16,10 @@
 //!
 //! Nothing here holds more than one pending event at a time. They are looked at from the front, as far as the page reaches.
 
-use std::borrow::Borrow;
+use std::{borrow::Borrow, collections::BTreeMap};
 
 use crate::{
-    event::{EventId, EventNumber, StoredEvent},
+    event::{ClientId, EventId, EventNumber, SessionId, StoredEvent},
     seeded,
     storage::eventlog::following,
 };
@@ -28,7 +28,7 @@ mod same;
 #[cfg(test)]
 mod tests;
 
-use same::is_same;
+use same::{is_same, same_content};
 
 /// Where a store stands in the agreed order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -150,24 +150,59 @@ impl<'p> Rebase<'p> {
     }
 
     /// What becomes of the undone events, behind the first `taken` of the foreign ones.
-    pub(crate) fn redo(&self, taken: usize) -> Redo {
-        let mut arrived: Vec<EventId> = self.foreign[..taken].iter().filter_map(|event| event.id).collect();
+    pub(crate) fn redo(&self, taken: usize) -> Redo<'p> {
+        let foreign = &self.foreign[..taken];
+        let mut arrived: Vec<EventId> = foreign.iter().filter_map(|event| event.id).collect();
         arrived.sort_unstable();
-        Redo { arrived }
+        Redo { arrived, nameless: Nameless::of(foreign), taken: BTreeMap::new() }
+    }
+}
+
+/// Foreign events without ids, by their sessions, in order. Nobody else commits in a session: one that is there and of this client's is an own
+/// event, which was pushed under another number, and whose answer was lost before it got the number that it has now.
+#[derive(Debug, Default)]
+pub(crate) struct Nameless<'p>(BTreeMap<(ClientId, SessionId), Vec<&'p StoredEvent>>);
+
+impl<'p> Nameless<'p> {
+    /// Those among foreign events.
+    pub(crate) fn of(foreign: &'p [StoredEvent]) -> Self {
+        let mut all = BTreeMap::<_, Vec<_>>::new();
+        for event in foreign.iter().filter(|event| event.id.is_none()) {
+            all.entry((event.client_id.clone(), event.session_id.clone())).or_default().push(event);
+        }
+        Self(all)
+    }
+
+    /// Takes the first one out that is this event; whether there is one.
+    pub(crate) fn take(&mut self, own: &StoredEvent) -> bool {
+        let session = self.0.get_mut(&(own.client_id.clone(), own.session_id.clone()));
+        let Some(events) = session.filter(|_| !own.number.is_client_only()) else { return false };
+        let found = events.iter().position(|arrived| same_content(own, arrived));
+        found.map(|at| events.remove(at)).is_some()
+    }
+
+    /// Whether there are none.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
     }
 }
 
 /// Puts undone events behind the foreign ones.
 #[derive(Debug)]
-pub(crate) struct Redo {
+pub(crate) struct Redo<'p> {
     /// The ids of the foreign events, in order.
     arrived: Vec<EventId>,
+    /// Those that have none, and are no undone event so far.
+    nameless: Nameless<'p>,
+    /// Whether an undone event was taken for one of them: it may be asked for more than once.
+    taken: BTreeMap<EventNumber, bool>,
 }
 
 /// What becomes of an undone event.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Redone {
-    /// It is one of the foreign events: it was pushed under another number, by a process whose later work a loss of power undid.
+    /// It is one of the foreign events: it was pushed under another number, by a process whose later work a loss of power undid, or before an event
+    /// in front of it was quarantined.
     Arrived,
     /// It is pending again, under this number.
     As(EventNumber),
@@ -175,12 +210,12 @@ pub(crate) enum Redone {
     Nowhere,
 }
 
-impl Redo {
+impl<'p> Redo<'p> {
     /// What becomes of `undone`, behind the event `last`. They are asked for in their order; one that does not come back is no `last`.
-    pub(crate) fn after(&self, last: EventNumber, undone: &StoredEvent) -> Redone {
-        if undone.id.is_some_and(|id| self.arrived.binary_search(&id).is_ok())
-            && !seeded::bug("arrived-event-sent-again")
-        {
+    pub(crate) fn after(&mut self, last: EventNumber, undone: &StoredEvent) -> Redone {
+        let has_arrived = undone.id.is_some_and(|id| self.arrived.binary_search(&id).is_ok())
+            && !seeded::bug("arrived-event-sent-again");
+        if has_arrived || self.is_nameless(undone) {
             return Redone::Arrived;
         }
         let rebases = u32::from(!seeded::bug("rebase-not-counted"));
@@ -189,5 +224,18 @@ impl Redo {
             Some(number) => Redone::As(number.with_generation(generation)),
             None => Redone::Nowhere,
         }
+    }
+
+    fn is_nameless(&mut self, undone: &StoredEvent) -> bool {
+        if self.nameless.is_empty() {
+            return false;
+        }
+        let nameless = &mut self.nameless;
+        *self.taken.entry(undone.number).or_insert_with(|| nameless.take(undone))
+    }
+
+    /// The foreign events without ids that are no undone event.
+    pub(crate) fn into_nameless(self) -> Nameless<'p> {
+        self.nameless
     }
 }

@@ -138,11 +138,11 @@ fn rebuild(engine: &Engine, writer: &mut Writer, head: &LogHead) -> Result<(), S
 }
 
 fn bring_back(work: &mut Work<'_>, rebase: &Rebase<'_>, aside: &mut Aside) -> Result<(), Stop> {
-    let redo = rebase.redo(work.merged.taken);
+    let mut redo = rebase.redo(work.merged.taken);
     loop {
         let events = aside.take(&mut work.writer.connection, BATCH)?;
         if events.is_empty() {
-            return Ok(());
+            return work.leave_quarantine(redo.into_nameless());
         }
         work.batch(&events, |work, event| match redo.after(work.tip.head.number, event) {
             Redone::Arrived => {

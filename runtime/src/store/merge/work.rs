@@ -20,6 +20,7 @@ use crate::{
         inside::{self, Inside},
         writer::Tip,
     },
+    sync::state::Nameless,
     value::ValueRef,
 };
 
@@ -168,6 +169,14 @@ impl<'a> Work<'a> {
                 Ok(Some(reason(unapplied)))
             }
         }
+    }
+
+    /// Events that arrived without ids, and are no pending ones, may be quarantined ones.
+    pub(super) fn leave_quarantine(&mut self, mut arrived: Nameless<'_>) -> Result<(), Stop> {
+        if !self.quarantined_before || arrived.is_empty() || seeded::bug("arrived-event-stays-quarantined") {
+            return Ok(());
+        }
+        Ok(quarantine::remove_if(&mut self.writer.connection, |quarantined| arrived.take(quarantined))?)
     }
 
     /// The end of the transaction: all up to `own` and the foreign events behind it are confirmed.

@@ -62,7 +62,7 @@ impl Client {
                 let undone = self.log.split_off(at);
                 assert!(!undone[0].number.is_client_only(), "a client-only event is undone with what it follows");
                 self.log.extend_from_slice(rebase.foreign);
-                let redo = rebase.redo(rebase.foreign.len());
+                let mut redo = rebase.redo(rebase.foreign.len());
                 for event in undone {
                     match redo.after(self.head(), &event) {
                         Redone::Arrived => {}

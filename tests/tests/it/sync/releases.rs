@@ -2,14 +2,17 @@
 
 use std::{sync::Arc, time::Duration};
 
-use larder::{InitialSync, LocalBackend, StoreOptions, prelude::*};
+use larder::{BackendSupport, InitialSync, LocalBackend, StoreOptions, SyncBackend, SyncPhase, prelude::*};
 use larder_tests::{
     forge::forget_tables,
     lab::Lab,
-    notebook::{Note, Notebook, failing_numbers, written},
+    notebook::{Note, NoteEvent, Notebook, failing_numbers, written},
 };
 
-use super::clients::{STORE, log, push_foreign, push_texts, synced};
+use super::{
+    clients::{STORE, log, push_foreign, push_texts, synced},
+    flaky::{Flaky, Mishap},
+};
 
 /// Closes the store, which an app of another schema opens next.
 async fn released(lab: &mut Lab, store: StoreHandle<Notebook>) {
@@ -129,4 +132,35 @@ async fn a_store_that_has_events_of_newer_releases_alone_opens_and_takes_commits
     assert_eq!((store.migrations_report().rebuilt(), store.migrations_report().unknown), (true, 2));
     store.commit(written(1)).unwrap().confirmed().await.unwrap();
     assert_eq!((log(&store).as_str(), backend.events(STORE).len()), ("e1 e2 e3", 3));
+}
+
+/// A push arrives, its answer does not, and the next release quarantines what was pushed, or what stands before it.
+#[tokio::test]
+async fn over_a_wire_without_ids_what_was_quarantined_or_renumbered_after_its_push_is_known_when_it_comes_back() {
+    // And no pull goes on that would bring it back at once.
+    let support = BackendSupport::default().event_ids(false).live_pull(false);
+    let flaky = Flaky::with(&[Mishap::AnswerLost], &[], support);
+    let mut lab = Lab::on_disk_with(StoreOptions::new().sync(Arc::clone(&flaky) as Arc<dyn SyncBackend>));
+    let store = lab.open::<Notebook>().await;
+    // Two that say the same, so that each is known once.
+    store
+        .commit([written(71_331), written(71_332), written(71_333), NoteEvent::Erased(71_333), written(71_333)])
+        .unwrap();
+    while flaky.inner.events(STORE).len() < 5 {
+        tokio::task::yield_now().await;
+    }
+    flaky.inner.set_connected(false);
+    assert_eq!(log(&store), "| e1 e2 e3 e4 e5");
+    released(&mut lab, store).await;
+    let _refused = failing_numbers(&[71_332]);
+    let store = lab.open::<Notebook>().await;
+    assert_eq!((log(&store).as_str(), quarantined(&store)), ("| e1r1 e2r1 e3r1 e4r1", vec!["e2".to_owned()]));
+    flaky.inner.set_connected(true);
+    while store.sync_status().phase != SyncPhase::Live || store.sync_status().pending > 0 {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(flaky.inner.events(STORE).len(), 5, "nothing is pushed again");
+    assert_eq!((quarantined(&store), failed(&store)), (vec![], vec!["e2".to_owned()]), "it is in everybody's log");
+    assert_eq!((store.head().global(), store.query(Note::all().count()).unwrap()), (5, 2));
+    assert!(store.verify().unwrap().is_sound());
 }
