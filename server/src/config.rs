@@ -101,6 +101,9 @@ pub enum ConfigError {
     Rules(#[from] RulesError),
 }
 
+/// Deeper arguments no app reads: larder's parser, `serde_json`, gives up at 128 levels, and what is around them has some.
+const JSON_DEPTH: usize = 119;
+
 impl Config {
     /// Reads a file.
     ///
@@ -118,7 +121,8 @@ impl Config {
     /// The settings that it makes.
     ///
     /// # Errors
-    /// [`ConfigError::Seconds`]: a time is none. [`ConfigError::Settings`]: a limit leaves nobody anything.
+    /// [`ConfigError::Seconds`]: a time is none. [`ConfigError::Settings`]: a limit leaves nobody anything, or no app
+    /// could read what it permits.
     pub fn settings(&self) -> Result<Settings, ConfigError> {
         let mut settings = Settings { origins: self.origins.clone(), ..Settings::default() };
         let limits = &self.limits;
@@ -126,7 +130,9 @@ impl Config {
         set(&mut settings.wire.batch_events, limits.batch_events);
         set(&mut settings.wire.batch_bytes, limits.batch_bytes);
         set(&mut settings.wire.message_bytes, limits.message_bytes);
-        // Deeper than that the parser itself gives up.
+        if limits.json_depth.is_some_and(|depth| depth > JSON_DEPTH) {
+            return Err(SettingsError::TooMuch { name: "json_depth", most: JSON_DEPTH, usual: "64" }.into());
+        }
         set(&mut settings.wire.json_depth, limits.json_depth);
         set(&mut settings.pushes_per_second, limits.pushes_per_second);
         set(&mut settings.bytes_per_second, limits.bytes_per_second);

@@ -36,9 +36,6 @@ pub struct Settings {
     pub origins: Vec<String>,
 }
 
-/// The most of [`json_depth`](Limits::json_depth): what is around the arguments has levels, too, and no more than 127 of both are read.
-const JSON_DEPTH: usize = 127 - Limits::ENVELOPE_DEPTH;
-
 /// A setting with which a server would be of no use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -53,7 +50,7 @@ pub enum SettingsError {
         /// What is usual.
         usual: &'static str,
     },
-    /// Nobody could read what it permits.
+    /// No app could read what it permits. A configuration file does not say that.
     #[error("`{name}` is too much; give at most {most}, or leave it out for the usual {usual}")]
     TooMuch {
         /// Which, as a configuration file has it.
@@ -88,9 +85,6 @@ impl Settings {
         ];
         match all.into_iter().find(|(_, is_enough, ..)| !is_enough) {
             Some((name, _, least, usual)) => Err(SettingsError::TooLittle { name, least, usual }),
-            None if wire.json_depth > JSON_DEPTH => {
-                Err(SettingsError::TooMuch { name: "json_depth", most: JSON_DEPTH, usual: "64" })
-            }
             None => Ok(()),
         }
     }
