@@ -4,6 +4,8 @@ use std::{fmt, path::Path};
 
 use rusqlite::ffi;
 
+use crate::error::one_line;
+
 /// An error of SQLite or of the files below it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct SqliteError {
@@ -113,10 +115,10 @@ impl From<rusqlite::Error> for SqliteError {
         match error {
             rusqlite::Error::SqliteFailure(failure, message) => {
                 let message = message.unwrap_or_else(|| ffi::code_to_str(failure.extended_code).to_owned());
-                Self { kind: kind(failure.extended_code), message, code: failure.extended_code }
+                Self { kind: kind(failure.extended_code), message: readable(message), code: failure.extended_code }
             }
             rusqlite::Error::SqlInputError { error, msg, .. } => {
-                Self { kind: kind(error.extended_code), message: msg, code: error.extended_code }
+                Self { kind: kind(error.extended_code), message: readable(msg), code: error.extended_code }
             }
             rusqlite::Error::MultipleStatement => {
                 Self::new(SqliteErrorKind::Other, "the text holds more than one statement, write one")
@@ -174,6 +176,11 @@ fn is_out_of_files(error: &std::io::Error) -> bool {
     error.raw_os_error().is_some_and(|code| codes.contains(&code))
 }
 
+/// SQLite quotes what stands in a damaged file, which may be anything.
+fn readable(message: String) -> String {
+    if message.contains(char::is_control) { one_line(&message).to_string() } else { message }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -188,6 +195,14 @@ mod tests {
         assert_eq!(told("UNIQUE constraint failed: a.b, a.c d").as_deref(), Some("a: b c d"));
         assert_eq!(told("UNIQUE constraint failed: index 'lower_name'"), None);
         assert_eq!(told("UNIQUE constraint failed: a.b, c.d"), None);
+    }
+
+    #[test]
+    fn what_sqlite_quotes_of_a_damaged_file_is_one_line() {
+        let failure = ffi::Error::new(ffi::SQLITE_CORRUPT);
+        let quoted = "malformed database schema (numbers) - unrecognized token: \"\" INTEGER\n) STRICT\"";
+        let error = SqliteError::from(rusqlite::Error::SqliteFailure(failure, Some(quoted.to_owned())));
+        assert_eq!(error.message, quoted.replace('\n', "\\n"));
     }
 
     #[test]
