@@ -33,7 +33,7 @@ enum Layer {
 }
 
 /// What a payload says at one time.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Resolved {
     pub(crate) payload: Payload,
     /// How long it is good from now on, if a provider said so.

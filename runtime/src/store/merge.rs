@@ -243,7 +243,8 @@ impl Engine {
         writer.begin()?;
         let mut work = Work::new(self, writer, upstream);
         work.append(advance.foreign, LEAST_EVENTS)?;
-        work.leave_quarantine(Nameless::of(&advance.foreign[..work.merged.taken]))?;
+        let taken = work.merged.taken;
+        work.leave_quarantine(|| Nameless::of(&advance.foreign[..taken]))?;
         work.commit(advance.own).map(|ended| (ended, advance.own))
     }
 

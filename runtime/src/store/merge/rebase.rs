@@ -142,7 +142,7 @@ fn bring_back(work: &mut Work<'_>, rebase: &Rebase<'_>, aside: &mut Aside) -> Re
     loop {
         let events = aside.take(&mut work.writer.connection, BATCH)?;
         if events.is_empty() {
-            return work.leave_quarantine(redo.into_nameless());
+            return work.leave_quarantine(|| redo.into_nameless());
         }
         work.batch(&events, |work, event| match redo.after(work.tip.head.number, event) {
             Redone::Arrived => {

@@ -172,8 +172,13 @@ impl<'a> Work<'a> {
     }
 
     /// Events that arrived without ids, and are no pending ones, may be quarantined ones.
-    pub(super) fn leave_quarantine(&mut self, mut arrived: Nameless<'_>) -> Result<(), Stop> {
-        if !self.quarantined_before || arrived.is_empty() || seeded::bug("arrived-event-stays-quarantined") {
+    /// Where nothing is quarantined nobody looks for them.
+    pub(super) fn leave_quarantine<'e>(&mut self, arrived: impl FnOnce() -> Nameless<'e>) -> Result<(), Stop> {
+        if !self.quarantined_before || seeded::bug("arrived-event-stays-quarantined") {
+            return Ok(());
+        }
+        let mut arrived = arrived();
+        if arrived.is_empty() {
             return Ok(());
         }
         Ok(quarantine::remove_if(&mut self.writer.connection, |quarantined| arrived.take(quarantined))?)
