@@ -39,7 +39,7 @@ const UNTIL_IDLE: Duration = Duration::from_millis(2_600);
 /// Most that the pending events of an idle store take.
 const MOST_AT_REST: f64 = 256.0 * 1024.0;
 /// Most that a rebase of all of them, and sending them, take at any time.
-const MOST_AT_WORK: f64 = 16.0 * 1024.0 * 1024.0;
+const MOST_AT_WORK: f64 = 8.0 * 1024.0 * 1024.0;
 
 /// Bytes more than an idle store with few events has.
 #[derive(Serialize, Deserialize, Debug)]

@@ -10,7 +10,7 @@ mod recent;
 mod undo;
 
 use self::recent::Recent;
-pub(crate) use undo::{Undoer, Undone, places_from};
+pub(crate) use undo::{Undoer, Undone, last_places};
 
 use super::{
     eventlog::{ChainKey, Checksum, last_of, place_of, sixteen},

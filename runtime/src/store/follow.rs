@@ -5,11 +5,18 @@ use std::{
     sync::{Arc, PoisonError, Weak},
 };
 
+use self::moves::Moved;
 use crate::{
     event::EventNumber,
     primitives::{Mutex, MutexGuard},
     storage::eventlog::place_of,
 };
+
+mod moves;
+#[cfg(test)]
+mod tests;
+
+pub(super) use moves::{Moves, MovesMark};
 
 /// The commits of a store that somebody has a receipt of and that are not confirmed yet, by the place of their last event. Commits share
 /// no event, so the first one that ends at or behind a place is the only one that can have it.
@@ -41,6 +48,33 @@ impl Whereabouts {
     pub(super) fn is_confirmed(&self, place: i64) -> bool {
         self.confirmed || self.last <= place
     }
+
+    /// Goes with the events, from `begin` on. `false` when none of them is anywhere any more.
+    fn moved(&mut self, begin: i64, moves: &Moves) -> bool {
+        let (mut now, mut arrived) = (None, None);
+        for moved in moves.of(self.first, self.last) {
+            match &moved.to {
+                Moved::By(places) => {
+                    let (first, last) = (moved.first.max(self.first) + places, moved.last.min(self.last) + places);
+                    now = Some((now.map_or(first, |(first, _)| first), last));
+                }
+                Moved::Onto(place) => arrived = Some((*place, *place)),
+                Moved::Quarantined(quarantine) => {
+                    self.quarantined.get_or_insert_with(|| quarantine.clone());
+                }
+            }
+        }
+        match now.or(arrived) {
+            // What stands before the first undone event stays where it is.
+            Some((first, last)) => {
+                (self.first, self.last) = (if self.first < begin { self.first } else { first }, last);
+            }
+            None if self.first < begin => self.last = begin - 1,
+            // Its place is another commit's.
+            None => return false,
+        }
+        true
+    }
 }
 
 /// An event that a rebase took out of the log.
@@ -48,22 +82,6 @@ impl Whereabouts {
 pub(super) struct Quarantine {
     pub(super) number: EventNumber,
     pub(super) reason: String,
-}
-
-/// What a rebase did to one event: from which place, and where it is now.
-#[derive(Clone, Debug)]
-pub(super) struct Move {
-    pub(super) from: i64,
-    pub(super) to: Moved,
-}
-
-/// Where an undone event has come back.
-#[derive(Clone, Debug)]
-pub(super) enum Moved {
-    /// In the log.
-    To(i64),
-    /// Not in the log.
-    Quarantined(Quarantine),
 }
 
 impl Following {
@@ -76,39 +94,26 @@ impl Following {
         Some(followed)
     }
 
-    /// After the COMMIT of a rebase, with the undone events in their order, and before anybody sees its confirmed head.
-    pub(super) fn moved(&self, moves: &[Move]) {
-        let Some(begin) = moves.first().map(|moved| moved.from) else { return };
+    /// Whether somebody has a receipt of the commit that this event is of.
+    pub(super) fn follows(&self, number: EventNumber) -> bool {
+        let place = place_of(number);
+        let followed = self.lock().range(place..).next().and_then(|(_, followed)| followed.upgrade());
+        followed.is_some_and(|followed| followed.lock().first <= place)
+    }
+
+    /// After the COMMIT of a rebase, which has undone all from `begin` on, and before anybody sees its confirmed head.
+    pub(super) fn moved(&self, begin: i64, moves: &Moves) {
         let mut commits = self.lock();
         let undone = commits.split_off(&begin).into_values();
         // Kept until the lock is let go: the last one to go takes it.
         let undone: Vec<_> = undone.filter_map(|followed| followed.upgrade()).collect();
-        let mut moves = moves.iter().peekable();
         for followed in &undone {
             let mut whereabouts = followed.lock();
-            let Whereabouts { first, last, .. } = *whereabouts;
-            while moves.next_if(|moved| moved.from < first).is_some() {}
-            let mut now = None;
-            while let Some(moved) = moves.next_if(|moved| moved.from <= last) {
-                match &moved.to {
-                    Moved::To(place) => now = Some(now.map_or((*place, *place), |(first, _)| (first, *place))),
-                    Moved::Quarantined(quarantine) => {
-                        whereabouts.quarantined.get_or_insert_with(|| quarantine.clone());
-                    }
-                }
+            if whereabouts.moved(begin, moves) {
+                let last = whereabouts.last;
+                drop(whereabouts);
+                commits.insert(last, Arc::downgrade(followed));
             }
-            // What stands before the first undone event stays where it is.
-            match now {
-                Some((new_first, new_last)) => {
-                    (whereabouts.first, whereabouts.last) = (first.min(new_first), new_last);
-                }
-                None if first < begin => whereabouts.last = begin - 1,
-                // Nothing of it is in the log, and its place is another commit's.
-                None => continue,
-            }
-            let last = whereabouts.last;
-            drop(whereabouts);
-            commits.insert(last, Arc::downgrade(followed));
         }
         drop(commits);
     }

@@ -9,10 +9,7 @@
 use std::sync::Arc;
 
 use self::{rebase::Means, work::Work};
-use super::{
-    Engine, Writer,
-    follow::{Move, Moved},
-};
+use super::{Engine, Writer, follow::Moves};
 use crate::{
     error::{QueryErrorKind, StoreError},
     event::{EventNumber, StoredEvent},
@@ -280,11 +277,13 @@ impl Engine {
         if is_undone {
             self.published.rebased();
         }
-        if !seeded::bug("receipts-not-moved") {
-            self.following.moved(&done.moves);
-        }
-        if let Some(first) = done.undone_from.filter(|_| !seeded::bug("stream-not-told-of-rebase")) {
-            self.undos.undone(first);
+        if let Some(first) = done.undone_from {
+            if !seeded::bug("receipts-not-moved") {
+                self.following.moved(place_of(first), &done.moves);
+            }
+            if !seeded::bug("stream-not-told-of-rebase") {
+                self.undos.undone(first);
+            }
         }
         self.sync.written(done.backend_id, done.metadata, done.failed);
         self.published.set(&writer.tip.head);
@@ -335,10 +334,10 @@ struct Ended {
 struct Done {
     /// Foreign events that were appended.
     foreign: u64,
-    /// The numbers of all events that were appended, and of those that came back.
+    /// The numbers of all events that were appended, and of those that came back, for as long as somebody is to be told.
     numbers: Vec<EventNumber>,
     undone_from: Option<EventNumber>,
-    moves: Vec<Move>,
+    moves: Moves,
     /// The id of the backend's log, if it was written.
     backend_id: Option<String>,
     /// What the backend wants to be told with the next pull, if that was written.
@@ -347,10 +346,4 @@ struct Done {
     failed: Option<u64>,
     /// Foreign events that this app does not know.
     unknown: Vec<StoredEvent>,
-}
-
-impl Done {
-    fn moved(&mut self, from: EventNumber, to: Moved) {
-        self.moves.push(Move { from: place_of(from), to });
-    }
 }

@@ -16,7 +16,10 @@
 //!
 //! Nothing here holds more than one pending event at a time. They are looked at from the front, as far as the page reaches.
 
-use std::{borrow::Borrow, collections::BTreeMap};
+use std::{
+    borrow::Borrow,
+    collections::{BTreeMap, BTreeSet},
+};
 
 use crate::{
     event::{ClientId, EventId, EventNumber, SessionId, StoredEvent},
@@ -154,7 +157,7 @@ impl<'p> Rebase<'p> {
         let foreign = &self.foreign[..taken];
         let mut arrived: Vec<EventId> = foreign.iter().filter_map(|event| event.id).collect();
         arrived.sort_unstable();
-        Redo { arrived, nameless: Nameless::of(foreign), taken: BTreeMap::new() }
+        Redo { arrived, nameless: Nameless::of(foreign), taken: BTreeSet::new() }
     }
 }
 
@@ -194,8 +197,8 @@ pub(crate) struct Redo<'p> {
     arrived: Vec<EventId>,
     /// Those that have none, and are no undone event so far.
     nameless: Nameless<'p>,
-    /// Whether an undone event was taken for one of them: it may be asked for more than once.
-    taken: BTreeMap<EventNumber, bool>,
+    /// The undone events that were taken for one of them: they may be asked for more than once.
+    taken: BTreeSet<EventNumber>,
 }
 
 /// What becomes of an undone event.
@@ -230,8 +233,8 @@ impl<'p> Redo<'p> {
         if self.nameless.is_empty() {
             return false;
         }
-        let nameless = &mut self.nameless;
-        *self.taken.entry(undone.number).or_insert_with(|| nameless.take(undone))
+        let number = undone.number;
+        self.taken.contains(&number) || self.nameless.take(undone) && self.taken.insert(number)
     }
 
     /// The foreign events without ids that are no undone event.

@@ -150,11 +150,16 @@ fn read(connection: &mut Connection, key: &ChainKey, place: i64) -> Result<Optio
     Ok(record.map_err(SqliteError::of_stored)?.flatten())
 }
 
-/// The places from `first` on that have an event, newest first.
-pub(crate) fn places_from(connection: &mut Connection, first: i64) -> Result<Vec<i64>, SqliteError> {
+/// The last `most` places from `first` on and before `end` that have an event, newest first.
+pub(crate) fn last_places(
+    connection: &mut Connection,
+    (first, end): (i64, i64),
+    most: usize,
+) -> Result<Vec<i64>, SqliteError> {
     let mut places = Vec::new();
-    let sql = "SELECT place FROM larder_events WHERE place >= ? ORDER BY place DESC";
-    connection.each_row(sql, &[ValueRef::Integer(first)], |row| {
+    let sql = "SELECT place FROM larder_events WHERE place >= ? AND place < ? ORDER BY place DESC LIMIT ?";
+    let params = [first, end, i64::try_from(most).unwrap_or(i64::MAX)].map(ValueRef::Integer);
+    connection.each_row(sql, &params, |row| {
         if let Value::Integer(place) = row.value(0).to_owned() {
             places.push(place);
         }

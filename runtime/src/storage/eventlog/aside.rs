@@ -45,11 +45,14 @@ impl Aside {
 
     /// Takes the events, which begin with `first`, out of the log.
     pub(crate) fn put(&self, connection: &mut Connection, first: EventNumber) -> Result<(), SqliteError> {
-        let sql = match self {
-            Self::Memory(_) => "DELETE FROM larder_events WHERE place >= ?",
-            Self::File => "UPDATE larder_events SET place = -place WHERE place >= ?",
-        };
-        connection.execute(sql, &[ValueRef::Integer(place_of(first))]).map(drop)
+        let first = place_of(first);
+        match self {
+            Self::Memory(_) => {
+                let sql = "DELETE FROM larder_events WHERE place >= ?";
+                connection.execute(sql, &[ValueRef::Integer(first)]).map(drop)
+            }
+            Self::File => put_in_file(connection, first),
+        }
     }
 
     /// The next events, in the order that they had in the log; none when there are no more.
@@ -57,6 +60,22 @@ impl Aside {
         match self {
             Self::Memory(events) => Ok(events.take(most).collect()),
             Self::File => take_from_file(connection, most),
+        }
+    }
+}
+
+/// Some at a time: until an UPDATE ends, SQLite keeps in memory what the pages held that it changes.
+fn put_in_file(connection: &mut Connection, first: i64) -> Result<(), SqliteError> {
+    let mut from = first;
+    loop {
+        let following = "SELECT place FROM larder_events WHERE place >= ? ORDER BY place LIMIT 1 OFFSET ?";
+        let most = i64::try_from(READ_ROWS).unwrap_or(i64::MAX);
+        let next = connection.integer(following, &[ValueRef::Integer(from), ValueRef::Integer(most)])?;
+        let sql = "UPDATE larder_events SET place = -place WHERE place >= ? AND place < ?";
+        connection.execute(sql, &[ValueRef::Integer(from), ValueRef::Integer(next.unwrap_or(i64::MAX))])?;
+        match next {
+            Some(next) => from = next,
+            None => return Ok(()),
         }
     }
 }

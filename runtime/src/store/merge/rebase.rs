@@ -1,12 +1,12 @@
 //! A rebase: pending events make room for foreign ones, and come back behind them.
 
-use super::{Ended, Engine, LEAST_EVENTS, Moved, Stop, Upstream, Writer, work::Work};
+use super::{Ended, Engine, LEAST_EVENTS, Stop, Upstream, Writer, work::Work};
 use crate::{
     event::{EventNumber, StoredEvent},
     schema::SchemaModel,
     seeded,
     storage::{
-        change_records::{Undoer, Undone, places_from},
+        change_records::{Undoer, Undone, last_places},
         eventlog::{Aside, LogCursor, LogHead, LogPage, place_of},
         quarantine,
         sqlite::Connection,
@@ -31,9 +31,9 @@ pub(super) enum Means {
 }
 
 /// Beyond so many events to undo, a rebuild is less work when fewer stay than are undone.
-const MANY: usize = 1_000;
+const MANY: u64 = 1_000;
 
-/// Undone events that are brought back between two reads.
+/// Events that are undone, or brought back, between two reads.
 const BATCH: usize = 128;
 
 /// Does all of it in a transaction of its own.
@@ -46,14 +46,13 @@ pub(super) fn run(
     let first = rebase.undone_from();
     writer.begin()?;
     let (before, mut aside) = check_undone(writer, first)?;
-    let places = places_from(&mut writer.connection, place_of(first))?;
+    let undone = writer.tip.head.ordinal.saturating_sub(before.ordinal);
     if means == Means::Records {
-        let stay = usize::try_from(before.ordinal).unwrap_or(usize::MAX);
-        if places.len() > MANY && stay < places.len() {
+        if undone > MANY && before.ordinal < undone {
             return Err(Stop::NeedsRebuild);
         }
         writer.connection.set_foreign_keys(false)?;
-        let undone = undo(engine, writer, &places);
+        let undone = undo(engine, writer, place_of(first));
         writer.connection.set_foreign_keys(true)?;
         undone?;
     }
@@ -67,7 +66,7 @@ pub(super) fn run(
     work.done.undone_from = Some(first);
     work.merged.undone_from = Some(first);
     // As many as come back at least: then each event that comes back is paid for by one that is new.
-    work.append(rebase.foreign, LEAST_EVENTS.max(places.len()))?;
+    work.append(rebase.foreign, LEAST_EVENTS.max(usize::try_from(undone).unwrap_or(usize::MAX)))?;
     bring_back(&mut work, rebase, &mut aside)?;
     work.commit(rebase.own)
 }
@@ -79,18 +78,25 @@ pub(super) fn check_undone(writer: &mut Writer, first: EventNumber) -> Result<(L
     Ok((before, Aside::read(&mut writer.connection, cursor)?))
 }
 
-fn undo(engine: &Engine, writer: &mut Writer, places: &[i64]) -> Result<(), Stop> {
+fn undo(engine: &Engine, writer: &mut Writer, first: i64) -> Result<(), Stop> {
     let undoer = Undoer::new(engine.shared.model.tables());
-    for place in places {
-        if writer.undo(&undoer, *place)? == Undone::No {
-            return Err(Stop::NeedsRebuild);
+    let mut end = i64::MAX;
+    loop {
+        let places = last_places(&mut writer.connection, (first, end), BATCH)?;
+        for place in &places {
+            if writer.undo(&undoer, *place)? == Undone::No {
+                return Err(Stop::NeedsRebuild);
+            }
+            // Who listens hears that these rows are as before.
+            if !writer.is_heard() {
+                writer.connection.changes_truncate(0);
+            }
         }
-        // Who listens hears that these rows are as before.
-        if !writer.is_heard() {
-            writer.connection.changes_truncate(0);
+        match places.last() {
+            Some(last) => end = *last,
+            None => return Ok(()),
         }
     }
-    Ok(())
 }
 
 /// Takes the events from `first` on out of the log, with all that is noted of them.
@@ -147,7 +153,7 @@ fn bring_back(work: &mut Work<'_>, rebase: &Rebase<'_>, aside: &mut Aside) -> Re
         work.batch(&events, |work, event| match redo.after(work.tip.head.number, event) {
             Redone::Arrived => {
                 // Its receipt is as good as confirmed, and says so as soon as the foreign events are.
-                work.done.moved(event.number, Moved::To(place_of(rebase.undone_from())));
+                work.done.moves.arrived(event.number, rebase.undone_from());
                 Ok(())
             }
             Redone::As(number) => bring_back_one(work, event, Some(number)),
@@ -164,7 +170,7 @@ pub(super) fn bring_back_one(
 ) -> Result<(), Stop> {
     let Some(number) = number else { return give_up(work, event, "there is no number left for it") };
     match work.bring_back(event, number)? {
-        None => work.done.moved(event.number, Moved::To(place_of(number))),
+        None => work.done.moves.came_back(event.number, number),
         Some(reason) => give_up(work, event, &reason)?,
     }
     Ok(())
@@ -179,7 +185,8 @@ fn give_up(work: &mut Work<'_>, event: &StoredEvent, reason: &str) -> Result<(),
     let store = work.engine.name();
     let number = event.number;
     tracing::warn!(store = store.definition(), id = store.id().as_str(), %number, reason, "a pending event no longer materializes, and is quarantined");
-    let quarantine = Quarantine { number, reason: reason.to_owned() };
-    work.done.moved(number, Moved::Quarantined(quarantine));
+    if work.engine.following.follows(number) {
+        work.done.moves.quarantined(Quarantine { number, reason: reason.to_owned() });
+    }
     Ok(())
 }

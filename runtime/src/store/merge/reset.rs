@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use super::{
-    Engine, MergeError, Moved, Stop, Upstream, Writer,
+    Engine, MergeError, Stop, Upstream, Writer,
     rebase::{bring_back_one, check_undone, empty_tables, put_aside},
     work::Work,
 };
@@ -12,7 +12,7 @@ use crate::{
     error::StoreError,
     event::EventNumber,
     storage::{
-        eventlog::{self, LogHead, following},
+        eventlog::{LogHead, following},
         meta,
     },
 };
@@ -82,7 +82,7 @@ impl Engine {
                 let is_pending = event.number.global() > confirmed || event.number.is_client_only();
                 if !(is_pending || resend_own && self.shared.client.was(&event.client_id)) {
                     // A receipt of it was confirmed.
-                    work.done.moved(event.number, Moved::To(eventlog::place_of(first)));
+                    work.done.moves.arrived(event.number, first);
                     return Ok(());
                 }
                 let generation = event.number.generation().saturating_add(1);

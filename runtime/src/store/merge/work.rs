@@ -17,6 +17,7 @@ use crate::{
     },
     store::{
         Applied, Unapplied,
+        follow::MovesMark,
         inside::{self, Inside},
         writer::Tip,
     },
@@ -122,7 +123,7 @@ impl<'a> Work<'a> {
         let number = event.number.without_generation();
         self.append_row(event, number)?;
         self.done.foreign += 1;
-        self.done.numbers.push(number);
+        self.tell(number);
         if let Some(id) =
             event.id.filter(|_| self.quarantined_before && !seeded::bug("arrived-event-stays-quarantined"))
         {
@@ -158,7 +159,7 @@ impl<'a> Work<'a> {
                 }
                 self.writer.keep_changes(number, mark)?;
                 self.release()?;
-                self.done.numbers.push(number);
+                self.tell(number);
                 Ok(None)
             }
             Err(Unapplied::Sqlite(error)) => Err(error.into()),
@@ -211,6 +212,13 @@ impl<'a> Work<'a> {
         }
         writer.commit_to(tip)?;
         Ok(Ended { merged, done })
+    }
+
+    /// Who listens hears of an event.
+    fn tell(&mut self, number: EventNumber) {
+        if self.writer.is_heard() {
+            self.done.numbers.push(number);
+        }
     }
 
     fn append_row(&mut self, event: &StoredEvent, number: EventNumber) -> Result<(), Stop> {
@@ -293,14 +301,14 @@ struct Before {
     merged: Merged,
     foreign: u64,
     numbers: usize,
-    moves: usize,
+    moves: MovesMark,
     unknown: usize,
 }
 
 impl Before {
     fn of(work: &Work<'_>) -> Self {
         let (mark, done) = (work.writer.connection.changes_mark(), &work.done);
-        let (numbers, moves, unknown) = (done.numbers.len(), done.moves.len(), done.unknown.len());
+        let (numbers, moves, unknown) = (done.numbers.len(), done.moves.mark(), done.unknown.len());
         Self { tip: work.tip, mark, merged: work.merged.clone(), foreign: done.foreign, numbers, moves, unknown }
     }
 
@@ -311,7 +319,7 @@ impl Before {
         }
         (work.tip, work.merged, work.done.foreign) = (self.tip, self.merged, self.foreign);
         work.done.numbers.truncate(self.numbers);
-        work.done.moves.truncate(self.moves);
+        work.done.moves.back_to(self.moves);
         work.done.unknown.truncate(self.unknown);
         // Rows of authors that the batch was the first to name are gone.
         work.authors.clear();

@@ -48,3 +48,18 @@ fn a_receipt_that_was_confirmed_is_confirmed_whatever_becomes_of_the_backend_s_l
         }
     }
 }
+
+#[test]
+fn a_receipt_says_nothing_of_an_event_in_front_of_it_that_is_nobody_s() {
+    for (place, _dir) in places() {
+        let store = open_synced(&place);
+        drop(store.commit(note(1, 10)).unwrap());
+        let kept = store.commit(note(2, 10)).unwrap();
+        store.engine.merge(&[foreign_note(1, 11), foreign_note(2, 12)], Upstream::of("one")).unwrap();
+        assert_eq!(store.head().to_string(), "e4r1");
+        // The one in front is quarantined, and stands behind the place that the other one had first.
+        store.engine.merge(&[foreign_note(3, 1)], Upstream::of("one")).unwrap();
+        assert_eq!((store.head().to_string(), store.quarantined_events().unwrap().len()), ("e4r2".to_owned(), 1));
+        assert!(told(&kept).is_none(), "it is pending");
+    }
+}
