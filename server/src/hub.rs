@@ -17,11 +17,17 @@ use crate::{
     storage::{Append, AppendError, Page, PageSize, Storage, StorageError, encoded::take_page},
 };
 
+#[cfg(test)]
+mod tests;
+
 /// Events that are kept for those who follow a log, at most.
 const RECENT_EVENTS: usize = 100;
 
 /// Bytes of them, at most.
 const RECENT_BYTES: usize = 128 * 1024;
+
+/// What an event takes beside its texts, or a little more: five texts and the counts of who shares them.
+const AROUND_EVENT: usize = 320;
 
 /// Bytes of them of all logs together, at most. Beyond that a log is read from storage.
 const ALL_RECENT_BYTES: usize = 64 * 1024 * 1024;
@@ -37,10 +43,16 @@ pub(crate) struct Hub {
 struct Logs {
     followed: HashMap<StoreId, Followed>,
     recent_bytes: usize,
+    /// How many were ever followed.
+    begun: u64,
 }
 
 #[derive(Default)]
 struct Followed {
+    /// Which following of the log it is.
+    nth: u64,
+    /// Its storage was read since it is followed: whatever was appended before is behind `head`, and all that comes is told.
+    settled: bool,
     head: u64,
     recent: VecDeque<Arc<PulledEvent>>,
     recent_bytes: usize,
@@ -147,7 +159,7 @@ impl Hub {
 
     fn publish(&self, store: &StoreId, head: u64, batch: &[Arc<PulledEvent>], bytes: usize) {
         let mut logs = lock(&self.logs);
-        let Logs { followed, recent_bytes } = &mut *logs;
+        let Logs { followed, recent_bytes, .. } = &mut *logs;
         let Some(followed) = followed.get_mut(store) else { return };
         *recent_bytes -= followed.recent_bytes;
         followed.keep(head, batch, bytes);
@@ -178,9 +190,11 @@ impl Hub {
         if let Some(page) = self.recent(&store, after, size) {
             return Pulled::Page { page, backend_id: backend };
         }
+        let nth = lock(&self.logs).followed.get(&store).map(|followed| followed.nth);
         match self.storage.read(&store, after, size).await {
             // Whatever a storage takes for large: a page that is too long for a message would break who pulls it.
             Ok(Page { events, head }) => {
+                self.settle(&store, nth, head);
                 let page = Page { events: take_page(events.into_iter(), size), head };
                 Pulled::Page { page, backend_id: backend }
             }
@@ -191,7 +205,7 @@ impl Hub {
     fn recent(&self, store: &StoreId, after: u64, size: PageSize) -> Option<Page> {
         let logs = lock(&self.logs);
         let followed = logs.followed.get(store)?;
-        let oldest = followed.recent.front()?;
+        let oldest = followed.recent.front().filter(|_| followed.settled)?;
         if after < oldest.event.parent_seq_num || after >= followed.head {
             return None;
         }
@@ -200,10 +214,28 @@ impl Hub {
         (!events.is_empty()).then_some(Page { events, head: followed.head })
     }
 
+    /// What was read of a log that was followed already ends there.
+    fn settle(&self, store: &StoreId, nth: Option<u64>, head: u64) {
+        let mut logs = lock(&self.logs);
+        let Logs { followed, recent_bytes, .. } = &mut *logs;
+        let Some(followed) = followed.get_mut(store).filter(|followed| Some(followed.nth) == nth) else { return };
+        followed.settled = true;
+        if head > followed.head {
+            *recent_bytes -= followed.recent_bytes;
+            followed.forget();
+            followed.head = head;
+        }
+    }
+
     /// From now on a mailbox hears of a store's log.
     pub(crate) fn follow(&self, store: &StoreId, mailbox: &Arc<Mailbox>) {
         let mut logs = lock(&self.logs);
-        let followers = &mut logs.followed.entry(store.clone()).or_default().followers;
+        let Logs { followed, begun, .. } = &mut *logs;
+        let new = || {
+            *begun += 1;
+            Followed { nth: *begun, ..Followed::default() }
+        };
+        let followers = &mut followed.entry(store.clone()).or_insert_with(new).followers;
         if !followers.iter().any(|known| Arc::ptr_eq(known, mailbox)) {
             followers.push(mailbox.clone());
         }
@@ -243,10 +275,10 @@ impl Followed {
         }
         self.head = head;
         self.recent.extend(batch.iter().cloned());
-        self.recent_bytes += bytes;
+        self.recent_bytes += bytes + AROUND_EVENT * batch.len();
         while self.recent.len() > RECENT_EVENTS || self.recent_bytes > RECENT_BYTES {
             let Some(gone) = self.recent.pop_front() else { break };
-            self.recent_bytes = self.recent_bytes.saturating_sub(gone.event.size());
+            self.recent_bytes = self.recent_bytes.saturating_sub(gone.event.size() + AROUND_EVENT);
         }
     }
 }

@@ -77,6 +77,7 @@ impl Settings {
             ("message_bytes", wire.message_bytes >= 2 * AROUND_PAGE, "8192", "2097152"),
             // As many as a push without arguments has.
             ("json_depth", wire.json_depth >= 4, "4", "64"),
+            ("stores_per_connection", self.stores_per_connection > 0, "1", "256"),
             ("bytes_per_second", self.bytes_per_second > 0, "1", "5242880"),
             ("queue_frames", self.queue_frames > 0, "1", "1000"),
             ("queue_bytes", self.queue_bytes > 0, "1", "1048576"),

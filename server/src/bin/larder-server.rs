@@ -108,6 +108,8 @@ fn serve(arguments: &Serve) -> Result<(), Failed> {
         Some(rules) => rules.clone(),
         None => open_to_all(arguments.open || config.open, &listen)?,
     };
+    // The rules have hashes of its tokens.
+    drop(config);
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
         let storage = Arc::new(SqliteStorage::open(&data)?);

@@ -125,6 +125,8 @@ impl Exchange {
                     self.connection.done(done, self.driver.now());
                 }
                 _ = beat.tick() => self.connection.tick(self.driver.now()),
+                // Whoever asked is gone; a push that has begun goes on without.
+                () = self.parts.closed() => return,
             }
         }
         self.finish().await;

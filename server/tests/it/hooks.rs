@@ -104,6 +104,16 @@ async fn a_hook_is_told_store_payload_and_headers_for_each_connection_push_and_p
 }
 
 #[tokio::test]
+async fn whoever_leaves_while_a_hook_thinks_about_his_request_leaves_his_place_to_others() {
+    let (lab, _) = lab(Settings { connections: 1, ..Settings::default() }).await;
+    let body = request(&RequestId::Number(1), Transport::Http, "slow", None, PULL).encode(Peer::Larder);
+    let asking = http(lab.address, "POST", "/", &[(HEADER, HEADER_VALUE)], &body);
+    assert!(tokio::time::timeout(Duration::from_millis(300), asking).await.is_err(), "it has no answer");
+    let others = async { while Socket::typescript(lab.address, "a", None).await.is_err() {} };
+    tokio::time::timeout(Duration::from_secs(30), others).await.expect("there is a place");
+}
+
+#[tokio::test]
 async fn a_hook_that_thinks_for_ever_or_panics_does_no_harm_to_others() {
     let (lab, _) = lab(Settings { unauthenticated: Duration::from_secs(1), ..Settings::default() }).await;
     let mut other = lab.typescript("a").await;

@@ -180,6 +180,8 @@ async fn settings_that_leave_nobody_anything_are_refused_and_endless_ones_are_bo
     };
     let none = start(Settings { queue_frames: 0, ..Settings::default() }).await.expect_err("nothing could be sent");
     assert!(none.to_string().contains("`queue_frames` is too little; give at least 1"), "{none}");
+    let none = start(Settings { stores_per_connection: 0, ..Settings::default() }).await.expect_err("of no use");
+    assert!(none.to_string().contains("`stores_per_connection` is too little; give at least 1"), "{none}");
     let forever = Settings {
         slow_reader: Duration::MAX,
         unauthenticated: Duration::MAX,

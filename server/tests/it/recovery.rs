@@ -75,6 +75,21 @@ async fn a_log_put_back_by_hand_gets_a_new_identity_by_itself() {
 }
 
 #[tokio::test]
+async fn a_log_put_over_the_one_of_a_younger_server_gets_a_new_identity() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (old, young) = (folder.path().join("old"), folder.path().join("young"));
+    let mut met = String::new();
+    for _ in 0..4 {
+        let storage = SqliteStorage::open(&old).expect("a log");
+        met = storage.name().to_owned();
+        storage.close().await;
+    }
+    SqliteStorage::open(&young).expect("a log").close().await;
+    std::fs::copy(old.join("log.sqlite"), young.join("log.sqlite")).expect("put there");
+    assert_ne!(SqliteStorage::open(&young).expect("a log").name(), met);
+}
+
+#[tokio::test]
 async fn a_file_that_was_copied_while_the_server_ran_is_noticed_after_a_clean_end() {
     let folder = tempfile::tempdir().expect("a folder");
     let data = folder.path().join("data");

@@ -1,7 +1,7 @@
 //! The data directory: one server at a time, and a log that went back is noticed.
 //!
 //! A number is kept in the log and, beside it, in the file `generation`. Each start and each clean end raises both, the log's first. A log whose
-//! number is below the directory's, or that was never in it, is a copy: it gets a new identity, because clients that have seen more would wait
+//! number is below the directory's or further ahead than by one start, or that was never in it, is a copy: it gets a new identity, because clients that have seen more would wait
 //! for ever. A file copied while a server runs that is then killed has the directory's number: that is not noticed.
 
 use std::{
@@ -57,12 +57,15 @@ impl Place {
         let in_folder = self.generation()?;
         let is_a_copy = match (in_log, in_folder) {
             (None, _) => true,
-            (Some(in_log), Some(in_folder)) => in_log < in_folder,
+            // The log is raised first: it may be ahead by one.
+            (Some(in_log), Some(in_folder)) => in_log < in_folder || in_log > in_folder + 1,
             // A new log in a new directory; any other was somewhere else before.
             (Some(in_log), None) => in_log > 0,
         };
         if is_a_copy {
-            tracing::warn!("the log is a copy, or older than what this directory has seen; it gets a new identity");
+            tracing::warn!(
+                "the log is a copy, or not the one that this directory has seen last; it gets a new identity"
+            );
         }
         let next = in_log.max(in_folder).unwrap_or(0) + 1;
         self.write(connection, next, is_a_copy.then(new_identity))?;

@@ -1,8 +1,11 @@
 //! The one writer: a thread that appends in groups.
 
-use std::sync::{
-    Arc, Mutex, PoisonError,
-    atomic::{AtomicBool, Ordering},
+use std::{
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
 };
 
 use rusqlite::{Connection, OptionalExtension as _, Transaction, TransactionBehavior};
@@ -25,6 +28,9 @@ const GROUPS_PER_LOOK: u64 = 64;
 
 /// Bytes of the write-ahead log that are too many: four times of what SQLite moves into the file by itself.
 const LONG: u64 = 64 * 1024 * 1024;
+
+/// How long the writer waits for a lock otherwise, as SQLite's binding does.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Appends that wait for the writer; who comes later waits to wait.
 const WAITING: usize = 1024;
@@ -145,9 +151,17 @@ impl Loop {
     /// While somebody always reads, SQLite never begins its write-ahead log anew; then it is made to, between two reads.
     fn shorten(&mut self) {
         let long = std::fs::metadata(self.place.write_ahead_log()).is_ok_and(|file| file.len() > LONG);
-        if long && let Err(error) = self.connection.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)") {
+        if long && let Err(error) = self.shorten_at_once() {
             tracing::warn!(%error, "the write-ahead log could not be shortened");
         }
+    }
+
+    /// Not where somebody reads for long, as a backup does: no push waits for that.
+    fn shorten_at_once(&self) -> rusqlite::Result<()> {
+        self.connection.busy_timeout(Duration::ZERO)?;
+        let shortened = self.connection.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)");
+        self.connection.busy_timeout(PATIENCE)?;
+        shortened
     }
 
     /// Appends a group in one transaction; if that fails, each alone, so that one takes no other along.
