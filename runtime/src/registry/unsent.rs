@@ -17,8 +17,11 @@ use futures_util::{FutureExt, future::select};
 use tokio::sync::{Notify, Semaphore};
 use tokio_util::sync::CancellationToken;
 
-use self::live::{LONG, keep_in_sync, until_sent};
 pub(super) use self::{accepted::Sent, first::first_sync, push::send_with_patience};
+use self::{
+    exchange::refused,
+    live::{LONG, keep_in_sync, until_sent},
+};
 use super::{
     entry::Phase,
     handle::{Hold, LoadRef},
@@ -31,7 +34,7 @@ use crate::{
     options::StoreOptions,
     primitives::Mutex,
     seeded,
-    sync::{ConnectionNote, SyncBackend, SyncPhase, processor::Pauses},
+    sync::{BackendError, ConnectionNote, SyncBackend, SyncPhase, processor::Pauses},
 };
 
 /// How many closed stores are opened to send at the same time, over all backends.
@@ -171,6 +174,15 @@ impl Shared {
                 self.pin(loaded.core().load);
             }
         }
+    }
+
+    /// Tells all that sync with a backend why it cannot be reached.
+    fn not_reached(&self, backend: &Arc<dyn SyncBackend>, error: &BackendError) {
+        for loaded in self.with_backend(backend) {
+            let core = loaded.core();
+            core.engine.note_sync(|notes| notes.failed_with(refused(core, error), SyncPhase::Offline));
+        }
+        self.signals.changed();
     }
 
     /// Those among them that were not opened only to be sent.
@@ -332,6 +344,8 @@ async fn connect(registry: &Weak<Shared>, backend: &Weak<dyn SyncBackend>, attem
         let Some(live) = backend.upgrade() else { return };
         let Err(error) = live.connect().await else { break };
         tracing::debug!(%error, "a sync backend cannot be reached");
+        let Some(shared) = registry.upgrade() else { return };
+        shared.not_reached(&live, &error);
     }
     std::future::pending::<()>().await;
 }

@@ -28,7 +28,8 @@ impl Receipt {
         self.numbers.last().copied()
     }
 
-    /// Resolves when the sync backend has ordered the events, whatever numbers they have come to have.
+    /// Resolves when the sync backend has ordered the events, whatever numbers they have come to have. Where the store's sync has stopped
+    /// ([`SyncPhase::Stopped`](crate::SyncPhase::Stopped)) it waits until the store goes.
     ///
     /// # Errors
     /// [`SyncError::Quarantined`] when a rebase has taken one of them out of the log, [`SyncError::NotConfigured`] when the store has no sync backend, [`SyncError::Store`] when the store goes before.

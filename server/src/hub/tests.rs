@@ -1,3 +1,5 @@
+//! What a new reader is told of a log, whatever is told late.
+
 use larder_wire::Event;
 
 use super::*;

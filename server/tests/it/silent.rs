@@ -10,9 +10,11 @@ use std::{
 };
 
 use futures_util::{FutureExt as _, StreamExt as _};
-use larder::{BackendError, Payload, PullRequest, PushRequest, StoreOptions, SyncBackend, WsBackend};
+use larder::{BackendError, HttpBackend, Payload, PullRequest, PushRequest, StoreOptions, SyncBackend, WsBackend};
 use larder_wire::{Call, ClientFrame, Exit, PageInfo, Request, ServerFrame};
 use tokio::{
+    io::AsyncReadExt as _,
+    net::TcpListener,
     sync::mpsc,
     time::{Instant, sleep},
 };
@@ -185,4 +187,25 @@ async fn bytes_that_are_no_text_are_refused_and_taken_for_nothing() {
     assert!(error.to_string().contains("no UTF-8"), "{error}");
     sleep(Duration::from_secs(1)).await;
     assert_eq!(*left.borrow(), Some(1007));
+}
+
+#[tokio::test]
+async fn a_request_over_http_that_nobody_waits_for_any_more_is_given_up_at_once() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let backend = HttpBackend::new(format!("http://{}", listener.local_addr().expect("an address"))).expect("a URL");
+    let payload = Payload::new();
+    let push = backend.push(PushRequest::new("a", 0, &[], &payload).backend_id(Some("log")));
+    let asked = async {
+        let (mut socket, _) = listener.accept().await.expect("a connection");
+        let read = socket.read(&mut [0; 1_024]).await.expect("a request");
+        (socket, read)
+    };
+    let (mut socket, read) = tokio::select! {
+        asked = asked => asked,
+        answer = push => panic!("nobody has answered: {answer:?}"),
+    };
+    assert!(read > 0);
+    // The server would have 20 s otherwise.
+    let end = async { while socket.read(&mut [0; 1_024]).await.is_ok_and(|read| read > 0) {} };
+    tokio::time::timeout(Duration::from_secs(10), end).await.expect("the connection ends");
 }

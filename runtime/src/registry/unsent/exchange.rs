@@ -1,6 +1,6 @@
 //! One step of a store's sync with its backend: a push, or a page. The backend is the app's code: if it panics, the step has failed.
 
-use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
+use std::{panic::AssertUnwindSafe, pin::pin, sync::Arc, time::Duration};
 
 use futures_util::{
     FutureExt, StreamExt,
@@ -23,6 +23,9 @@ use crate::{
         state::Reject,
     },
 };
+
+/// How long the app may think about what the backend is told: a push holds up the others of its store meanwhile.
+const PROVIDER: Duration = Duration::from_secs(60);
 
 /// How long the answer to a push may take when what was pushed has come back by a pull.
 const ANSWER_BEHIND_PULL: Duration = Duration::from_secs(5);
@@ -60,7 +63,7 @@ pub(super) async fn push(
         return Ok(());
     };
     let answer = pushed.map_err(|panic| failed(core, Panicked::new(panic.as_ref()).into_message()))?;
-    let answer = answer.map_err(|error| refused(core, error))?;
+    let answer = answer.map_err(|error| refused(core, &error))?;
     match processor.pushed(&answer, unsent.expected_head, is_all) {
         Ok(true) => {}
         Ok(false) => return Ok(()),
@@ -127,7 +130,14 @@ pub(super) async fn pull_once(
 /// What the backend is told with the next request. Providers are the app's code.
 pub(super) async fn ask(core: &Core) -> Result<Resolved, SyncError> {
     let payload = core.engine.told.payload();
-    let resolved = AssertUnwindSafe(payload.resolved()).catch_unwind().await;
+    let resolving = pin!(AssertUnwindSafe(payload.resolved()).catch_unwind());
+    let resolved = match select(resolving, core.runtime.sleep(PROVIDER)).await {
+        Either::Left((resolved, _)) => resolved,
+        Either::Right(_) => {
+            let message = format!("`sync_payload` has not answered for {} s", PROVIDER.as_secs());
+            return Err(failed(core, message));
+        }
+    };
     let resolved = resolved.map_err(|panic| failed(core, Panicked::new(panic.as_ref()).into_message()))?;
     resolved.map_err(|error| failed(core, format!("`sync_payload` is not to be had: {error}")))
 }
@@ -166,7 +176,7 @@ pub(super) async fn next_page(core: &Core, pages: &mut Pages<'_>) -> Option<Resu
             let store = core.name().clone();
             Some(Err(other.unwrap_or(SyncError::BackendRolledBack { store, confirmed, head })))
         }
-        Ok(page) => page.map(|page| page.map_err(|error| refused(core, error))),
+        Ok(page) => page.map(|page| page.map_err(|error| refused(core, &error))),
         Err(panic) => Some(Err(failed(core, Panicked::new(panic.as_ref()).into_message()))),
     }
 }
@@ -305,15 +315,18 @@ pub(super) async fn mend(core: &Core, error: SyncError) -> Result<(), SyncError>
     Ok(())
 }
 
-fn refused(core: &Core, error: BackendError) -> SyncError {
+/// What a backend's error is for a store.
+pub(super) fn refused(core: &Core, error: &BackendError) -> SyncError {
     let store = core.name().clone();
     match error {
-        BackendError::Offline { reason } => SyncError::Offline { store, reason },
-        BackendError::Unauthorized { reason } => SyncError::Unauthorized { store, reason },
-        BackendError::Refused { refusal, reason } => SyncError::Refused { store, refusal, reason },
+        BackendError::Offline { reason } => SyncError::Offline { store, reason: reason.clone() },
+        BackendError::Unauthorized { reason } => SyncError::Unauthorized { store, reason: reason.clone() },
+        BackendError::Refused { refusal, reason } => {
+            SyncError::Refused { store, refusal: *refusal, reason: reason.clone() }
+        }
         BackendError::OtherBackend { backend_id } => {
             let expected = core.engine.sync.backend_id().unwrap_or_default();
-            SyncError::BackendIdMismatch { store, expected, found: backend_id }
+            SyncError::BackendIdMismatch { store, expected, found: backend_id.clone() }
         }
         BackendError::Other(error) => SyncError::Backend { store, message: error.to_string() },
     }

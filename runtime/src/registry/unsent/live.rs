@@ -78,7 +78,10 @@ async fn keep(loaded: &Arc<dyn AnyLoaded>) {
     while !core.engine.sync.is_stopped() {
         let (began, confirmed) = (core.runtime.now(), core.engine.confirmed());
         core.engine.note_sync(SyncNotes::begins);
-        let Err(error) = exchange(loaded, &mut pushes).await else { continue };
+        let Err(error) = exchange(loaded, &mut pushes).await else {
+            pauses = Pauses::default();
+            continue;
+        };
         let Err(error) = mend(core, error).await else {
             // A backend that is another one each time is not asked without a pause either.
             core.runtime.sleep(pauses.next(core.runtime.jitter())).await;
@@ -117,14 +120,18 @@ async fn exchange(loaded: &Arc<dyn AnyLoaded>, pushes: &mut Pushes) -> Result<()
     let mut pages = begin_pull(core, backend, request)?;
     let caught_up = Notify::new();
     let pulling = async {
-        let mut gathered = Gathered::default();
+        let (mut gathered, mut is_whole) = (Gathered::default(), false);
         while let Some(page) = next_page(core, &mut pages).await {
-            if take_page(core, page, &mut gathered).await? == Remaining::Nothing {
+            is_whole = take_page(core, page, &mut gathered).await? == Remaining::Nothing;
+            if is_whole {
                 caught_up.notify_one();
             }
         }
         if live {
             return Err(failed(core, "the backend ended a pull that was to go on"));
+        }
+        if !is_whole {
+            return Err(failed(core, "the backend ended a pull before its last page"));
         }
         core.runtime.sleep(POLL).await;
         Ok(())

@@ -54,6 +54,12 @@ pub(super) fn say(reachable: &tokio::sync::watch::Sender<bool>, now: bool) {
     reachable.send_if_modified(|before| std::mem::replace(before, now) != now);
 }
 
+/// How long a message of so many bytes may take on its way: at 8 kB a second, slower than any network that is of use, so that what is
+/// sent is not begun anew again and again.
+pub(super) fn to_send(bytes: usize) -> std::time::Duration {
+    std::time::Duration::from_millis(bytes as u64 / 8)
+}
+
 /// What comes of it, unless that takes too long. A runtime without I/O is told of by a panic.
 pub(super) async fn with_patience<R>(
     clock: &Runtime,

@@ -3,12 +3,13 @@
 use std::{
     convert::Infallible,
     future::poll_fn,
-    pin::Pin,
+    pin::{Pin, pin},
     sync::{Mutex, PoisonError},
     task::{Context, Poll},
     time::Duration,
 };
 
+use futures_util::future::{Either, select};
 use http::{HeaderValue, Method, Request, Response, StatusCode, header};
 use hyper::{
     body::{Body, Bytes, Frame, Incoming},
@@ -20,7 +21,7 @@ use tokio::sync::{Semaphore, mpsc, watch};
 
 use super::{
     answer::Answer,
-    asking::{say, shut_down, with_patience},
+    asking::{say, shut_down, to_send, with_patience},
     door::{Door, offline},
     frames::{Frames, Heard, Pull, Push, Writer},
     pace::{Allowance, Gate},
@@ -30,7 +31,7 @@ use crate::{
     sync::BackendError,
 };
 
-/// How long a server may take to open a connection, to begin an answer, or to go on with one.
+/// How long a server may take to open a connection, to begin an answer, or to go on with one, once it has what it was asked.
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Pulls at once, and as many pushes beside them.
@@ -100,9 +101,12 @@ impl Exchanges {
         Self { door, runtime, reachable: watch::Sender::new(true), free: Mutex::default(), pulls, pushes, gate }
     }
 
-    /// Asks; what is heard goes to the channel, an error last. It ends when nobody listens any more.
+    /// Asks; what is heard goes to the channel, an error last. It ends when nobody listens any more, and says nothing of the server then.
     pub(super) async fn ask(&self, ask: Ask, heard: mpsc::Sender<Result<Heard, BackendError>>) {
-        let asked = self.exchange(ask, &heard).await;
+        let asked = match select(pin!(self.exchange(ask, &heard)), pin!(heard.closed())).await {
+            Either::Left((asked, _)) => asked,
+            Either::Right(_) => return,
+        };
         say(&self.reachable, !matches!(asked, Err(BackendError::Offline { .. })));
         if let Err(error) = asked {
             // Whoever asked may be gone.
@@ -179,7 +183,7 @@ impl Exchanges {
             line.ready().await.map_err(|error| offline(&error))?;
             line.send_request(request).await.map_err(|error| offline(&error))
         };
-        with_patience(&self.runtime, PATIENCE, answered).await
+        with_patience(&self.runtime, PATIENCE + to_send(asked.text.len()), answered).await
     }
 
     fn request(&self, asked: &Asked) -> Result<Request<Text>, BackendError> {

@@ -26,7 +26,7 @@ use self::{
     waits::Waits,
 };
 use super::{
-    asking::{say, shut_down, with_patience},
+    asking::{say, shut_down, to_send, with_patience},
     connect::{OneStore, Socket, open},
     door::Door,
     frames::{Frames, Heard, Writer},
@@ -375,10 +375,11 @@ impl Talk {
     }
 
     async fn send(&mut self, text: String) -> Result<(), Ended> {
+        let patience = PATIENCE + to_send(text.len());
         let sending = self.socket.send(Message::Text(text.into()));
-        match select(sending, self.clock.sleep(PATIENCE)).await {
+        match select(sending, self.clock.sleep(patience)).await {
             Either::Left((sent, _)) => sent.map_err(|error| format!("the connection broke: {error}").into()),
-            Either::Right(_) => Err(format!("the server took nothing for {} s", PATIENCE.as_secs()).into()),
+            Either::Right(_) => Err(format!("the server did not take a message in {} s", patience.as_secs()).into()),
         }
     }
 

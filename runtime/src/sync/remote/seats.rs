@@ -102,7 +102,8 @@ impl Rows {
     }
 
     fn lower(&mut self, most: usize) {
-        self.most = self.most.min(most);
+        // With none the limit would never be looked at again.
+        self.most = self.most.min(most.max(1));
     }
 }
 
@@ -135,6 +136,18 @@ mod tests {
         assert_eq!(seats.take("x", 0).err(), Some(CONNECTIONS));
         drop(taken);
         assert!(seats.take("x", 0).is_ok());
+    }
+
+    #[test]
+    fn a_server_that_takes_no_store_at_all_is_asked_again() {
+        let mut rows = rows(9);
+        assert_eq!(rows.take("a", 0), Some(0));
+        rows.leave(0, "a");
+        // It says so when nobody has a place any more.
+        rows.lower(0);
+        assert_eq!(rows.take("a", 0), Some(0));
+        rows.leave(0, "a");
+        assert!(["a", "b", "c"].iter().all(|store| rows.take(store, 0) == Some(0)), "another server may stand there");
     }
 
     #[test]

@@ -105,6 +105,41 @@ async fn an_idle_store_asks_for_nothing_and_a_failing_one_not_more_often_than_ev
 }
 
 #[tokio::test]
+async fn a_pull_that_ends_and_says_that_there_is_more_has_failed_and_the_status_says_so() {
+    let flaky = Flaky::with(&[], &[Mishap::Unfinished], BackendSupport::default().live_pull(false));
+    let registry = flaky.registry(StoreOptions::new());
+    let store = registry.get::<Notebook>(STORE).await.unwrap();
+    let receipt = store.commit(written(1)).unwrap();
+    registry.settle().await;
+    let status = store.sync_status();
+    let Some(SyncError::Backend { message, .. }) = &status.last_error else { panic!("{status:?}") };
+    assert!(message.contains("before its last page") && status.phase == SyncPhase::Failing, "{status:?}");
+    minute(&registry).await;
+    receipt.confirmed().await.unwrap();
+    assert_eq!(store.sync_status().last_error, None);
+}
+
+#[tokio::test]
+async fn what_fails_after_it_went_well_is_tried_again_soon() {
+    let flaky = Flaky::with(&[], &[Mishap::Unauthorized; 12], BackendSupport::default().live_pull(false));
+    let registry = flaky.registry(StoreOptions::new());
+    let store = registry.get::<Notebook>(STORE).await.unwrap();
+    for _ in 0..10 {
+        minute(&registry).await;
+    }
+    assert_eq!(store.sync_status().phase, SyncPhase::Live);
+    flaky.pulls.lock().unwrap().push_back(Mishap::Unauthorized);
+    let mut waited = 0;
+    while store.sync_status().phase != SyncPhase::Failing {
+        waited += 1;
+        assert!(waited <= 60, "it is asked every 5 s");
+        registry.advance(std::time::Duration::from_millis(100)).await;
+    }
+    registry.advance(std::time::Duration::from_secs(2)).await;
+    assert_eq!(store.sync_status().phase, SyncPhase::Live, "and not after half a minute");
+}
+
+#[tokio::test]
 async fn a_backend_without_live_pulls_is_asked_every_five_seconds() {
     let flaky = Flaky::with(&[], &[], BackendSupport::default().live_pull(false));
     let registry = flaky.registry(StoreOptions::new());

@@ -26,6 +26,8 @@ pub(super) enum Mishap {
     Gap,
     /// The log has lost its last event.
     Shorter,
+    /// A pull ends and says that there is more.
+    Unfinished,
 }
 
 /// A backend whose next requests come to grief.
@@ -118,6 +120,10 @@ impl SyncBackend for Flaky {
                 let page = PullPage::new(Vec::new(), Remaining::Nothing, request.backend_id.unwrap_or("a log"));
                 Box::pin(stream::iter([Ok(page.head(Some(request.after - 1)))]))
             }
+            Some(Mishap::Unfinished) => {
+                let id = request.backend_id.unwrap_or("a log").to_owned();
+                Box::pin(stream::iter([Ok(PullPage::new(Vec::new(), Remaining::Some, id))]))
+            }
             Some(Mishap::Unauthorized) => failed(BackendError::Unauthorized { reason: "401".to_owned() }),
             Some(Mishap::Panics) => panic!("the backend panics"),
             Some(Mishap::Lost | Mishap::AnswerLost | Mishap::NoAnswer) => failed(offline()),
@@ -141,7 +147,7 @@ impl SyncBackend for Flaky {
                 }
                 Some(Mishap::Unauthorized) => Err(BackendError::Unauthorized { reason: "401".to_owned() }),
                 Some(Mishap::Panics) => panic!("the backend panics"),
-                Some(Mishap::Lost | Mishap::Gap | Mishap::Shorter) => Err(offline()),
+                Some(Mishap::Lost | Mishap::Gap | Mishap::Shorter | Mishap::Unfinished) => Err(offline()),
             }
         })
     }

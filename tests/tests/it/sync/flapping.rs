@@ -11,7 +11,7 @@ use std::{
 use futures_util::stream;
 use larder::{
     BackendError, BackendSupport, BoxFuture, BoxStream, PullPage, PullRequest, PushAnswer, PushRequest, StoreOptions,
-    SyncBackend, prelude::*, testing::TestRegistry,
+    SyncBackend, SyncError, SyncPhase, prelude::*, testing::TestRegistry,
 };
 use larder_tests::notebook::{Notebook, written};
 use tokio::sync::watch;
@@ -23,11 +23,22 @@ const FAR_TOO_MANY: usize = 1_000;
 
 /// A gateway that takes every connection, with nobody behind it.
 struct Gateway {
+    /// It takes none.
+    is_away: bool,
     connected: watch::Sender<bool>,
     attempts: AtomicUsize,
 }
 
 impl Gateway {
+    fn new(is_away: bool) -> Arc<Self> {
+        Arc::new(Self { is_away, connected: watch::channel(false).0, attempts: AtomicUsize::new(0) })
+    }
+
+    fn registry(self: &Arc<Self>) -> TestRegistry {
+        let options = StoreOptions::new().sync(Arc::clone(self) as Arc<dyn SyncBackend>);
+        TestRegistry::build(StoreRegistry::builder().in_memory().defaults(options)).unwrap()
+    }
+
     fn gone(&self) -> BackendError {
         self.connected.send_replace(false);
         BackendError::Offline { reason: "nobody is behind the gateway".to_owned() }
@@ -57,6 +68,9 @@ impl SyncBackend for Gateway {
             if self.attempts.fetch_add(1, Ordering::Relaxed) > FAR_TOO_MANY {
                 std::future::pending::<()>().await;
             }
+            if self.is_away {
+                return Err(BackendError::Offline { reason: "no such host".to_owned() });
+            }
             self.connected.send_replace(true);
             Ok(())
         })
@@ -73,9 +87,8 @@ impl SyncBackend for Gateway {
 
 #[tokio::test]
 async fn a_connection_that_does_not_last_is_tried_ever_less_often() {
-    let gateway = Arc::new(Gateway { connected: watch::channel(false).0, attempts: AtomicUsize::new(0) });
-    let options = StoreOptions::new().sync(Arc::clone(&gateway) as Arc<dyn SyncBackend>);
-    let registry = TestRegistry::build(StoreRegistry::builder().in_memory().defaults(options)).unwrap();
+    let gateway = Gateway::new(false);
+    let registry = gateway.registry();
     let store = registry.get::<Notebook>(STORE).await.unwrap();
     store.commit(written(1)).unwrap();
     registry.settle().await;
@@ -85,4 +98,15 @@ async fn a_connection_that_does_not_last_is_tried_ever_less_often() {
     // Pauses of 1, 2, 4, 8, 16 s and then 30 s, or half of that.
     assert!((6..=12).contains(&attempts), "{attempts} attempts");
     assert_eq!(store.sync_status().pending, 1);
+}
+
+#[tokio::test]
+async fn the_status_of_a_store_whose_backend_cannot_be_reached_says_why() {
+    let registry = Gateway::new(true).registry();
+    let store = registry.get::<Notebook>(STORE).await.unwrap();
+    store.commit(written(1)).unwrap();
+    registry.advance(Duration::from_secs(2)).await;
+    let status = store.sync_status();
+    let Some(SyncError::Offline { reason, .. }) = &status.last_error else { panic!("{status:?}") };
+    assert_eq!((reason.as_str(), status.phase, status.connected()), ("no such host", SyncPhase::Offline, false));
 }

@@ -147,3 +147,30 @@ async fn a_provider_that_fails_or_panics_is_asked_again_and_the_status_says_why(
         assert_eq!((store.sync_status().phase, pulled(&flaky).as_str()), (SyncPhase::Live, "1"));
     }
 }
+
+#[tokio::test]
+async fn a_provider_that_does_not_answer_fails_after_a_minute_and_is_asked_again() {
+    let flaky = Flaky::new(&[], &[]);
+    let asked = Arc::new(AtomicU64::new(0));
+    let payload = Payload::provider(move || {
+        let is_first = asked.fetch_add(1, Ordering::SeqCst) == 0;
+        async move {
+            if is_first {
+                std::future::pending::<()>().await;
+            }
+            Ok(Payload::new().with("token", 2))
+        }
+    });
+    let registry = flaky.registry(StoreOptions::new().sync_payload(payload));
+    let store = registry.get::<Notebook>(STORE).await.unwrap();
+    let receipt = store.commit(written(1)).unwrap();
+    seconds(&registry, 59).await;
+    assert_eq!((store.sync_status().last_error, pulled(&flaky).as_str()), (None, ""));
+    seconds(&registry, 1).await;
+    let status = store.sync_status();
+    let Some(SyncError::Backend { message, .. }) = &status.last_error else { panic!("{status:?}") };
+    assert_eq!(message, "`sync_payload` has not answered for 60 s");
+    seconds(&registry, 3).await;
+    receipt.confirmed().await.unwrap();
+    assert_eq!((store.sync_status().last_error, pulled(&flaky).as_str()), (None, "2"));
+}
