@@ -78,7 +78,7 @@ impl Whereabouts {
 }
 
 /// An event that a rebase took out of the log.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub(super) struct Quarantine {
     pub(super) number: EventNumber,
     pub(super) reason: String,

@@ -23,7 +23,7 @@ pub(super) struct Move {
 }
 
 /// What became of undone events.
-#[derive(Debug)]
+#[derive(Debug, PartialEq)]
 pub(super) enum Moved {
     /// Each has come back, so many places further on.
     By(i64),
@@ -36,20 +36,12 @@ pub(super) enum Moved {
 impl Moves {
     /// The next event has come back under another number.
     pub(in crate::store) fn came_back(&mut self, from: EventNumber, to: EventNumber) {
-        let by = place_of(to) - place_of(from);
-        match self.0.last_mut() {
-            Some(Move { last, to: Moved::By(before), .. }) if *before == by => *last = place_of(from),
-            _ => self.push(from, Moved::By(by)),
-        }
+        self.push(from, Moved::By(place_of(to) - place_of(from)));
     }
 
     /// The next event has come as one of those that are confirmed together with the one at `onto`.
     pub(in crate::store) fn arrived(&mut self, from: EventNumber, onto: EventNumber) {
-        let onto = place_of(onto);
-        match self.0.last_mut() {
-            Some(Move { last, to: Moved::Onto(before), .. }) if *before == onto => *last = place_of(from),
-            _ => self.push(from, Moved::Onto(onto)),
-        }
+        self.push(from, Moved::Onto(place_of(onto)));
     }
 
     /// The next event was taken out of the log. One that nobody has a receipt of may be left out.
@@ -76,8 +68,12 @@ impl Moves {
         self.0[passed..].iter().take_while(move |moved| moved.first <= last)
     }
 
+    /// Events that follow one another and come to the same share an entry.
     fn push(&mut self, from: EventNumber, to: Moved) {
         let place = place_of(from);
-        self.0.push(Move { first: place, last: place, to });
+        match self.0.last_mut() {
+            Some(before) if before.to == to => before.last = place,
+            _ => self.0.push(Move { first: place, last: place, to }),
+        }
     }
 }
