@@ -30,7 +30,7 @@ export class Witness {
     try {
       frames = [JSON.parse(text)].flat()
     } catch {}
-    for (const frame of frames) this.heard.push({ from, frame, line })
+    for (const frame of frames) this.heard.push({ from, frame, line, at: Date.now() })
   }
 
   /**
@@ -101,6 +101,22 @@ export class Witness {
       if (frame._tag === 'Exit' || frame._tag === 'Interrupt') of.delete(key)
     }
     return [...this.open].flatMap((line) => [...(waiting.get(line)?.values() ?? [])])
+  }
+
+  /** Whether the client asks for what is behind the events that it knows: it waits for a page, or has begun to within the last so many milliseconds. */
+  pulls(within) {
+    const waiting = new Map()
+    for (const { from, frame, line, at } of this.heard) {
+      const key = String(frame.id ?? frame.requestId)
+      const of = waiting.get(line) ?? new Map()
+      waiting.set(line, of)
+      if (from === 'client' && frame.payload?.cursor !== undefined) {
+        of.set(key, true)
+        if (at > Date.now() - within) return true
+      }
+      if (frame._tag === 'Exit' || frame._tag === 'Interrupt') of.delete(key)
+    }
+    return [...this.open].some((line) => (waiting.get(line)?.size ?? 0) > 0)
   }
 
   http(asked, answer) {

@@ -202,6 +202,11 @@ impl Gathered {
         self.metadata = page.metadata.or_else(|| self.metadata.take());
     }
 
+    fn is_followed_by(&self, page: &PullPage) -> bool {
+        let (Some(last), Some(next)) = (self.events.last(), page.events.first()) else { return true };
+        last.number.global().checked_add(1) == Some(next.number.global())
+    }
+
     /// Whether more are to come first, with so many events pending.
     fn waits(&self, pending: u64) -> bool {
         let (most, bytes) = MOST_GATHERED;
@@ -226,6 +231,10 @@ pub(super) async fn take_page(
     check_metadata(core, &page)?;
     let remaining = page.remaining;
     if !is_accepted(core, &page.events, &page.backend_id) {
+        // What came before a page that leaves something out is good, whatever becomes of that.
+        if !gathered.is_followed_by(&page) {
+            take_gathered(core, gathered).await?;
+        }
         gathered.add(page);
     }
     let here = gathered.events.len() as u64;

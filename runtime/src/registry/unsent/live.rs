@@ -136,14 +136,21 @@ async fn exchange(loaded: &Arc<dyn AnyLoaded>, pushes: &mut Pushes) -> Result<()
         core.runtime.sleep(POLL).await;
         Ok(())
     };
-    let (mut otherwise, telling) = (false, tells_otherwise(core, told.valid_for));
+    let mut otherwise = false;
+    // A push that is on its way has its answer first.
+    let all_answered = async || drop(core.sending.lock().await);
+    let telling = async {
+        tells_otherwise(core, told.valid_for).await;
+        all_answered().await;
+    };
     let ending = async {
         match select(std::pin::pin!(pulling), std::pin::pin!(telling)).await {
-            Either::Left((ended, _)) => ended?,
+            Either::Left((ended, _)) => {
+                ended?;
+                all_answered().await;
+            }
             Either::Right(_) => otherwise = true,
         }
-        // A push that is on its way has its answer first.
-        drop(core.sending.lock().await);
         Ok(())
     };
     let pushing = async {

@@ -174,6 +174,26 @@ async fn a_page_with_a_gap_changes_nothing_and_is_asked_for_again() {
 }
 
 #[tokio::test]
+async fn what_came_before_a_gap_is_taken_over_however_many_events_are_pending() {
+    let flaky = Flaky::new(&[], &[]);
+    push_foreign(&flaky.inner, &[written(9)]).await;
+    let registry = flaky.registry(StoreOptions::new());
+    let store = registry.get::<Notebook>(STORE).await.unwrap();
+    registry.settle().await;
+    flaky.inner.set_connected(false);
+    registry.settle().await;
+    flaky.pulls.lock().unwrap().extend([Mishap::Overtaken, Mishap::Lost, Mishap::Lost]);
+    push_foreign(&flaky.inner, &[written(10), written(11), written(12), written(13)]).await;
+    store.commit((0..5).map(written).collect::<Vec<_>>()).unwrap();
+    flaky.inner.set_connected(true);
+    registry.settle().await;
+    assert_eq!(log(&store), "e1 e2 e3 | e4r1 e5r1 e6r1 e7r1 e8r1");
+    assert_eq!(store.sync_status().phase, SyncPhase::Failing);
+    minute(&registry).await;
+    assert_eq!(log(&store), "e1 e2 e3 e4 e5 e6r2 e7r2 e8r2 e9r2 e10r2");
+}
+
+#[tokio::test]
 async fn another_log_stops_sync_and_keeps_all_data_unless_it_is_as_good() {
     for ignored in [false, true] {
         let flaky = Flaky::new(&[], &[]);

@@ -22,8 +22,12 @@ pub(super) enum Mishap {
     Lost,
     Unauthorized,
     Panics,
+    /// Nothing arrives, and nothing is ever answered, though the connection lives.
+    Hangs,
     /// A page leaves an event out.
     Gap,
+    /// A first page is as it should be, and the second one leaves an event out.
+    Overtaken,
     /// The log has lost its last event.
     Shorter,
     /// A pull ends and says that there is more.
@@ -116,6 +120,16 @@ impl SyncBackend for Flaky {
                 let id = request.backend_id.unwrap_or("a log").to_owned();
                 Box::pin(stream::iter([Ok(PullPage::new(events, Remaining::Nothing, id))]))
             }
+            Some(Mishap::Overtaken) => {
+                let after = usize::try_from(request.after).unwrap();
+                let mut first = self.inner.events(request.sync_id).split_off(after);
+                let second = first.split_off(first.len() - 1);
+                first.pop();
+                let id = request.backend_id.unwrap_or("a log").to_owned();
+                let pages = [(first, Remaining::Some), (second, Remaining::Nothing)];
+                Box::pin(stream::iter(pages.map(|(events, left)| Ok(PullPage::new(events, left, id.as_str())))))
+            }
+            Some(Mishap::Hangs) => Box::pin(stream::pending()),
             Some(Mishap::Shorter) => {
                 let page = PullPage::new(Vec::new(), Remaining::Nothing, request.backend_id.unwrap_or("a log"));
                 Box::pin(stream::iter([Ok(page.head(Some(request.after - 1)))]))
@@ -147,7 +161,10 @@ impl SyncBackend for Flaky {
                 }
                 Some(Mishap::Unauthorized) => Err(BackendError::Unauthorized { reason: "401".to_owned() }),
                 Some(Mishap::Panics) => panic!("the backend panics"),
-                Some(Mishap::Lost | Mishap::Gap | Mishap::Shorter | Mishap::Unfinished) => Err(offline()),
+                Some(Mishap::Hangs) => std::future::pending().await,
+                Some(Mishap::Lost | Mishap::Gap | Mishap::Overtaken | Mishap::Shorter | Mishap::Unfinished) => {
+                    Err(offline())
+                }
             }
         })
     }

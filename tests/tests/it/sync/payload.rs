@@ -60,6 +60,18 @@ async fn a_live_pull_is_renewed_with_a_new_payload_before_the_one_of_before_expi
 }
 
 #[tokio::test]
+async fn events_of_others_come_while_a_push_without_an_answer_holds_the_renewal_up() {
+    let flaky = Flaky::new(&[Mishap::Hangs], &[]);
+    let registry = flaky.registry(StoreOptions::new().sync_payload(tokens(Some(Duration::from_secs(100)))));
+    let store = registry.get::<Notebook>(STORE).await.unwrap();
+    store.commit(written(1)).unwrap();
+    seconds(&registry, 95).await;
+    push_foreign(&flaky.inner, &[written(10)]).await;
+    registry.settle().await;
+    assert_eq!(log(&store), "e1 | e2r1");
+}
+
+#[tokio::test]
 async fn a_live_pull_whose_payload_does_not_expire_is_not_renewed() {
     let flaky = Flaky::new(&[], &[]);
     // Of a payload that no provider gave nobody can be asked for another one.
