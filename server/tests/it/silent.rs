@@ -57,6 +57,24 @@ async fn a_request_that_is_never_answered_fails_in_half_a_minute_though_pings_ar
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_connection_of_one_store_that_breaks_says_nothing_of_the_stores_that_have_their_own() {
+    let (address, _) = scripted(|said| match said {
+        ClientFrame::Request(Request { store_id, .. }) if store_id == "broken" => vec![Message::Close(None)],
+        _ => Vec::new(),
+    })
+    .await;
+    let backend = WsBackend::builder(format!("ws://{address}")).of_livestore().build().expect("a URL");
+    let payload = Payload::new();
+    let pull = |store| backend.pull(PullRequest::new(store, &payload).live(true)).boxed_local();
+    let mut well = pull("well");
+    assert!(well.next().now_or_never().is_none());
+    let error = pull("broken").next().await.expect("an error").expect_err("no page");
+    assert!(matches!(error, BackendError::Offline { .. }), "{error}");
+    sleep(Duration::from_secs(1)).await;
+    assert!(backend.connected(), "the server is there");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_live_pull_that_has_its_first_answer_may_be_silent_for_ever() {
     let (more, later) = mpsc::channel::<()>(1);
     let later = Arc::new(tokio::sync::Mutex::new(later));

@@ -5,7 +5,10 @@
 
 use std::{
     collections::{BTreeSet, VecDeque},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
 };
 
 use larder_wire::Limits;
@@ -18,6 +21,9 @@ use crate::sync::{BackendError, PullPage};
 /// most 910 kB each.
 const PAGES: usize = 64;
 const BYTES: usize = 8 * Limits::BATCH_BYTES;
+
+/// Bytes that wait on one connection, at most, whatever pulls they are of; and one page of each pull beside.
+const ALL_BYTES: usize = 4 * BYTES;
 
 /// What comes next of a pull.
 #[derive(Debug)]
@@ -43,23 +49,35 @@ struct Queue {
 }
 
 impl Queue {
-    /// Whether there was room.
-    fn put(&mut self, page: PullPage) -> bool {
-        let bytes = bytes_of(&page);
-        let fits = self.pages.len() < PAGES && self.bytes.saturating_add(bytes) <= BYTES;
+    /// Whether there was room, with so many bytes that wait on the connection.
+    fn put(&mut self, page: PullPage, all: &AtomicUsize) -> bool {
+        let (bytes, waiting) = (bytes_of(&page), all.load(Ordering::Relaxed));
+        let fits = self.pages.len() < PAGES
+            && self.bytes.saturating_add(bytes) <= BYTES
+            && waiting.saturating_add(bytes) <= ALL_BYTES;
         // However large a page is, it is the only one then.
-        let fits = fits || self.pages.is_empty();
+        let fits = !self.gone && (fits || self.pages.is_empty());
         if fits {
             self.bytes += bytes;
+            all.fetch_add(bytes, Ordering::Relaxed);
             self.pages.push_back(page);
         }
         fits
     }
 
-    fn take(&mut self) -> Option<Next> {
+    fn take(&mut self, all: &AtomicUsize) -> Option<Next> {
         let Some(page) = self.pages.pop_front() else { return self.end.take() };
-        self.bytes -= bytes_of(&page);
+        let bytes = bytes_of(&page);
+        self.bytes -= bytes;
+        all.fetch_sub(bytes, Ordering::Relaxed);
         Some(Next::Page(page))
+    }
+
+    /// Nobody takes any more.
+    fn leave(&mut self, all: &AtomicUsize) {
+        self.gone = true;
+        all.fetch_sub(std::mem::take(&mut self.bytes), Ordering::Relaxed);
+        self.pages.clear();
     }
 }
 
@@ -73,6 +91,8 @@ fn bytes_of(page: &PullPage) -> usize {
 pub(in super::super) struct Told {
     ids: Mutex<BTreeSet<u64>>,
     news: Notify,
+    /// Bytes of pages that wait to be taken.
+    bytes: AtomicUsize,
 }
 
 impl Told {
@@ -96,6 +116,8 @@ impl Told {
 struct Shared {
     queue: Mutex<Queue>,
     news: Notify,
+    /// Of the connection.
+    told: Arc<Told>,
 }
 
 impl Shared {
@@ -111,20 +133,19 @@ pub(in super::super) struct Filled(Arc<Shared>);
 pub(in super::super) struct Pages {
     id: u64,
     shared: Arc<Shared>,
-    told: Arc<Told>,
     begun: bool,
 }
 
 /// Both sides of a pull.
 pub(in super::super) fn pages(id: u64, told: Arc<Told>) -> (Filled, Pages) {
-    let shared = Arc::new(Shared { queue: Mutex::default(), news: Notify::new() });
-    (Filled(Arc::clone(&shared)), Pages { id, shared, told, begun: false })
+    let shared = Arc::new(Shared { queue: Mutex::default(), news: Notify::new(), told });
+    (Filled(Arc::clone(&shared)), Pages { id, shared, begun: false })
 }
 
 impl Filled {
     /// Whether there was room.
     pub(super) fn put(&self, page: PullPage) -> bool {
-        let fits = self.0.queue().put(page);
+        let fits = self.0.queue().put(page, &self.0.told.bytes);
         self.0.news.notify_one();
         fits
     }
@@ -156,10 +177,10 @@ impl Pages {
     pub(in super::super) async fn next(&mut self) -> Next {
         if std::mem::take(&mut self.begun) {
             self.shared.queue().taken += 1;
-            self.told.tell(self.id);
+            self.shared.told.tell(self.id);
         }
         loop {
-            if let Some(next) = self.shared.queue().take() {
+            if let Some(next) = self.shared.queue().take(&self.shared.told.bytes) {
                 self.begun = matches!(next, Next::Page(_));
                 return next;
             }
@@ -170,8 +191,8 @@ impl Pages {
 
 impl Drop for Pages {
     fn drop(&mut self) {
-        self.shared.queue().gone = true;
-        self.told.tell(self.id);
+        self.shared.queue().leave(&self.shared.told.bytes);
+        self.shared.told.tell(self.id);
     }
 }
 
@@ -206,16 +227,37 @@ mod tests {
 
     #[test]
     fn so_many_pages_wait_and_so_many_bytes_and_a_page_that_is_larger_waits_alone() {
+        let none = AtomicUsize::new(0);
         let mut queue = Queue::default();
-        assert_eq!((0..100).filter(|number| queue.put(page(*number, 10))).count(), PAGES);
+        assert_eq!((0..100).filter(|number| queue.put(page(*number, 10), &none)).count(), PAGES);
+        queue.leave(&none);
+        assert!(!queue.put(page(0, 1), &none), "nobody takes it any more");
+        assert_eq!(none.load(Ordering::Relaxed), 0);
         let mut queue = Queue::default();
-        let put = (0..100).filter(|number| queue.put(page(*number, 900_000))).count();
+        let put = (0..100).filter(|number| queue.put(page(*number, 900_000), &none)).count();
         assert_eq!(put, 9, "those that larder's server sends at once, and a little more");
-        assert!(queue.take().is_some() && queue.put(page(9, 900_000)), "who takes one makes room for one");
+        assert!(queue.take(&none).is_some() && queue.put(page(9, 900_000), &none), "who takes one makes room for one");
+        queue.leave(&none);
         let mut queue = Queue::default();
-        assert!(queue.put(page(0, 2 * BYTES)) && !queue.put(page(1, 1)));
-        assert!(queue.take().is_some() && queue.put(page(1, 1)));
-        assert!(queue.take().is_some() && queue.bytes == 0);
+        assert!(queue.put(page(0, 2 * BYTES), &none) && !queue.put(page(1, 1), &none));
+        assert!(queue.take(&none).is_some() && queue.put(page(1, 1), &none));
+        assert!(queue.take(&none).is_some() && queue.bytes == 0 && none.load(Ordering::Relaxed) == 0);
+    }
+
+    #[test]
+    fn many_pulls_that_nobody_takes_from_hold_one_page_each_beside_what_a_connection_may_hold() {
+        let told = Arc::new(Told::default());
+        let many: Vec<_> = (0..256).map(|id| pages(id, Arc::clone(&told))).collect();
+        let held = |pulls: &[(Filled, Pages)]| pulls.iter().map(|(filled, _)| filled.0.queue().bytes).sum::<usize>();
+        for (filled, _) in &many {
+            while filled.put(page(1, 900_000)) {}
+        }
+        assert_eq!(held(&many), told.bytes.load(Ordering::Relaxed));
+        assert!(held(&many) < ALL_BYTES + 256 * 901_000, "{}", held(&many));
+        assert!(many.iter().all(|(filled, _)| filled.0.queue().bytes >= 900_000), "and each goes on");
+        let (filled, mut slow) = many.into_iter().next_back().expect("the last one");
+        // The others are gone, and what waited for them counts for nothing.
+        assert!(filled.put(page(2, 900_000)) && next(&mut slow) == Some(1));
     }
 
     #[test]

@@ -1,0 +1,305 @@
+//! What is said on an open WebSocket, and to whom.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    pin::pin,
+    sync::Arc,
+    time::Duration,
+};
+
+use futures_util::{
+    SinkExt, StreamExt,
+    future::{Either, select},
+};
+use larder_wire::WireError;
+use tokio::sync::mpsc;
+use tokio_tungstenite::tungstenite::{
+    Error, Message,
+    protocol::{CloseFrame, frame::coding::CloseCode},
+};
+
+use super::{
+    super::{
+        asking::to_send,
+        connect::Socket,
+        frames::{Frames, Heard, Writer},
+        pace::Turn,
+        seats::Seat,
+    },
+    Answer, Command, PATIENCE,
+    pages::{Filled, Next as End, Told},
+    waits::Waits,
+};
+use crate::{
+    clock::Runtime,
+    definition::BoxFuture,
+    error::one_line,
+    sync::{BackendError, PullPage, PushAnswer, Remaining},
+};
+
+/// How often a server is asked whether it is there, as TypeScript clients do. One that says nothing from one time to the next but one is not.
+const BEAT: Duration = Duration::from_secs(10);
+const SILENT_BEATS: u32 = 2;
+
+/// After so many beats without a request the connection is closed; the next request opens another one.
+const IDLE_BEATS: u32 = 3;
+
+/// A pull that has not ended.
+struct Pulled {
+    pages: Filled,
+    live: bool,
+    /// Whether the server owes another page when this one is taken.
+    more: bool,
+    _seat: Option<Seat>,
+}
+
+/// A push that has no answer.
+struct Pushed {
+    answer: Answer,
+    _turn: Turn,
+    _seat: Option<Seat>,
+}
+
+pub(super) struct Talk {
+    socket: Socket,
+    writer: Writer,
+    frames: Frames,
+    clock: Runtime,
+    told: Arc<Told>,
+    pulls: BTreeMap<u64, Pulled>,
+    pushes: BTreeMap<u64, Pushed>,
+    waits: Waits,
+    /// Beats since the server was heard, and since somebody wanted something.
+    silent: u32,
+    idle: u32,
+}
+
+/// What comes next.
+enum Next {
+    Command(Option<Command>),
+    Told(BTreeSet<u64>),
+    Message(Option<Result<Message, Error>>),
+    Beat,
+}
+
+/// Why a connection has ended, and what the server is told of it.
+struct Ended {
+    reason: String,
+    close: Option<CloseFrame>,
+}
+
+impl From<String> for Ended {
+    fn from(reason: String) -> Self {
+        Self { reason, close: None }
+    }
+}
+
+impl From<WireError> for Ended {
+    fn from(error: WireError) -> Self {
+        let no_text = || CloseFrame { code: CloseCode::Invalid, reason: "the message is no UTF-8".into() };
+        let close = matches!(error, WireError::NoText).then(no_text);
+        Self { reason: format!("the server sent what is no frame: {error}"), close }
+    }
+}
+
+impl Talk {
+    pub(super) fn new(socket: Socket, writer: Writer, told: Arc<Told>, clock: Runtime) -> Self {
+        let (frames, pulls, pushes, waits) = Default::default();
+        Self { socket, writer, frames, clock, told, pulls, pushes, waits, silent: 0, idle: 0 }
+    }
+
+    /// Talks until the connection ends; why it did.
+    pub(super) async fn run(&mut self, mut commands: mpsc::Receiver<Command>) -> String {
+        let mut beat = self.clock.sleep(BEAT);
+        loop {
+            let went_on = match self.next(&mut commands, &mut beat).await {
+                Next::Command(Some(command)) => self.command(command).await,
+                Next::Command(None) => Err("nobody needs the connection any more".to_owned().into()),
+                Next::Told(ids) => self.told(ids).await,
+                Next::Message(message) => self.message(message).await,
+                Next::Beat => {
+                    beat = self.clock.sleep(BEAT);
+                    self.beat().await
+                }
+            };
+            if let Err(Ended { reason, close }) = went_on {
+                // Who asks now opens another one.
+                commands.close();
+                // Who is gone hears no goodbye.
+                let goodbye = pin!(self.socket.close(close));
+                select(goodbye, self.clock.sleep(Duration::from_secs(1))).await;
+                return reason;
+            }
+        }
+    }
+
+    async fn next(&mut self, commands: &mut mpsc::Receiver<Command>, beat: &mut BoxFuture<'static, ()>) -> Next {
+        let (command, told, message) = (pin!(commands.recv()), pin!(self.told.next()), self.socket.next());
+        match select(select(command, told), select(message, beat)).await {
+            Either::Left((Either::Left((command, _)), _)) => Next::Command(command),
+            Either::Left((Either::Right((ids, _)), _)) => Next::Told(ids),
+            Either::Right((Either::Left((message, _)), _)) => Next::Message(message),
+            Either::Right((Either::Right(_), _)) => Next::Beat,
+        }
+    }
+
+    async fn command(&mut self, command: Command) -> Result<(), Ended> {
+        self.idle = 0;
+        match command {
+            // Nobody wants it any more, before it was asked for.
+            Command::Pull { pages, .. } if pages.is_gone() => Ok(()),
+            Command::Pull { id, text, after, live, pages, seat } => {
+                self.pulls.insert(id, Pulled { pages, live, more: true, _seat: seat });
+                self.frames.pull(id, after);
+                self.waits.asked(id, self.clock.now());
+                self.send(text).await
+            }
+            Command::Push { answer, .. } if answer.is_closed() => Ok(()),
+            Command::Push { id, text, backend_id, answer, turn, seat } => {
+                self.pushes.insert(id, Pushed { answer, _turn: turn, _seat: seat });
+                self.frames.push(id, backend_id);
+                self.waits.asked(id, self.clock.now());
+                self.send(text).await
+            }
+        }
+    }
+
+    /// Pages were taken, or nobody wants a pull any more.
+    async fn told(&mut self, ids: BTreeSet<u64>) -> Result<(), Ended> {
+        for id in ids {
+            let Some(pulled) = self.pulls.get(&id) else { continue };
+            if pulled.pages.is_gone() {
+                self.give_up(id, End::GivenUp).await?;
+                continue;
+            }
+            let taken = pulled.pages.taken();
+            if pulled.more && taken > 0 {
+                self.waits.asked(id, self.clock.now());
+            }
+            for _ in 0..taken {
+                self.send(self.writer.ack(id)).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The server is told that nobody waits for an answer any more, and then who waits for it why.
+    async fn give_up(&mut self, id: u64, end: End) -> Result<(), Ended> {
+        self.waits.answered(id);
+        if self.frames.give_up(id) {
+            self.send(self.writer.interrupt(id)).await?;
+        }
+        if let Some(Pulled { pages, .. }) = self.pulls.remove(&id) {
+            pages.end(end);
+        }
+        Ok(())
+    }
+
+    async fn message(&mut self, message: Option<Result<Message, Error>>) -> Result<(), Ended> {
+        self.silent = 0;
+        let heard = match message {
+            Some(Ok(Message::Text(text))) => self.frames.hear(&text)?,
+            // Put right by a guess it would be other arguments than its author's.
+            Some(Ok(Message::Binary(bytes))) => {
+                self.frames.hear(str::from_utf8(&bytes).map_err(|_| WireError::NoText)?)?
+            }
+            Some(Ok(Message::Close(frame))) => {
+                let said =
+                    frame.map(|frame| format!(": {} ({})", one_line(&frame.reason), frame.code)).unwrap_or_default();
+                return Err(format!("the server closed the connection{said}").into());
+            }
+            Some(Ok(_)) => return Ok(()),
+            Some(Err(error)) => return Err(format!("the connection broke: {error}").into()),
+            None => return Err("the server ended the connection".to_owned().into()),
+        };
+        for heard in heard {
+            self.heard(heard).await?;
+        }
+        Ok(())
+    }
+
+    async fn heard(&mut self, heard: Heard) -> Result<(), Ended> {
+        let now = self.clock.now();
+        match heard {
+            Heard::Pong => {
+                self.waits.ponged(now);
+                return Ok(());
+            }
+            Heard::Page { id, page } => {
+                self.waits.answered(id);
+                if !self.page(id, page) {
+                    self.give_up(id, End::GivenUp).await?;
+                }
+            }
+            Heard::PullEnded { id, error } => {
+                self.waits.answered(id);
+                if let Some(Pulled { pages, .. }) = self.pulls.remove(&id) {
+                    pages.end(End::Ended(error));
+                }
+            }
+            Heard::Pushed { id, answer } => {
+                self.waits.answered(id);
+                self.answer(id, answer);
+            }
+            Heard::Broken { reason } => return Err(reason.into()),
+        }
+        self.waits.heard(now);
+        Ok(())
+    }
+
+    /// Hands a page on; whether its store takes it.
+    fn page(&mut self, id: u64, page: PullPage) -> bool {
+        self.pulls.get_mut(&id).is_some_and(|pulled| {
+            pulled.more = !pulled.live || page.remaining != Remaining::Nothing;
+            pulled.pages.put(page)
+        })
+    }
+
+    fn answer(&mut self, id: u64, answer: Result<PushAnswer, BackendError>) {
+        if let Some(Pushed { answer: waits, .. }) = self.pushes.remove(&id) {
+            // Whoever asked may be gone.
+            let _ = waits.send(answer);
+        }
+    }
+
+    async fn beat(&mut self) -> Result<(), Ended> {
+        (self.silent, self.idle) = (self.silent + 1, if self.frames.is_idle() { self.idle + 1 } else { 0 });
+        if self.silent > SILENT_BEATS {
+            return Err(format!("the server has said nothing for {} s", (BEAT * SILENT_BEATS).as_secs()).into());
+        }
+        if self.idle >= IDLE_BEATS {
+            return Err("nothing was asked for a while".to_owned().into());
+        }
+        for id in self.waits.overdue(self.clock.now()) {
+            let not_answered = || BackendError::Offline {
+                reason: "the server is there, and does not answer what it was asked".to_owned(),
+            };
+            self.give_up(id, End::Ended(Some(not_answered()))).await?;
+            self.answer(id, Err(not_answered()));
+        }
+        self.waits.pinged();
+        self.send(self.writer.ping()).await
+    }
+
+    async fn send(&mut self, text: String) -> Result<(), Ended> {
+        let patience = PATIENCE + to_send(text.len());
+        let sending = self.socket.send(Message::Text(text.into()));
+        match select(sending, self.clock.sleep(patience)).await {
+            Either::Left((sent, _)) => sent.map_err(|error| format!("the connection broke: {error}").into()),
+            Either::Right(_) => Err(format!("the server did not take a message in {} s", patience.as_secs()).into()),
+        }
+    }
+
+    /// Whoever waits hears why; whether somebody did.
+    pub(super) fn fail_all(&mut self, reason: &str) -> bool {
+        let was_used = !self.frames.is_idle();
+        let offline = || BackendError::Offline { reason: reason.to_owned() };
+        for Pulled { pages, .. } in std::mem::take(&mut self.pulls).into_values() {
+            pages.end(End::Ended(Some(offline())));
+        }
+        for Pushed { answer, .. } in std::mem::take(&mut self.pushes).into_values() {
+            let _ = answer.send(Err(offline()));
+        }
+        was_used
+    }
+}
