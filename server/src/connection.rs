@@ -3,7 +3,7 @@
 //! It is pure: no I/O, no clock, no locks. The doors carry out its [`Action`]s and bring back what became of them as [`Done`].
 
 mod outbox;
-mod payloads;
+pub(crate) mod payloads;
 mod pulls;
 mod pushes;
 mod requests;
@@ -105,6 +105,9 @@ impl Rates {
 /// The reader never takes what waits for it: this long without any progress.
 const STALLED: Duration = Duration::from_secs(30);
 
+/// Bytes of a client's frame of a socket beside what is in it (RFC 6455, section 5.2): two, and a mask of four.
+const HEAD: usize = 6;
+
 /// How often the rules are asked for one push or page while they say each time that they have changed meanwhile, and what is said then.
 const MOST_ASKED: u8 = 16;
 const UNSETTLED: &str = "the access rules change faster than they can be asked; try again in a moment";
@@ -161,10 +164,9 @@ impl Connection {
         if self.closing.is_some() {
             return;
         }
-        let in_time = self.rates.bytes.take(text.len() as u64, now.at);
-        if !in_time && !self.rates.patience.take(text.len() as u64, now.at) {
-            self.count(Count::Refused(RefusalKind::TooFast));
-            return self.close(1008, "far more bytes a second than a connection may send");
+        let in_time = self.spend(text.len(), now);
+        if self.closing.is_some() {
+            return;
         }
         match ClientFrame::decode(text, &self.settings.wire) {
             Ok(ClientFrame::Ping) => self.send(&ServerFrame::Pong, now),
@@ -179,6 +181,21 @@ impl Connection {
             Err(error) => self.unreadable(error, now),
         }
         self.settle(now);
+    }
+
+    /// A frame of the socket that is none of the client's, as a ping: of no use here, and bytes all the same.
+    pub(crate) fn control(&mut self, bytes: usize, now: Now) {
+        self.spend(bytes + HEAD, now);
+    }
+
+    /// Whether so many bytes were within the rate. Far more than that end the connection.
+    fn spend(&mut self, bytes: usize, now: Now) -> bool {
+        let in_time = self.rates.bytes.take(bytes as u64, now.at);
+        if !in_time && !self.rates.patience.take(bytes as u64, now.at) {
+            self.count(Count::Refused(RefusalKind::TooFast));
+            self.close(1008, "far more bytes a second than a connection may send");
+        }
+        in_time
     }
 
     /// A defect ends all that the client has in flight: it is for texts of which nobody knows what they ask.

@@ -30,7 +30,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     auth::{self, Access, Authorize, Refused, Verb},
-    connection::Opening,
+    connection::{Opening, payloads},
     hub::Hub,
     metrics::Count,
     server::Guest,
@@ -79,8 +79,8 @@ async fn door(State(shared): State<Arc<Shared>>, request: Request) -> Response {
             Err(refusal) => refusal.into_response(),
         }
     };
-    if matches!(answer.status(), StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) {
-        // Whoever was refused takes nobody's place for the next try.
+    if answer.status().is_client_error() {
+        // Whoever was refused takes nobody's place for the next try; and what could not be read counts for nothing on the next connection.
         answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     }
     with_cors(answer, &parts.headers, origin)
@@ -132,6 +132,7 @@ async fn open(
 ) -> Result<Opening, NotOpened> {
     let bad = |why: String| (StatusCode::BAD_REQUEST, why);
     let query = Query::parse(parts.uri.query().unwrap_or_default()).map_err(|error| bad(error.to_string()))?;
+    query.payload.as_ref().map(payloads::bounded).transpose().map_err(bad)?;
     let opening = match peer {
         Peer::Larder => open_larder(shared, parts, query, door).await?,
         Peer::TypeScript => open_typescript(shared, parts, query, door).await?,
@@ -167,6 +168,8 @@ async fn open_larder(shared: &Shared, parts: &Parts, query: Query, door: Transpo
     let header = parts.headers.get(PAYLOAD_HEADER).map(|header| header.to_str().unwrap_or_default());
     let payload = header.map(Payload::from_header).transpose();
     let payload = payload.map_err(|_| bad("the header `x-larder-payload` is no percent-encoded JSON"))?;
+    let bounded = payload.as_ref().map(payloads::bounded).transpose();
+    bounded.map_err(|said| (StatusCode::BAD_REQUEST, said))?;
     let access = Access { verb: Verb::Connect, store: None, payload: payload.as_ref(), headers: &parts.headers };
     let authenticated = match auth::ask(&*shared.authorize, access).await {
         Ok(_) => true,

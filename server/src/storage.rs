@@ -26,7 +26,8 @@ pub trait Storage: Send + Sync + 'static {
     /// Dropping the future does not undo what was begun.
     ///
     /// # Errors
-    /// [`AppendError::Ahead`] with the head that the log has, and [`AppendError::Storage`], after which nothing of the batch is there.
+    /// [`AppendError::Ahead`] with the head that the log has, and [`AppendError::Storage`], after which nothing of the batch is there; but where
+    /// the disk itself failed, all of it may be there when it is read again.
     fn append(&self, append: Append) -> BoxFuture<'_, Result<u64, AppendError>>;
 
     /// The events after a number, oldest first: as many as fit a page, and at least one where there is one.

@@ -64,7 +64,7 @@ pub enum SyncError {
     /// The backend has another log than the one that the store's confirmed events are of.
     #[error(
         "the sync backend has another log for store {store}, with id {} instead of {}, and sync has stopped; bring the old \
-         log back, or say `OnBackendChange::Ignore` if it is the same one",
+         log back, or say `OnBackendChange::Ignore` if it is the same one, or `OnBackendChange::Reset` to begin anew with this one",
         shown(found),
         shown(expected)
     )]
@@ -79,7 +79,7 @@ pub enum SyncError {
     /// The backend has lost events that it had confirmed.
     #[error(
         "the sync backend ends at event e{head} of store {store}, and had confirmed e{confirmed}, so sync has stopped; bring the \
-         lost events back, or give the restored backend a new id"
+         lost events back, give the restored backend a new id, or say `OnBackendChange::Reset` to begin anew with what it has"
     )]
     BackendRolledBack {
         /// Which store.

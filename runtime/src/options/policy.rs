@@ -10,18 +10,19 @@ pub enum Durability {
     Power,
 }
 
-/// What to do with events that this version of the app does not know. They always stay in the log.
+/// What to do with events that this version of the app does not know, at a load and when others' come by sync. They always stay in the log.
 #[derive(Clone, Copy, Debug, Default)]
 pub enum UnknownEvents {
-    /// Log a warning, once per name and load.
+    /// Log a warning, once per name and load, those that come by sync included.
     #[default]
     Warn,
     /// Nothing.
     Ignore,
-    /// The load fails.
+    /// The load fails. Where one comes by sync, nothing of its page is taken over, and the store's sync stops with
+    /// [`SyncError::UnknownEvent`](crate::SyncError::UnknownEvent).
     Fail,
-    /// Call this function, at each load, with every event of the log that the tables are built without. The load reads the log from the
-    /// first of them on.
+    /// Call this function, at each load, with every event of the log that the tables are built without, and with each that comes by sync. The
+    /// load reads the log from the first of them on.
     Callback(fn(&crate::event::StoredEvent)),
 }
 

@@ -31,6 +31,7 @@ use super::{
 };
 use crate::{
     clock::Panicked,
+    error::SyncError,
     options::StoreOptions,
     primitives::Mutex,
     seeded,
@@ -61,6 +62,8 @@ struct Watched {
     again: Arc<Notify>,
     /// Says that a store was loaded.
     news: Arc<Notify>,
+    /// Why the last try to connect failed; none since there was a connection.
+    not_reached: Option<BackendError>,
     /// Ends the task.
     over: CancellationToken,
 }
@@ -128,8 +131,13 @@ impl Shared {
         if let Some(backend) = loaded.core().backend() {
             self.watch(backend);
             let watched = self.unsent.watched.lock().unwrap_or_else(PoisonError::into_inner);
-            let own = watched.iter().find(|known| known.is_of(backend));
-            own.inspect(|own| own.news.notify_one());
+            let Some(own) = watched.iter().find(|known| known.is_of(backend)) else { return };
+            own.news.notify_one();
+            let error = own.not_reached.as_ref().map(|error| refused(loaded.core(), error));
+            drop(watched);
+            if let Some(error) = error {
+                not_reached(loaded, error);
+            }
         }
     }
 
@@ -154,18 +162,21 @@ impl Shared {
             return;
         }
         let over = self.unsent.over.child_token();
-        let new = Watched { backend: Arc::downgrade(backend), again: Arc::default(), news: Arc::default(), over };
-        let (weak, over) = (new.backend.clone(), new.over.clone());
-        let (again, news) = (Arc::clone(&new.again), Arc::clone(&new.news));
-        watched.push(new);
+        let (again, news) = <(Arc<Notify>, Arc<Notify>)>::default();
+        let (weak, over_then) = (Arc::downgrade(backend), over.clone());
+        let told = (Arc::clone(&again), Arc::clone(&news));
+        watched.push(Watched { backend: weak.clone(), again, news, not_reached: None, over });
         drop(watched);
-        let watching = watch_one(Arc::downgrade(self), weak, (again, news, self.network.note()));
+        let watching = watch_one(Arc::downgrade(self), weak, (told.0, told.1, self.network.note()));
         self.runtime.spawn(async move {
-            over.run_until_cancelled_owned(watching).await;
+            over_then.run_until_cancelled_owned(watching).await;
         });
     }
 
     fn connection_is(self: &Arc<Self>, backend: &Arc<dyn SyncBackend>, connected: bool) {
+        if connected {
+            self.last_try(backend, None);
+        }
         for loaded in self.with_backend(backend) {
             if !connected {
                 loaded.core().engine.note_sync(|notes| notes.phase(SyncPhase::Offline));
@@ -177,12 +188,22 @@ impl Shared {
     }
 
     /// Tells all that sync with a backend why it cannot be reached.
-    fn not_reached(&self, backend: &Arc<dyn SyncBackend>, error: &BackendError) {
+    fn not_reached(&self, backend: &Arc<dyn SyncBackend>, error: BackendError) {
         for loaded in self.with_backend(backend) {
-            let core = loaded.core();
-            core.engine.note_sync(|notes| notes.failed_with(refused(core, error), SyncPhase::Offline));
+            not_reached(&loaded, refused(loaded.core(), &error));
         }
+        // Those that are loaded later are told then.
+        self.last_try(backend, Some(error));
         self.signals.changed();
+    }
+
+    /// Why the last try to connect failed, or that there is a connection.
+    fn last_try(&self, backend: &Arc<dyn SyncBackend>, failed: Option<BackendError>) {
+        let mut watched = self.unsent.watched.lock().unwrap_or_else(PoisonError::into_inner);
+        let own = watched.iter_mut().find(|known| known.is_of(backend));
+        if let Some(own) = own {
+            own.not_reached = failed;
+        }
     }
 
     /// Those among them that were not opened only to be sent.
@@ -245,6 +266,10 @@ impl Shared {
             }
         });
     }
+}
+
+fn not_reached(loaded: &Arc<dyn AnyLoaded>, error: SyncError) {
+    loaded.core().engine.note_sync(|notes| notes.failed_with(error, SyncPhase::Offline));
 }
 
 impl State {
@@ -345,7 +370,7 @@ async fn connect(registry: &Weak<Shared>, backend: &Weak<dyn SyncBackend>, attem
         let Err(error) = live.connect().await else { break };
         tracing::debug!(%error, "a sync backend cannot be reached");
         let Some(shared) = registry.upgrade() else { return };
-        shared.not_reached(&live, &error);
+        shared.not_reached(&live, error);
     }
     std::future::pending::<()>().await;
 }

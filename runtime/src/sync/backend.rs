@@ -29,7 +29,7 @@ pub trait SyncBackend: Send + Sync + 'static {
         BackendSupport::default()
     }
 
-    /// Whether it can be reached now.
+    /// Whether it can be reached now, as far as that was tried: before the first try one says that it can.
     fn connected(&self) -> bool;
 
     /// Resolves when [`connected`](Self::connected) answers something else than at the call.
@@ -147,7 +147,8 @@ pub struct PullPage {
     pub head: Option<u64>,
     /// What the backend wants to be told with a pull that goes on behind this page, for its own use: where that begins in a storage that does not
     /// count as the log does. At most [`METADATA_BYTES`](Self::METADATA_BYTES). It is kept in the store's file, in the transaction that takes over the
-    /// page's last event, until another page says something else, or another log takes this one's place.
+    /// page's last event, until another page says something else, or another log takes this one's place. Of a page that has nothing but own events
+    /// whose push was accepted it is not kept: the one before holds, and they come again.
     pub metadata: Option<String>,
 }
 
@@ -214,9 +215,11 @@ impl<'a> PushRequest<'a> {
 
     /// The first event that is not the one that follows, if there is one: what a backend checks beside its own head.
     pub fn gap(&self) -> Option<EventNumber> {
-        let mut numbers = self.events.iter().map(|event| event.number).zip(self.expected_head + 1..);
+        // Behind the last number that there is nothing follows.
+        let follows = |index: u64| self.expected_head.checked_add(index);
+        let mut numbers = self.events.iter().map(|event| event.number).zip(1..);
         numbers
-            .find(|(number, follows)| number.is_client_only() || number.global() != *follows)
+            .find(|(number, index)| number.is_client_only() || follows(*index) != Some(number.global()))
             .map(|(number, _)| number)
     }
 }

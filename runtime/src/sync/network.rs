@@ -41,7 +41,7 @@ type Connections = BTreeMap<u64, Option<BackendConnection>>;
 pub struct BackendConnection {
     /// Its [`identity`](crate::SyncBackend::identity): its address.
     pub identity: String,
-    /// Whether it can be reached, as far as it was looked for: never while the registry is off the network.
+    /// Whether it can be reached, as far as that was tried, and true before the first try: never while the registry is off the network.
     pub connected: bool,
 }
 
@@ -63,7 +63,7 @@ impl NetworkStatus {
         *self.offline.borrow()
     }
 
-    /// Whether all backends that the registry has stores or events for can be reached; not before there is one.
+    /// Whether all backends that the registry has stores or events for can be reached, as far as that was tried; not before there is one.
     pub fn is_connected(&self) -> bool {
         let connections = self.connections();
         !self.is_offline() && !connections.is_empty() && connections.iter().all(|connection| connection.connected)

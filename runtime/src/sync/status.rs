@@ -37,7 +37,8 @@ pub struct SyncStatus {
 }
 
 impl SyncStatus {
-    /// Whether the backend can be reached, as far as anybody tries: nobody does once sync has stopped.
+    /// Whether the backend can be reached, as far as anybody has tried: yes before the first try, and no once sync has stopped, as nobody tries
+    /// any more.
     pub fn connected(&self) -> bool {
         !matches!(self.phase, SyncPhase::Off | SyncPhase::Offline | SyncPhase::Stopped)
     }

@@ -8,8 +8,8 @@ use std::{
 use larder_wire::Payload;
 use serde_json::Value;
 
-/// The longest payload of a request, in bytes of JSON.
-pub(super) const LONGEST: usize = 16 * 1024;
+/// The longest payload of a request, a URL or a header, in bytes of JSON.
+const LONGEST: usize = 16 * 1024;
 
 /// Bytes of memory that all payloads of a connection may take.
 const ALL: usize = 4 * 1024 * 1024;
@@ -29,16 +29,19 @@ struct Known {
     bytes: usize,
 }
 
+/// A payload as JSON; what to say where it is too long.
+pub(crate) fn bounded(payload: &Payload) -> Result<String, String> {
+    let text = payload.0.to_string();
+    match text.len() > LONGEST {
+        true => Err(format!("the payload has {} bytes, at most {LONGEST} are taken; send a token alone", text.len())),
+        false => Ok(text),
+    }
+}
+
 impl Payloads {
     /// Keeps a payload for as long as somebody has it; what to say where it is too much.
     pub(super) fn keep(&mut self, payload: Payload) -> Result<Arc<Payload>, String> {
-        let text = payload.0.to_string();
-        if text.len() > LONGEST {
-            return Err(format!(
-                "the payload has {} bytes, at most {LONGEST} are taken; send a token alone",
-                text.len()
-            ));
-        }
+        let text = bounded(&payload)?;
         let hash = *blake3::hash(text.as_bytes()).as_bytes();
         if let Some(known) = self.known.get(&hash).and_then(|known| known.payload.upgrade()) {
             return Ok(known);

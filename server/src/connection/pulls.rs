@@ -29,6 +29,9 @@ const WINDOW: usize = 8;
 /// Pulls of one connection at once for each store it may have.
 const PULLS_PER_STORE: usize = 2;
 
+/// A permit is for one page at least, or a short one would be asked for again and again; but not for one that takes longer than this.
+const LONGEST_PAGE: Duration = Duration::from_secs(30);
+
 /// Questions to the rules at once. Who interrupts a pull does not take back what was asked for it.
 const ASKING: usize = 32;
 
@@ -68,18 +71,18 @@ struct Pull {
     asked: u8,
 }
 
-/// A permit, and for how long it holds: for one page at least, or a short one would be asked for again and again.
+/// A permit, and for how long it holds.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Held {
     until: Duration,
     revision: u64,
-    /// Whether the page that it was asked for has not been shown yet.
-    owes: bool,
+    /// Until when the page that it was asked for may be shown all the same; none when that was shown.
+    owes: Option<Duration>,
 }
 
 impl Held {
     fn is_fresh(self, now: Now) -> bool {
-        self.is_unrevoked(now) && (self.owes || now.at < self.until)
+        self.is_unrevoked(now) && (now.at < self.until || self.owes.is_some_and(|until| now.at < until))
     }
 
     /// Whether the rules are still those that it was given by.
@@ -122,7 +125,8 @@ impl Connection {
     pub(super) fn hold(&self, permit: Permit, revision: u64, now: Now) -> Held {
         let longest = self.settings.permit;
         let holds = permit.valid_for.map_or(longest, |valid_for| valid_for.min(longest));
-        Held { until: now.at.saturating_add(holds), revision, owes: true }
+        let until = |holds| now.at.saturating_add(holds);
+        Held { until: until(holds), revision, owes: Some(until(LONGEST_PAGE)) }
     }
 
     pub(super) fn begin_pull(
@@ -235,7 +239,7 @@ impl Connection {
         }
         pull.asked = 0;
         if let Some(held) = &mut pull.permit {
-            held.owes = false;
+            held.owes = None;
         }
         match outcome {
             Pulled::Page { page, backend_id } => self.page(id, page, backend_id.to_string(), now),

@@ -155,7 +155,10 @@ impl Socket {
                 // Put right by a guess it would be other arguments than its author's.
                 Err(_) => return Some(End::Ours(NO_TEXT)),
             },
-            Some(Ok(Message::Ping(_) | Message::Pong(_))) => self.unflushed = true,
+            Some(Ok(Message::Ping(bytes) | Message::Pong(bytes))) => {
+                self.unflushed = true;
+                self.connection.control(bytes.len(), now);
+            }
             Some(Ok(Message::Close(_))) => return Some(End::Theirs),
             Some(Err(error)) => return Some(broken(&error)),
             None => return Some(End::Gone),

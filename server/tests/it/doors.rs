@@ -1,10 +1,15 @@
 //! What a TypeScript client relies on, through both doors.
 
 use larder_server::Settings;
-use larder_wire::{Call, Cause, Cursor, Exit, Failure, PageInfo, RequestId, ServerFrame};
+use larder_wire::{Call, Cause, Cursor, Exit, Failure, HEADER, HEADER_VALUE, PageInfo, RequestId, ServerFrame};
 use serde_json::{Value, json};
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::TcpStream,
+    time::timeout,
+};
 
-use crate::lab::{Lab, events, failure, http, http_bytes, post, push};
+use crate::lab::{Lab, PATIENCE, events, failure, http, http_bytes, post, push};
 
 #[tokio::test]
 async fn an_empty_pull_is_one_page_without_events_that_says_the_backend() {
@@ -176,6 +181,46 @@ async fn bytes_that_are_no_text_are_refused_and_never_put_right() {
     assert_eq!((refused.status, refused.body.as_str()), (400, "the body is no UTF-8; send JSON"));
     let stored = post(lab.address, "a", None, Call::Pull { cursor: None, live: false }).await.frames();
     assert!(matches!(&stored[0], ServerFrame::Chunk { values, .. } if values[0].batch.is_empty()), "{stored:?}");
+}
+
+#[tokio::test]
+async fn a_request_that_cannot_be_read_ends_its_connection() {
+    let lab = Lab::open().await;
+    for (head, body, status) in [
+        ("POST /?storeId=a HTTP/1.1", vec![0xff; 100], "400"),
+        ("POST /?storeId=a HTTP/1.1", vec![b'x'; 3 << 20], "413"),
+        ("POST / HTTP/1.1", b"{}".to_vec(), "400"),
+        ("PUT /?storeId=a HTTP/1.1", Vec::new(), "405"),
+    ] {
+        let mut stream = TcpStream::connect(lab.address).await.expect("the server is there");
+        let head = format!("{head}\r\nhost: {}\r\ncontent-length: {}\r\n\r\n", lab.address, body.len());
+        // A server that refuses may not read it all.
+        let _ = stream.write_all(&[head.as_bytes(), &body].concat()).await;
+        let mut answer = Vec::new();
+        let _ = timeout(PATIENCE, stream.read_to_end(&mut answer)).await.expect("it ends");
+        let answer = String::from_utf8(answer).expect("text");
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status}")), "{answer}");
+    }
+}
+
+#[tokio::test]
+async fn a_payload_of_a_url_or_a_header_has_16_kib_at_most() {
+    let lab = Lab::open().await;
+    for (bytes, status) in [(16 * 1024 - 2, 200), (16 * 1024 - 1, 400)] {
+        let payload = format!("%22{}%22", "x".repeat(bytes));
+        let in_header = [("x-larder-payload", payload.as_str()), (HEADER, HEADER_VALUE)];
+        let header = http(lab.address, "POST", "/", &in_header, r#"{"_tag":"Ping"}"#).await;
+        let url = http(lab.address, "POST", &format!("/?storeId=a&payload={payload}"), &[], r#"{"_tag":"Ping"}"#).await;
+        for answer in [header, url] {
+            assert_eq!(answer.status, status, "{}", answer.body);
+            assert_eq!(
+                answer.body.contains("has 16385 bytes, at most 16384 are taken"),
+                status == 400,
+                "{}",
+                answer.body
+            );
+        }
+    }
 }
 
 #[tokio::test]

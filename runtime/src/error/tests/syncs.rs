@@ -21,7 +21,7 @@ fn sync_errors() {
         (SyncError::Backend { store: store(), message }, &["no route"], "again"),
         (
             SyncError::BackendIdMismatch { store: store(), expected: "one".to_owned(), found: "two".to_owned() },
-            &["one", "two"],
+            &["one", "two", "OnBackendChange::Ignore", "OnBackendChange::Reset"],
             "bring the old log back",
         ),
         (SyncError::BackendRolledBack { store: store(), confirmed: 9, head: 4 }, &["e9", "e4"], "new id"),

@@ -183,7 +183,7 @@ impl WsBackend {
 
 impl WsBackendBuilder {
     /// It is a backend of LiveStore (`@livestore/sync-cf`), or another server of that wire, and not larder's: each store has a connection of
-    /// its own, and `sync_payload` is in its URL. Events have no ids there; own ones are known by what they say.
+    /// its own, and `sync_payload` is in its URL, and in each request as it stands then. Events have no ids there; own ones are known by what they say.
     pub fn of_livestore(mut self) -> Self {
         self.directions.livestore = true;
         self

@@ -37,7 +37,7 @@ fn a_permit_holds_no_longer_than_its_token() {
 }
 
 #[test]
-fn a_permit_is_for_one_page_at_least_however_short_it_is_and_however_long_the_page_takes() {
+fn a_permit_is_for_one_page_at_least_however_short_it_is() {
     for (valid_for, permit) in [(Some(Duration::ZERO), Duration::from_secs(10)), (None, Duration::ZERO)] {
         let mut bench = Bench::new(Peer::Larder, Settings { permit, ..Settings::default() });
         bench.pull(1, "a");
@@ -51,6 +51,20 @@ fn a_permit_is_for_one_page_at_least_however_short_it_is_and_however_long_the_pa
         }
         assert!(bench.open.is_empty(), "it has all: {:?}", bench.open);
     }
+}
+
+#[test]
+fn a_page_that_takes_half_a_minute_is_not_shown_for_a_permit_that_has_ended() {
+    let mut bench = Bench::new(Peer::Larder, Settings::default());
+    bench.pull(1, "a");
+    let ticket = bench.permitted("pull");
+    bench.pass(Duration::from_secs(30));
+    bench.done(Done::Pulled { ticket, outcome: pulled(1..=1, 1, 1) });
+    assert!(bench.frames().is_empty());
+    let ticket = bench.permitted("pull");
+    bench.pass(Duration::from_secs(29));
+    bench.done(Done::Pulled { ticket, outcome: pulled(1..=1, 1, 1) });
+    assert_eq!(bench.frames().len(), 1);
 }
 
 #[test]

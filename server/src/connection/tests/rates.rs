@@ -53,3 +53,14 @@ fn five_mebibytes_a_second_are_taken_what_is_more_is_refused_and_far_more_ends_t
     (25..27).for_each(|id| push(&mut bench, id));
     assert_eq!(bench.connection.closing().map(|close| close.code), Some(1008));
 }
+
+#[test]
+fn pings_of_the_socket_are_bytes_too() {
+    let mut bench = Bench::new(Peer::Larder, Settings::default());
+    let mut ping = |times: usize| (0..times).for_each(|_| bench.connection.control(125, bench.now));
+    // 5 MiB, and 20 MiB of patience.
+    ping(5 * (5 << 20) / 131 - 2);
+    assert_eq!(bench.connection.closing(), None);
+    bench.connection.control(1_000, bench.now);
+    assert_eq!(bench.connection.closing().map(|close| close.code), Some(1008));
+}

@@ -64,7 +64,8 @@ pub struct Restored {
 /// identity they would wait for ever for events that the restored log does not have.
 ///
 /// # Errors
-/// [`StorageError`]: a server is running, or the backup is none or damaged. Then everything is as it was.
+/// [`StorageError`]: a server is running, or the backup is none or damaged. Then everything is as it was. If the disk fails, the log of before
+/// is under its own name or under the name that [`Restored::replaced`] would have: `log.sqlite.replaced-0`, or the next number that is free.
 pub fn restore(data: &Path, from: Option<&Path>) -> Result<Restored, StorageError> {
     let place = Place::lock(data)?;
     let generation = place.generation().ok().flatten().unwrap_or(0) + 1;

@@ -109,4 +109,7 @@ async fn the_status_of_a_store_whose_backend_cannot_be_reached_says_why() {
     let status = store.sync_status();
     let Some(SyncError::Offline { reason, .. }) = &status.last_error else { panic!("{status:?}") };
     assert_eq!((reason.as_str(), status.phase, status.connected()), ("no such host", SyncPhase::Offline, false));
+    // One that is loaded before the next try knows it, too.
+    let other = registry.get::<Notebook>("book:2").await.unwrap();
+    assert_eq!(other.sync_status().last_error.map(|error| error.to_string().contains("no such host")), Some(true));
 }
