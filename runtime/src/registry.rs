@@ -35,6 +35,7 @@ mod slot;
 mod state;
 mod stats;
 mod stored;
+mod syncing;
 mod timer;
 mod timers;
 mod unsent;
@@ -247,7 +248,7 @@ impl StoreRegistry {
             (before, state.replace_payloads())
         };
         for (loaded, payload) in changed {
-            loaded.core().engine.told.replace(payload);
+            loaded.core().tell(payload);
         }
         drop(before);
         self.shared.signals.changed();

@@ -15,16 +15,16 @@ use super::{
     load::{Kept, take},
     shared::Shared,
     state::Reason,
-    unsent::Sent,
+    syncing::Synced,
     watch::Signals,
 };
 use crate::{
     clock::Runtime,
     definition::StoreDefinition,
-    options::ResolvedOptions,
+    options::{Payload, ResolvedOptions},
     primitives::atomic::AtomicUsize,
     store::{Engine, Store, StoreName},
-    sync::{NetworkStatus, OnBackendChange, SyncBackend},
+    sync::{NetworkStatus, SyncBackend},
 };
 
 /// One observer's hold on a loaded store: the store stays loaded while there is one. `clone` adds an observer, `drop` takes one away;
@@ -146,16 +146,9 @@ pub(crate) struct Core {
     observers: AtomicUsize,
     /// Handles of children, held until the store is closed.
     kept: Kept,
-    sync: Option<Arc<dyn SyncBackend>>,
-    /// The store's id on the wire.
-    pub(super) sync_id: String,
-    /// Held by whoever sends what is unsent.
-    pub(super) sending: tokio::sync::Mutex<()>,
-    /// How far that is.
-    pub(super) sent: Sent,
+    pub(super) synced: Option<Box<Synced>>,
     pub(super) runtime: Runtime,
     pub(super) network: NetworkStatus,
-    pub(super) on_backend_change: OnBackendChange,
 }
 
 impl Core {
@@ -166,21 +159,16 @@ impl Core {
         kept: Kept,
         options: &ResolvedOptions,
     ) -> Self {
-        let sync_id = options.sync.as_ref().map(|_| options.wire_id(engine.name().id())).unwrap_or_default();
         Self {
             load,
+            synced: Synced::new(options, engine.name()),
             engine,
             shared: Arc::downgrade(shared),
             signals: Arc::clone(&shared.signals),
             observers: AtomicUsize::new(0),
             kept,
-            sync: options.sync.clone(),
-            sync_id,
-            sending: tokio::sync::Mutex::default(),
-            sent: Sent::default(),
             runtime: shared.runtime.clone(),
             network: shared.network.clone(),
-            on_backend_change: options.on_backend_change,
         }
     }
 
@@ -241,8 +229,11 @@ impl Core {
         take(&self.kept)
     }
 
-    pub(super) fn backend(&self) -> Option<&Arc<dyn SyncBackend>> {
-        self.sync.as_ref()
+    /// What the backend is told from now on, if there is one.
+    pub(super) fn tell(&self, payload: Payload) {
+        if let Some(synced) = &self.synced {
+            synced.told.replace(payload);
+        }
     }
 
     /// Whether events are unsent that the backend can have now. Asks the backend, so no lock may be held.
@@ -251,7 +242,7 @@ impl Core {
             // One that panics cannot be reached: a `drop` of a handle comes here.
             !self.network.is_offline() && catch_unwind(AssertUnwindSafe(|| backend.connected())).unwrap_or(false)
         };
-        self.engine.unsent_events() > 0 && !self.engine.sync.is_stopped() && self.sync.as_ref().is_some_and(connected)
+        self.engine.unsent_events() > 0 && !self.engine.sync.is_stopped() && self.backend().is_some_and(connected)
     }
 }
 

@@ -69,7 +69,7 @@ pub(super) fn join(
             },
             Step::Joined(joined, payload) => {
                 if let (Joined::Loaded(loaded), Some(payload)) = (&joined, payload) {
-                    loaded.core().engine.told.replace(payload);
+                    loaded.core().tell(payload);
                 }
                 return Ok(joined);
             }

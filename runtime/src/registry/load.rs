@@ -327,7 +327,7 @@ fn finish(shared: &Arc<Shared>, load: &Load, loaded: &Arc<dyn AnyLoaded>, ran: b
         }
         shared.happened(|| Happened::Loaded(load.name.clone()));
         // A later call may have changed it while the file was opened.
-        loaded.core().engine.told.replace(plan.resolved.sync_payload.clone());
+        loaded.core().tell(plan.resolved.sync_payload.clone());
         Finish::Done
     })
 }

@@ -39,7 +39,7 @@ use crate::{
         same_file::{FileId, Standing},
         sqlite::{Place, SqliteError, SqliteErrorKind},
     },
-    sync::{SyncNotes, Told},
+    sync::SyncNotes,
 };
 
 /// All that a load needs.
@@ -109,8 +109,6 @@ pub(crate) struct Engine {
     /// A sync failed: closing moves nothing into the file.
     pub(super) sync_failed: AtomicBool,
     activity: Activity,
-    /// What the sync backend is told.
-    pub(crate) told: Told,
 }
 
 /// What never changes while the store is loaded.
@@ -199,7 +197,6 @@ impl Published {
 
 impl Engine {
     pub(super) fn assemble(shared: Shared, writer: Writer, report: MigrationsReport, meta: Meta) -> Self {
-        let told = Told::new(shared.options.sync_payload.clone());
         Self {
             published: Arc::new(Published::new(&writer.tip.head, meta.confirmed)),
             sync: SyncNotes::new(shared.options.sync.is_some(), (meta.backend, meta.sync_metadata), report.failed),
@@ -219,7 +216,6 @@ impl Engine {
             suspect: AtomicBool::new(false),
             sync_failed: AtomicBool::new(false),
             activity: Activity::default(),
-            told,
         }
     }
 

@@ -26,7 +26,7 @@ pub(crate) const BATCH_BYTES: usize = 900_000;
 pub(crate) const MOST_ACCEPTED: u64 = 1_000;
 
 /// As long as there is something to push, what was accepted is confirmed no more often than this. When there is nothing, at once.
-pub(crate) const CONFIRM_EVERY: Duration = Duration::from_millis(10);
+pub(crate) const CONFIRM_EVERY: Duration = Duration::from_millis(50);
 
 /// While events are committed faster than they are pushed, a push that is not full begins so long after the one before.
 pub(crate) const PUSH_EVERY: Duration = Duration::from_millis(5);
@@ -243,10 +243,10 @@ mod tests {
     }
 
     #[test]
-    fn while_there_is_something_to_push_it_is_confirmed_every_10_ms_or_1_000_events() {
+    fn while_there_is_something_to_push_it_is_confirmed_every_50_ms_or_1_000_events() {
         let processor = Processor::hopeful();
-        let due = confirmed_before(CONFIRM_EVERY);
-        assert_eq!(processor.next(stand(0, 2, 3), confirmed_before(Duration::from_millis(9))), Next::Push);
+        let due = confirmed_before(Duration::from_millis(50));
+        assert_eq!(processor.next(stand(0, 2, 3), confirmed_before(Duration::from_millis(49))), Next::Push);
         assert_eq!(processor.next(stand(0, 2, 3), due), Next::Confirm);
         assert_eq!(processor.next(stand(2, 2, 3), due), Next::Push);
         assert_eq!(processor.next(stand(0, 999, 2_000), NOW), Next::Push);

@@ -13,7 +13,7 @@ use crate::{
     error::SyncError,
     event::StoredEvent,
     primitives::{Mutex, MutexGuard},
-    registry::handle::Core,
+    registry::syncing::Syncing,
     sync::processor::{Accepted, Since, Stand},
 };
 
@@ -55,15 +55,15 @@ impl Sent {
 }
 
 /// Where the store's log stands.
-pub(super) fn stand(core: &Core) -> Stand {
-    core.engine.stand(core.sent.lock().accepted.as_ref())
+pub(super) fn stand(core: &Syncing<'_>) -> Stand {
+    core.engine.stand(core.synced.sent.lock().accepted.as_ref())
 }
 
 /// Resolves when a pull has brought all up to a number.
-pub(super) async fn come_back(core: &Core, last: u64) {
+pub(super) async fn come_back(core: &Syncing<'_>, last: u64) {
     loop {
         // Before the look, so that nothing is missed in between.
-        let merged = core.sent.merged.notified();
+        let merged = core.synced.sent.merged.notified();
         if core.engine.confirmed() >= last {
             return;
         }
@@ -72,32 +72,33 @@ pub(super) async fn come_back(core: &Core, last: u64) {
 }
 
 /// How long ago something last happened.
-pub(super) fn since(core: &Core) -> Since {
-    let (now, state) = (core.runtime.now(), core.sent.lock());
+pub(super) fn since(core: &Syncing<'_>) -> Since {
+    let (now, state) = (core.runtime.now(), core.synced.sent.lock());
     let ago = |at: Option<Tick>| at.map_or(Duration::MAX, |at| now.since(at));
     Since { push: ago(state.pushed_at), confirm: ago(state.confirmed_at) }
 }
 
 /// A push begins.
-pub(super) fn begin_push(core: &Core) {
-    core.sent.lock().pushed_at = Some(core.runtime.now());
+pub(super) fn begin_push(core: &Syncing<'_>) {
+    core.synced.sent.lock().pushed_at = Some(core.runtime.now());
 }
 
 /// Whether all of a page was accepted when it was pushed, and needs no look.
-pub(super) fn is_accepted(core: &Core, page: &[StoredEvent], backend_id: &str) -> bool {
-    let of_this_log = core.sent.lock().accepted.as_ref().is_some_and(|accepted| accepted.backend_id == backend_id);
+pub(super) fn is_accepted(core: &Syncing<'_>, page: &[StoredEvent], backend_id: &str) -> bool {
+    let of_this_log =
+        core.synced.sent.lock().accepted.as_ref().is_some_and(|accepted| accepted.backend_id == backend_id);
     let accepted = stand(core).accepted;
     of_this_log && page.last().is_some_and(|last| last.number.global() <= accepted)
 }
 
 /// Notes that what was accepted is confirmed.
-pub(super) async fn confirm(core: &Core) -> Result<(), SyncError> {
-    let Some(accepted) = core.sent.accepted() else { return Ok(()) };
+pub(super) async fn confirm(core: &Syncing<'_>) -> Result<(), SyncError> {
+    let Some(accepted) = core.synced.sent.accepted() else { return Ok(()) };
     let (engine, known) = (Arc::clone(&core.engine), accepted.clone());
     let confirmed = core.runtime.spawn_blocking(move || engine.confirm(&known)).await;
     let confirmed = confirmed.map_err(|panic| failed(core, panic.into_message()))?;
     let holds = confirmed.map_err(|error| merge_failed(core, error))?;
-    let mut state = core.sent.lock();
+    let mut state = core.synced.sent.lock();
     state.confirmed_at = Some(core.runtime.now());
     // More may have been accepted meanwhile.
     if !holds && state.accepted.as_ref() == Some(&accepted) {

@@ -13,12 +13,11 @@ use crate::{
     error::{BoxError, StoreError, SyncError},
     event::StoredEvent,
     options::Resolved,
-    registry::handle::Core,
+    registry::{handle::Core, syncing::Syncing},
     seeded,
     store::{MergeError, Merged, Upstream},
     sync::{
-        BackendError, BoxStream, OnBackendChange, PullPage, PullRequest, PushAnswer, PushRequest, Remaining,
-        SyncBackend, SyncPhase,
+        BackendError, BoxStream, OnBackendChange, PullPage, PullRequest, PushAnswer, PushRequest, Remaining, SyncPhase,
         processor::{Accepted, BATCH_EVENTS, Misfit, Processor, batch},
         state::Reject,
     },
@@ -31,13 +30,9 @@ const PROVIDER: Duration = Duration::from_secs(60);
 const ANSWER_BEHIND_PULL: Duration = Duration::from_secs(5);
 
 /// Pushes the first events that are unsent. When they are accepted they are confirmed: the backend has them, and in this order.
-pub(super) async fn push(
-    core: &Core,
-    backend: &Arc<dyn SyncBackend>,
-    processor: &mut Processor,
-) -> Result<(), SyncError> {
+pub(super) async fn push(core: &Syncing<'_>, processor: &mut Processor) -> Result<(), SyncError> {
     begin_push(core);
-    let (reading, accepted) = (Arc::clone(&core.engine), core.sent.accepted());
+    let (reading, accepted) = (Arc::clone(&core.engine), core.synced.sent.accepted());
     let accepted_id = accepted.as_ref().map(|accepted| accepted.backend_id.clone());
     let read = core.runtime.spawn_blocking(move || reading.unsent(accepted.as_ref(), BATCH_EVENTS)).await;
     let unsent = read.map_err(|panic| failed(core, panic.into_message()))?;
@@ -49,9 +44,9 @@ pub(super) async fn push(
         return Ok(());
     }
     let (payload, backend_id) = (ask(core).await?.payload, core.engine.sync.backend_id().or(accepted_id));
-    let request = PushRequest::new(&core.sync_id, unsent.expected_head, &unsent.events, &payload);
+    let request = PushRequest::new(&core.synced.sync_id, unsent.expected_head, &unsent.events, &payload);
     let request = request.backend_id(backend_id.as_deref());
-    let pushing = AssertUnwindSafe(async { backend.push(request).await }).catch_unwind();
+    let pushing = AssertUnwindSafe(async { core.synced.backend.push(request).await }).catch_unwind();
     // A pull may bring all that was in the log's place for it, its own events or others', and a backend may have forgotten the answer: while the
     // connection lives, that would hold up the store for ever.
     let unanswered = async {
@@ -82,7 +77,7 @@ pub(super) async fn push(
         PushAnswer::Accepted { backend_id } => {
             check_backend(core, &backend_id)?;
             let head = unsent.expected_head + unsent.events.len() as u64;
-            core.sent.accept(Some(Accepted { head, rebases: unsent.rebases, backend_id }));
+            core.synced.sent.accept(Some(Accepted { head, rebases: unsent.rebases, backend_id }));
             Ok(())
         }
         PushAnswer::OtherBackend { backend_id: id } if Some(&id) == backend_id.as_ref() => {
@@ -90,7 +85,7 @@ pub(super) async fn push(
         }
         PushAnswer::OtherBackend { backend_id } => {
             // What the log of before had accepted counts for nothing.
-            core.sent.accept(None);
+            core.synced.sent.accept(None);
             check_backend(core, &backend_id)
         }
         PushAnswer::Ahead { .. } => Ok(()),
@@ -99,17 +94,16 @@ pub(super) async fn push(
 
 /// Takes over all that the backend has now.
 pub(super) async fn pull_once(
-    core: &Core,
-    backend: &Arc<dyn SyncBackend>,
+    core: &Syncing<'_>,
     processor: &mut Processor,
     mut progress: impl FnMut(u64, u64) + Send,
 ) -> Result<(), SyncError> {
     let before = stand(core).accepted;
     let (payload, backend_id) = (ask(core).await?.payload, known_backend(core));
     let metadata = core.engine.sync.metadata();
-    let request = PullRequest::new(&core.sync_id, &payload).after(before, backend_id.as_deref());
+    let request = PullRequest::new(&core.synced.sync_id, &payload).after(before, backend_id.as_deref());
     let request = request.metadata(metadata.as_deref());
-    let mut pages = begin_pull(core, backend, request)?;
+    let mut pages = begin_pull(core, request)?;
     let mut gathered = Gathered::default();
     while let Some(page) = next_page(core, &mut pages).await {
         let remaining = take_page(core, page, &mut gathered).await?;
@@ -128,8 +122,8 @@ pub(super) async fn pull_once(
 }
 
 /// What the backend is told with the next request. Providers are the app's code.
-pub(super) async fn ask(core: &Core) -> Result<Resolved, SyncError> {
-    let payload = core.engine.told.payload();
+pub(super) async fn ask(core: &Syncing<'_>) -> Result<Resolved, SyncError> {
+    let payload = core.synced.told.payload();
     let resolving = pin!(AssertUnwindSafe(payload.resolved()).catch_unwind());
     let resolved = match select(resolving, core.runtime.sleep(PROVIDER)).await {
         Either::Left((resolved, _)) => resolved,
@@ -155,12 +149,8 @@ pub(super) struct Pages<'a> {
 }
 
 /// Begins a pull.
-pub(super) fn begin_pull<'a>(
-    core: &Core,
-    backend: &'a Arc<dyn SyncBackend>,
-    request: PullRequest<'a>,
-) -> Result<Pages<'a>, SyncError> {
-    let after = request.after;
+pub(super) fn begin_pull<'a>(core: &Syncing<'a>, request: PullRequest<'a>) -> Result<Pages<'a>, SyncError> {
+    let (backend, after) = (&core.synced.backend, request.after);
     let pull = std::panic::catch_unwind(AssertUnwindSafe(|| backend.pull(request)));
     let stream = pull.map_err(|panic| failed(core, Panicked::new(panic.as_ref()).into_message()))?;
     Ok(Pages { stream, after })
@@ -216,7 +206,7 @@ impl Gathered {
 
 /// Takes over a page, or gathers it; what there is behind it. Before an error of the pull what was gathered is taken over.
 pub(super) async fn take_page(
-    core: &Core,
+    core: &Syncing<'_>,
     page: Result<PullPage, SyncError>,
     gathered: &mut Gathered,
 ) -> Result<Remaining, SyncError> {
@@ -252,7 +242,7 @@ pub(super) async fn take_page(
     Ok(remaining)
 }
 
-async fn take_gathered(core: &Core, gathered: &mut Gathered) -> Result<(), SyncError> {
+async fn take_gathered(core: &Syncing<'_>, gathered: &mut Gathered) -> Result<(), SyncError> {
     let gathered = std::mem::take(gathered);
     if gathered.events.is_empty() {
         return Ok(());
@@ -263,7 +253,7 @@ async fn take_gathered(core: &Core, gathered: &mut Gathered) -> Result<(), SyncE
 }
 
 /// Takes over events in transactions that are short enough for commits to come between.
-async fn take_over(core: &Core, gathered: Arc<Gathered>) -> Result<(), SyncError> {
+async fn take_over(core: &Syncing<'_>, gathered: Arc<Gathered>) -> Result<(), SyncError> {
     let mut taken = 0;
     while taken < gathered.events.len() {
         let (engine, gathered) = (Arc::clone(&core.engine), Arc::clone(&gathered));
@@ -279,7 +269,7 @@ async fn take_over(core: &Core, gathered: Arc<Gathered>) -> Result<(), SyncError
             Ok(merged) => taken += merged.taken,
             Err(error) => return Err(merge_failed(core, error)),
         }
-        core.sent.merged();
+        core.synced.sent.merged();
         core.signals.changed();
     }
     Ok(())
@@ -305,8 +295,8 @@ fn check_metadata(core: &Core, page: &PullPage) -> Result<(), SyncError> {
 ///
 /// # Errors
 /// The error, if it is another one, or the options say otherwise.
-pub(super) async fn mend(core: &Core, error: SyncError) -> Result<(), SyncError> {
-    let (resend_own, backend_id) = match (core.on_backend_change, &error) {
+pub(super) async fn mend(core: &Syncing<'_>, error: SyncError) -> Result<(), SyncError> {
+    let (resend_own, backend_id) = match (core.synced.on_backend_change, &error) {
         (OnBackendChange::Ignore, SyncError::BackendIdMismatch { found, .. }) => return check_backend(core, found),
         (OnBackendChange::Reset { resend_own }, SyncError::BackendIdMismatch { found, .. }) => {
             (resend_own, found.clone())

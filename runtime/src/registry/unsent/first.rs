@@ -33,8 +33,8 @@ pub(in crate::registry) async fn first_sync(
 }
 
 async fn catch_up(shared: &Arc<Shared>, loaded: &Arc<dyn AnyLoaded>, progress: impl Fn(LoadProgress) + Send + Sync) {
-    let core = loaded.core();
-    let Some(backend) = core.backend() else { return };
+    let Some(core) = loaded.core().syncing() else { return };
+    let (core, backend) = (&core, &core.synced.backend);
     let mut pauses = Pauses::default();
     loop {
         // What changes after these futures were made is seen by looking once more.
@@ -44,7 +44,7 @@ async fn catch_up(shared: &Arc<Shared>, loaded: &Arc<dyn AnyLoaded>, progress: i
             continue;
         }
         let mut processor = Processor::behind();
-        let pulling = pull_once(core, backend, &mut processor, |done, total| progress(LoadProgress { done, total }));
+        let pulling = pull_once(core, &mut processor, |done, total| progress(LoadProgress { done, total }));
         // Off the network, what is on its way is dropped.
         let off = Box::pin(shared.network.switched());
         let Either::Left((pulled, _)) = select(std::pin::pin!(pulling), off).await else { continue };

@@ -26,6 +26,7 @@ use crate::{
         handle::{Core, LoadRef},
         kind::AnyLoaded,
         shared::Shared,
+        syncing::Syncing,
     },
     seeded,
     store::{CommitWatch, Engine},
@@ -73,7 +74,8 @@ async fn keep_one(loaded: Arc<dyn AnyLoaded>) {
 }
 
 async fn keep(loaded: &Arc<dyn AnyLoaded>) {
-    let core = loaded.core();
+    let Some(core) = loaded.core().syncing() else { return };
+    let core = &core;
     let (mut pauses, mut pushes) = (Pauses::default(), Pushes::default());
     while !core.engine.sync.is_stopped() {
         let (began, confirmed) = (core.runtime.now(), core.engine.confirmed());
@@ -97,7 +99,7 @@ async fn keep(loaded: &Arc<dyn AnyLoaded>) {
         if !seeded::bug("no-pause-after-a-failure") {
             let pause = core.runtime.sleep(pauses.next(core.runtime.jitter()));
             // What the backend refused to somebody else may be granted now.
-            if let Either::Right(_) = select(pause, std::pin::pin!(core.engine.told.replaced())).await {
+            if let Either::Right(_) = select(pause, std::pin::pin!(core.synced.told.replaced())).await {
                 pushes = Pushes::default();
             }
         }
@@ -109,15 +111,15 @@ async fn keep(loaded: &Arc<dyn AnyLoaded>) {
 /// Takes over what comes and pushes what is committed, until something fails, a pull that is not live has ended, or the backend is to be told
 /// something else.
 async fn exchange(loaded: &Arc<dyn AnyLoaded>, pushes: &mut Pushes) -> Result<(), SyncError> {
-    let core = loaded.core();
-    let Some(backend) = core.backend() else { return Ok(()) };
-    let live = backend.supports().live_pull;
+    let Some(core) = loaded.core().syncing() else { return Ok(()) };
+    let core = &core;
+    let live = core.synced.backend.supports().live_pull;
     // What was said before is found by looking now.
-    let _ = core.engine.told.replaced().now_or_never();
+    let _ = core.synced.told.replaced().now_or_never();
     let (told, backend_id, metadata) = (ask(core).await?, known_backend(core), core.engine.sync.metadata());
-    let request = PullRequest::new(&core.sync_id, &told.payload).metadata(metadata.as_deref());
+    let request = PullRequest::new(&core.synced.sync_id, &told.payload).metadata(metadata.as_deref());
     let request = request.after(stand(core).accepted, backend_id.as_deref()).live(live);
-    let mut pages = begin_pull(core, backend, request)?;
+    let mut pages = begin_pull(core, request)?;
     let caught_up = Notify::new();
     let pulling = async {
         let (mut gathered, mut is_whole) = (Gathered::default(), false);
@@ -138,7 +140,7 @@ async fn exchange(loaded: &Arc<dyn AnyLoaded>, pushes: &mut Pushes) -> Result<()
     };
     let mut otherwise = false;
     // A push that is on its way has its answer first.
-    let all_answered = async || drop(core.sending.lock().await);
+    let all_answered = async || drop(core.synced.sending.lock().await);
     let telling = async {
         tells_otherwise(core, told.valid_for).await;
         all_answered().await;
@@ -167,14 +169,14 @@ async fn exchange(loaded: &Arc<dyn AnyLoaded>, pushes: &mut Pushes) -> Result<()
 }
 
 /// Resolves when the backend is to be told something else: it was replaced, or will not be good much longer.
-async fn tells_otherwise(core: &Core, valid_for: Option<Duration>) {
+async fn tells_otherwise(core: &Syncing<'_>, valid_for: Option<Duration>) {
     let expires = async {
         match valid_for {
             Some(valid_for) => core.runtime.sleep(renewed_after(valid_for)).await,
             None => std::future::pending().await,
         }
     };
-    select(std::pin::pin!(core.engine.told.replaced()), std::pin::pin!(expires)).await;
+    select(std::pin::pin!(core.synced.told.replaced()), std::pin::pin!(expires)).await;
 }
 
 /// Pushes what is committed, until the backend is not what it was. What else fails is tried again after a pause, while what others have

@@ -13,11 +13,8 @@ use super::{
 };
 use crate::{
     error::SyncError,
-    registry::{handle::Core, kind::AnyLoaded, shared::Shared},
-    sync::{
-        SyncBackend,
-        processor::{Next, Pauses, Processor},
-    },
+    registry::{kind::AnyLoaded, shared::Shared, syncing::Syncing},
+    sync::processor::{Next, Pauses, Processor},
 };
 
 /// How long one step of a store that is open only to be sent may take: it holds one of the few places that all backends share, and a
@@ -57,15 +54,15 @@ pub(in crate::registry) async fn send_with_patience(registry: &Weak<Shared>, loa
     }
 }
 
-/// Sends all that a store has not sent, each step in the time that is given: pushes, and where the backend is ahead pulls first. One at a
-/// time: who comes meanwhile waits, and sends what is left then.
+/// Sends all that a store has not sent, each step in the time that is given: pushes, and where the backend is ahead pulls first. One step at a
+/// time, whoever does it: each begins with where the log stands then.
 pub(super) async fn send_all(loaded: &Arc<dyn AnyLoaded>, longest: Option<Duration>) -> Result<(), SyncError> {
-    let core = loaded.core();
-    let Some(backend) = core.backend() else { return Ok(()) };
-    let _one = core.sending.lock().await;
+    let Some(core) = loaded.core().syncing() else { return Ok(()) };
+    let core = &core;
     let mut processor = Processor::hopeful();
     loop {
-        let step = std::pin::pin!(step(core, backend, &mut processor));
+        let _one = core.synced.sending.lock().await;
+        let step = std::pin::pin!(step(core, &mut processor));
         let more = match longest {
             None => step.await?,
             Some(longest) => match select(step, core.runtime.sleep(longest)).await {
@@ -87,13 +84,13 @@ pub(super) async fn send_all(loaded: &Arc<dyn AnyLoaded>, longest: Option<Durati
 }
 
 /// One push or pull, or the confirming of what was pushed; `false` when nothing is unsent.
-async fn step(core: &Core, backend: &Arc<dyn SyncBackend>, processor: &mut Processor) -> Result<bool, SyncError> {
+async fn step(core: &Syncing<'_>, processor: &mut Processor) -> Result<bool, SyncError> {
     match processor.next(stand(core), since(core)) {
         Next::Wait => return Ok(false),
         Next::Confirm => confirm(core).await?,
         Next::Gather(pause) => core.runtime.sleep(pause).await,
-        Next::Push => push(core, backend, processor).await?,
-        Next::Pull => pull_once(core, backend, processor, |_, _| {}).await?,
+        Next::Push => push(core, processor).await?,
+        Next::Pull => pull_once(core, processor, |_, _| {}).await?,
     }
     Ok(true)
 }

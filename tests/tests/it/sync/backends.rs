@@ -38,12 +38,9 @@ fn a_batch_that_does_not_follow_the_head_says_where_whatever_the_head_is() {
         session_id: SessionId::from("s"),
         id: None,
     };
-    for (head, numbers, gap) in [
-        (0, vec![1, 2, 3], None),
-        (4, vec![5, 7], Some(7)),
-        (4, vec![4], Some(4)),
-        (u64::MAX, vec![1], Some(1)),
-    ] {
+    for (head, numbers, gap) in
+        [(0, vec![1, 2, 3], None), (4, vec![5, 7], Some(7)), (4, vec![4], Some(4)), (u64::MAX, vec![1], Some(1))]
+    {
         let events: Vec<_> = numbers.into_iter().map(event).collect();
         let found = PushRequest::new("s", head, &events, &payload).gap();
         assert_eq!(found.map(EventNumber::global), gap, "behind {head}");

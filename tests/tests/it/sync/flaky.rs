@@ -10,6 +10,7 @@ use larder::{
     BackendError, BackendSupport, BoxFuture, BoxStream, LocalBackend, PullPage, PullRequest, PushAnswer, PushRequest,
     Remaining, StoreOptions, SyncBackend, prelude::*, testing::TestRegistry,
 };
+use tokio::sync::Notify;
 
 /// What becomes of a request.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -24,6 +25,8 @@ pub(super) enum Mishap {
     Panics,
     /// Nothing arrives, and nothing is ever answered, though the connection lives.
     Hangs,
+    /// It arrives when the test says so.
+    Waits,
     /// A page leaves an event out.
     Gap,
     /// A first page is as it should be, and the second one leaves an event out.
@@ -43,6 +46,8 @@ pub(super) struct Flaky {
     pub(super) payloads: Mutex<Vec<String>>,
     /// The tokens of the pulls so far.
     pub(super) pulled: Mutex<Vec<String>>,
+    /// Lets one push arrive that waits.
+    pub(super) gate: Notify,
     requests: Mutex<(usize, usize)>,
     support: BackendSupport,
 }
@@ -59,6 +64,7 @@ impl Flaky {
             pulls: Mutex::new(pulls.iter().copied().collect()),
             payloads: Mutex::default(),
             pulled: Mutex::default(),
+            gate: Notify::new(),
             requests: Mutex::default(),
             support,
         })
@@ -129,7 +135,7 @@ impl SyncBackend for Flaky {
                 let pages = [(first, Remaining::Some), (second, Remaining::Nothing)];
                 Box::pin(stream::iter(pages.map(|(events, left)| Ok(PullPage::new(events, left, id.as_str())))))
             }
-            Some(Mishap::Hangs) => Box::pin(stream::pending()),
+            Some(Mishap::Hangs | Mishap::Waits) => Box::pin(stream::pending()),
             Some(Mishap::Shorter) => {
                 let page = PullPage::new(Vec::new(), Remaining::Nothing, request.backend_id.unwrap_or("a log"));
                 Box::pin(stream::iter([Ok(page.head(Some(request.after - 1)))]))
@@ -151,6 +157,10 @@ impl SyncBackend for Flaky {
             self.payloads.lock().unwrap().extend(payload.get("token").map(ToString::to_string));
             match next(&self.pushes) {
                 None => self.inner.push(request).await,
+                Some(Mishap::Waits) => {
+                    self.gate.notified().await;
+                    self.inner.push(request).await
+                }
                 Some(Mishap::AnswerLost) => {
                     self.inner.push(request).await?;
                     Err(offline())

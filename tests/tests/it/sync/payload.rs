@@ -72,6 +72,24 @@ async fn events_of_others_come_while_a_push_without_an_answer_holds_the_renewal_
 }
 
 #[tokio::test]
+async fn a_payload_is_renewed_between_two_pushes_however_much_there_is_to_push() {
+    let flaky = Flaky::new(&[Mishap::Waits; 3], &[]);
+    let registry = flaky.registry(StoreOptions::new().sync_payload(tokens(Some(Duration::from_secs(100)))));
+    let store = registry.get::<Notebook>(STORE).await.unwrap();
+    store.commit((0..250).map(written).collect::<Vec<_>>()).unwrap();
+    seconds(&registry, 95).await;
+    assert_eq!(flaky.pulled.lock().unwrap().len(), 1, "the push that is on its way has its answer first");
+    flaky.gate.notify_one();
+    registry.settle().await;
+    assert_eq!((flaky.pulled.lock().unwrap().len(), flaky.inner.events(STORE).len()), (2, 100));
+    for _ in 0..2 {
+        flaky.gate.notify_one();
+        registry.settle().await;
+    }
+    assert_eq!((store.sync_status().pending, flaky.inner.events(STORE).len()), (0, 250));
+}
+
+#[tokio::test]
 async fn a_live_pull_whose_payload_does_not_expire_is_not_renewed() {
     let flaky = Flaky::new(&[], &[]);
     // Of a payload that no provider gave nobody can be asked for another one.
