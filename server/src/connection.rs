@@ -244,6 +244,11 @@ impl Connection {
         self.settle(now);
     }
 
+    /// The reader takes something, be it a part of a long text.
+    pub(crate) fn takes(&mut self, now: Now) {
+        self.outbox.takes(now.at);
+    }
+
     /// Time has passed.
     pub(crate) fn tick(&mut self, now: Now) {
         if !self.opening.authenticated && now.at >= self.settings.unauthenticated {

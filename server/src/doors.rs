@@ -173,10 +173,12 @@ async fn open_larder(shared: &Shared, parts: &Parts, query: Query, door: Transpo
     let access = Access { verb: Verb::Connect, store: None, payload: payload.as_ref(), headers: &parts.headers };
     let authenticated = match auth::ask(&*shared.authorize, access).await {
         Ok(_) => true,
-        Err(refused) if payload.is_some() || parts.headers.contains_key(AUTHORIZATION) => {
+        Err(refused)
+            if door == Transport::WebSocket && (payload.is_some() || parts.headers.contains_key(AUTHORIZATION)) =>
+        {
             return Err(not_permitted(shared, refused));
         }
-        // Its requests may say who asks; it has a few seconds for that.
+        // Its requests may say who asks, and over HTTP there is one that says for which store; it has a few seconds for that.
         Err(_) => false,
     };
     Ok(Opening { peer: Peer::Larder, door, store: query.store_id, payload: payload.map(Arc::new), authenticated })

@@ -1,6 +1,6 @@
 //! A running server: the listener, its connections, and their end.
 
-mod impatient;
+pub(crate) mod impatient;
 
 use std::{
     fmt,
@@ -24,7 +24,7 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
 
-use self::impatient::Impatient;
+use self::impatient::{Impatient, Traffic};
 use crate::{
     auth::Authorize,
     connection::Rates,
@@ -45,6 +45,7 @@ const LAST_WORDS: Duration = Duration::from_secs(2);
 pub(crate) struct Guest {
     pub(crate) number: u64,
     pub(crate) opened: Instant,
+    pub(crate) traffic: Arc<Traffic>,
     rates: Mutex<Option<Rates>>,
     /// Whether a request has arrived.
     asked: AtomicBool,
@@ -198,6 +199,7 @@ async fn listen_on(listener: TcpListener, shared: Arc<Shared>, places: Arc<Semap
         let guest = Guest {
             number: numbers.fetch_add(1, Ordering::Relaxed),
             opened: Instant::now(),
+            traffic: Arc::default(),
             rates: Mutex::new(None),
             asked: AtomicBool::new(false),
             known: AtomicBool::new(false),
@@ -212,7 +214,7 @@ async fn serve(stream: TcpStream, guest: Arc<Guest>, router: Router, shared: Arc
     let _ = stream.set_nodelay(true);
     let metrics = shared.hub.metrics.clone();
     let _open = metrics.lasting(Gauge::Connections);
-    let visitor = guest.clone();
+    let (visitor, traffic) = (guest.clone(), guest.traffic.clone());
     let service = service_fn(move |mut request: Request<Incoming>| {
         guest.asked.store(true, Ordering::Release);
         request.extensions_mut().insert(guest.clone());
@@ -220,7 +222,7 @@ async fn serve(stream: TcpStream, guest: Arc<Guest>, router: Router, shared: Arc
     });
     let mut builder = http1::Builder::new();
     builder.timer(TokioTimer::new()).header_read_timeout(NEXT_REQUEST).max_buf_size(64 * 1024);
-    let connection = builder.serve_connection(TokioIo::new(Impatient::new(stream)), service).with_upgrades();
+    let connection = builder.serve_connection(TokioIo::new(Impatient::new(stream, traffic)), service).with_upgrades();
     tokio::pin!(connection);
     let unauthenticated = shared.settings.unauthenticated;
     let (first, last) = (sleep(unauthenticated), sleep(unauthenticated.saturating_add(LAST_WORDS)));

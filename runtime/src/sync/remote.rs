@@ -19,6 +19,8 @@ mod frames;
 mod http;
 #[cfg(feature = "ws")]
 mod link;
+#[cfg(feature = "ws")]
+mod metered;
 mod pace;
 #[cfg(feature = "ws")]
 mod seats;

@@ -24,6 +24,11 @@ impl Outbox {
         Some(text)
     }
 
+    /// The client takes something of what it was given.
+    pub(crate) fn takes(&mut self, now: Duration) {
+        self.waiting_since = self.waiting_since.map(|_| now);
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         self.texts.is_empty()
     }

@@ -111,9 +111,9 @@ impl Pulls {
         }
     }
 
-    /// What live pulls have not read yet.
+    /// What live pulls have not read yet. One that waits for its store to take pages has nothing here, and is in nobody's way.
     pub(super) fn owed(&self) -> News {
-        self.open.values().fold(News::default(), |sum, pull| News {
+        self.open.values().filter(|pull| !pull.waits).fold(News::default(), |sum, pull| News {
             head: 0,
             pushes: sum.pushes + pull.owed.pushes,
             bytes: sum.bytes + pull.owed.bytes,
@@ -242,6 +242,16 @@ impl Connection {
             held.owes = None;
         }
         match outcome {
+            // A larder client sees it by the head; this one would wait for ever, and be refused what it pushes.
+            Pulled::Page { page, .. } if self.opening.peer == Peer::TypeScript && pull.cursor > page.head => {
+                let said = format!(
+                    "the log ends at e{}, before the e{} that this client has: it went back; who runs the server gives it a new \
+                     identity with `larder-server restore`",
+                    page.head, pull.cursor
+                );
+                self.end_pull(&id);
+                self.refuse_as(id, true, RefusalKind::Invalid, said, now);
+            }
             Pulled::Page { page, backend_id } => self.page(id, page, backend_id.to_string(), now),
             Pulled::OtherBackend { expected } => {
                 let received = pull.met.take().unwrap_or_default();
@@ -264,6 +274,10 @@ impl Connection {
         pull.cursor = last;
         pull.heard = pull.heard.max(page.head);
         pull.met = None;
+        let shown: usize = page.events.iter().map(|pulled| pulled.event.size()).sum();
+        pull.owed.bytes = pull.owed.bytes.saturating_sub(shown);
+        // A push has an event at least.
+        pull.owed.pushes = pull.owed.pushes.min(usize::try_from(pull.heard.saturating_sub(last)).unwrap_or(usize::MAX));
         if self.opening.peer == Peer::Larder && self.opening.door == Transport::WebSocket {
             pull.unacked += 1;
         }

@@ -4,7 +4,10 @@ use std::{convert::Infallible, sync::Arc, time::Duration};
 
 use axum::{
     body::{Body, Bytes, to_bytes},
-    http::{HeaderMap, HeaderValue, StatusCode, header::CONTENT_TYPE},
+    http::{
+        HeaderMap, HeaderValue, StatusCode,
+        header::{CONTENT_LENGTH, CONTENT_TYPE},
+    },
     response::Response,
 };
 use futures_util::stream;
@@ -30,7 +33,7 @@ const ARRIVAL: Duration = Duration::from_secs(30);
 /// Parts of an answer that wait for a client.
 const PARTS: usize = 2;
 
-/// How long one part may wait for a client that does not read.
+/// How long a client may read nothing while a part waits for it.
 const STALLED: Duration = Duration::from_secs(30);
 
 /// Answers one request. A long answer is sent page by page: memory has one page of it.
@@ -44,7 +47,11 @@ pub(super) async fn answer(
     let (longest, unauthenticated) = (shared.settings.wire.message_bytes, shared.settings.unauthenticated);
     let too_long = format!("a message has at most {longest} bytes; send fewer or smaller events at once");
     // Somebody unknown has the time that the connection has.
-    let time = if guest.is_known() { unauthenticated.max(ARRIVAL) } else { unauthenticated };
+    let time = if guest.is_known() {
+        unauthenticated.max(ARRIVAL).saturating_add(on_its_way(&headers, longest))
+    } else {
+        unauthenticated
+    };
     let read = timeout(time.saturating_sub(guest.since().elapsed()), to_bytes(body, longest)).await;
     let read = read.map_err(|_| (StatusCode::REQUEST_TIMEOUT, "the request did not arrive in time".to_owned()))?;
     let body = read.map_err(|_| (StatusCode::PAYLOAD_TOO_LARGE, too_long))?;
@@ -69,6 +76,12 @@ pub(super) async fn answer(
     *response.status_mut() = status;
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     Ok(response)
+}
+
+/// How long a body of that length may be on its way: 8 kB a second is slower than any network that is of use.
+fn on_its_way(headers: &HeaderMap, longest: usize) -> Duration {
+    let length = headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
+    Duration::from_millis(length.unwrap_or(longest).min(longest) as u64 / 8)
 }
 
 struct Part {
@@ -136,7 +149,7 @@ impl Exchange {
         let lead = if std::mem::replace(&mut self.begun, true) { "," } else { "[" };
         let status = self.driver.refused.map_or(StatusCode::OK, status_of);
         let part = Part { status, bytes: Bytes::from(format!("{lead}{frame}")) };
-        timeout(STALLED, self.parts.send(part)).await.map_err(|_| ())?.map_err(|_| ())
+        hand_on(&self.guest, &self.parts, part).await
     }
 
     async fn finish(self) {
@@ -148,6 +161,20 @@ impl Exchange {
             }
         };
         *self.guest.rates() = Some(self.connection.into_rates());
-        let _ = timeout(STALLED, self.parts.send(part)).await;
+        let _ = hand_on(&self.guest, &self.parts, part).await;
+    }
+}
+
+/// Hands a part on when there is room, to a client that reads: on a slow network a part may be long on its way.
+async fn hand_on(guest: &Guest, parts: &mpsc::Sender<Part>, part: Part) -> Result<(), ()> {
+    let sending = parts.send(part);
+    tokio::pin!(sending);
+    loop {
+        let written = guest.traffic.written();
+        match timeout(STALLED, sending.as_mut()).await {
+            Ok(sent) => return sent.map_err(|_| ()),
+            Err(_) if guest.traffic.written() > written => {}
+            Err(_) => return Err(()),
+        }
     }
 }

@@ -26,7 +26,7 @@ use super::{
 use crate::{
     connection::{Close, Connection, Opening},
     metrics::Gauge,
-    server::Guest,
+    server::{Guest, impatient::Traffic},
 };
 
 /// After so long without a word the other side is asked whether it is there; after twice as long it is gone.
@@ -65,6 +65,9 @@ struct Socket {
     connection: Connection,
     driver: Driver,
     shared: Arc<Shared>,
+    traffic: Arc<Traffic>,
+    /// How much of it there was at the last beat: read, and written.
+    had: (u64, u64),
     heard_at: Instant,
     asked: bool,
     /// Whether something was handed to the socket that may not be on its way yet.
@@ -86,7 +89,9 @@ impl Socket {
         let (sink, stream) = socket.split();
         let driver = Driver::new(shared.clone(), headers, guest.since());
         let connection = Connection::new(opening, shared.settings.clone());
-        Self { sink, stream, connection, driver, shared, heard_at: Instant::now(), asked: false, unflushed: false }
+        let (traffic, heard_at) = (guest.traffic.clone(), Instant::now());
+        let had = (traffic.read(), traffic.written());
+        Self { sink, stream, connection, driver, shared, traffic, had, heard_at, asked: false, unflushed: false }
     }
 
     async fn run(mut self) {
@@ -132,6 +137,7 @@ impl Socket {
                     }
                 }
                 _ = beat.tick() => {
+                    self.look_at_traffic();
                     self.connection.tick(self.driver.now());
                     if self.listen_for_life().await.is_err() {
                         return End::Gone;
@@ -147,7 +153,6 @@ impl Socket {
 
     fn heard(&mut self, message: Option<Result<Message, axum::Error>>) -> Option<End> {
         let now = self.driver.now();
-        (self.heard_at, self.asked) = (Instant::now(), false);
         match message {
             Some(Ok(Message::Text(text))) => self.connection.frame(&text, now),
             Some(Ok(Message::Binary(bytes))) => match str::from_utf8(&bytes) {
@@ -164,6 +169,18 @@ impl Socket {
             None => return Some(End::Gone),
         }
         None
+    }
+
+    /// A long message on a slow network is on its way for longer than anybody is waited for.
+    fn look_at_traffic(&mut self) {
+        let now = (self.traffic.read(), self.traffic.written());
+        let (read, written) = std::mem::replace(&mut self.had, now);
+        if now.0 > read {
+            (self.heard_at, self.asked) = (Instant::now(), false);
+        }
+        if now.1 > written {
+            self.connection.takes(self.driver.now());
+        }
     }
 
     /// A machine that has lost its power says nothing, not even goodbye.

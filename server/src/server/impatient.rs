@@ -1,8 +1,12 @@
-//! A stream that does not wait for ever for somebody who takes nothing.
+//! A stream that does not wait for ever for somebody who takes nothing, and counts what goes over it.
 
 use std::{
     io,
     pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
     task::{Context, Poll, ready},
     time::Duration,
 };
@@ -15,15 +19,39 @@ use tokio::{
 /// How long the other side may take nothing. The doors give up earlier, and say why where somebody listens.
 const PATIENCE: Duration = Duration::from_secs(40);
 
+/// Bytes that a connection of the network has read and written: a message that is long on its way is no silence.
+#[derive(Debug, Default)]
+pub(crate) struct Traffic {
+    read: AtomicU64,
+    written: AtomicU64,
+}
+
+impl Traffic {
+    pub(crate) fn read(&self) -> u64 {
+        self.read.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn written(&self) -> u64 {
+        self.written.load(Ordering::Relaxed)
+    }
+}
+
 pub(super) struct Impatient<S> {
     inner: S,
+    traffic: Arc<Traffic>,
     /// Set while a write waits.
     over: Option<Pin<Box<Sleep>>>,
 }
 
 impl<S> Impatient<S> {
-    pub(super) fn new(inner: S) -> Self {
-        Self { inner, over: None }
+    pub(super) fn new(inner: S, traffic: Arc<Traffic>) -> Self {
+        Self { inner, traffic, over: None }
+    }
+
+    fn count(&self, written: &Poll<io::Result<usize>>) {
+        if let Poll::Ready(Ok(bytes)) = written {
+            self.traffic.written.fetch_add(*bytes as u64, Ordering::Relaxed);
+        }
     }
 
     /// What became of a write, or an error when none has made progress for too long.
@@ -39,13 +67,18 @@ impl<S> Impatient<S> {
 
 impl<S: AsyncRead + Unpin> AsyncRead for Impatient<S> {
     fn poll_read(mut self: Pin<&mut Self>, context: &mut Context<'_>, into: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.inner).poll_read(context, into)
+        let before = into.filled().len();
+        let read = Pin::new(&mut self.inner).poll_read(context, into);
+        let bytes = into.filled().len() - before;
+        self.traffic.read.fetch_add(bytes as u64, Ordering::Relaxed);
+        read
     }
 }
 
 impl<S: AsyncWrite + Unpin> AsyncWrite for Impatient<S> {
     fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let written = Pin::new(&mut self.inner).poll_write(context, bytes);
+        self.count(&written);
         self.or_over(context, written)
     }
 
@@ -55,6 +88,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Impatient<S> {
         parts: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let written = Pin::new(&mut self.inner).poll_write_vectored(context, parts);
+        self.count(&written);
         self.or_over(context, written)
     }
 
@@ -85,7 +119,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_write_that_nobody_takes_ends_and_one_that_is_taken_slowly_does_not() {
         let (ours, mut theirs) = duplex(10);
-        let mut ours = Impatient::new(ours);
+        let mut ours = Impatient::new(ours, Arc::default());
         let reading = tokio::spawn(async move {
             for _ in 0..10 {
                 tokio::time::sleep(PATIENCE - Duration::from_secs(1)).await;

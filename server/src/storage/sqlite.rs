@@ -39,9 +39,10 @@ impl SqliteStorage {
     /// A log that is older than what the directory has seen, because somebody copied a backup over it, gets a new identity, and a warning.
     ///
     /// # Errors
-    /// [`StorageError::Open`]: another server has the directory, it is another program's, of a newer version, or cannot be read.
+    /// [`StorageError::Open`]: another server has the directory, it is another program's, of a newer version, or cannot be read, or its log is gone.
     pub fn open(data: &Path) -> Result<Self, StorageError> {
         let mut place = Place::lock(data)?;
+        place.check()?;
         let mut connection = schema::open_log(&place.log())?;
         let identity = place.settle(&mut connection)?;
         let healthy = Arc::new(AtomicBool::new(true));

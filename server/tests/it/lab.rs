@@ -360,3 +360,9 @@ pub(crate) async fn post(address: SocketAddr, store: &str, payload: Option<Value
     let target = format!("/?{}", query.encode());
     http(address, "POST", &target, &[("content-type", "application/json")], &body).await
 }
+
+/// Rules as a file has them.
+pub(crate) fn rules(text: &str) -> Arc<larder_server::Rules> {
+    let config: larder_server::RulesConfig = toml::from_str(text).expect("rules");
+    Arc::new(larder_server::Rules::new(&config).expect("rules"))
+}

@@ -15,6 +15,7 @@ mod larder_clients;
 mod larder_peers;
 mod limits;
 mod log_file;
+mod narrow;
 mod order;
 mod process;
 mod recorded;

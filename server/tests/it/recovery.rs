@@ -168,3 +168,43 @@ async fn a_backup_that_is_none_changes_nothing() {
     assert_eq!((renamed.events, renamed.replaced), (5, None));
     assert_ne!(renamed.identity, before);
 }
+
+#[tokio::test]
+async fn a_directory_whose_log_is_gone_is_refused_and_restored_or_begun_anew_only_when_told_to() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (data, backup) = (folder.path().join("data"), folder.path().join("backup"));
+    prepared(folder.path()).await;
+    std::fs::rename(data.join("log.sqlite"), data.join("elsewhere")).expect("moved");
+    let error = SqliteStorage::open(&data).expect_err("no log").to_string();
+    assert!(error.contains("log.sqlite is gone") && error.contains("restore --from"), "{error}");
+    assert!(!data.join("log.sqlite").exists(), "nothing is in its place");
+    restore(&data, Some(&backup)).expect("restored");
+    let storage = SqliteStorage::open(&data).expect("a log");
+    assert_eq!(head(&storage).await, 3);
+    storage.close().await;
+    drop(storage);
+    std::fs::remove_file(data.join("log.sqlite")).expect("removed");
+    std::fs::remove_file(data.join("generation")).expect("removed");
+    assert_eq!(head(&SqliteStorage::open(&data).expect("an empty log")).await, 0);
+}
+
+#[tokio::test]
+async fn what_a_killed_server_left_beside_its_log_is_in_the_one_that_is_put_aside() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let data = folder.path().join("data");
+    prepared(folder.path()).await;
+    // As a kill leaves them: the last events are beside the log.
+    let killed = folder.path().join("killed");
+    std::fs::create_dir(&killed).expect("a folder");
+    let storage = SqliteStorage::open(&data).expect("a log");
+    add(&storage, 5, 2).await;
+    for name in ["log.sqlite", "log.sqlite-wal", "generation"] {
+        std::fs::copy(data.join(name), killed.join(name)).expect("a copy");
+    }
+    let restored = restore(&killed, Some(&folder.path().join("backup"))).expect("restored");
+    let aside = restored.replaced.expect("the log of before");
+    assert!(!killed.join("log.sqlite.replaced-0-wal").exists(), "it is one file");
+    std::fs::remove_file(killed.join("log.sqlite")).expect("removed");
+    std::fs::rename(aside, killed.join("log.sqlite")).expect("put back");
+    assert_eq!(head(&SqliteStorage::open(&killed).expect("a log")).await, 7);
+}

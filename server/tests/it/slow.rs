@@ -13,7 +13,7 @@ use tokio::{
     time::sleep,
 };
 
-use crate::lab::{Lab, event, push};
+use crate::lab::{Lab, event, push, rules};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_slow_reader_is_dropped_and_catches_up_when_it_pulls_again() {
@@ -68,7 +68,7 @@ async fn a_slow_reader_is_dropped_and_catches_up_when_it_pulls_again() {
 #[tokio::test]
 async fn a_socket_that_is_only_open_is_closed_in_time() {
     let settings = Settings { unauthenticated: Duration::from_secs(2), ..Settings::default() };
-    let rules = toml_rules("[[rules]]\nstores = [\"*\"]\ntokens = [\"t\"]");
+    let rules = rules("[[rules]]\nstores = [\"*\"]\ntokens = [\"t\"]");
     let lab = Lab::start(settings, std::sync::Arc::new(larder_server::MemoryStorage::new()), rules).await;
     let began = Instant::now();
     let mut silent = crate::lab::Socket::larder(lab.address, None).await.expect("it may say later who it is");
@@ -121,7 +121,7 @@ async fn asks_until_closed(address: SocketAddr, request: &[u8]) -> usize {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_connection_on_which_nothing_is_permitted_ends_in_time_whatever_it_asks() {
     let settings = Settings { unauthenticated: Duration::from_secs(1), ..Settings::default() };
-    let rules = toml_rules("[[rules]]\nstores = [\"*\"]\ntokens = [\"t\"]");
+    let rules = rules("[[rules]]\nstores = [\"*\"]\ntokens = [\"t\"]");
     let lab = Lab::start(settings, std::sync::Arc::new(larder_server::MemoryStorage::new()), rules).await;
     let mut known = TcpStream::connect(lab.address).await.expect("the server is there");
     let answered = async |known: &mut TcpStream| {
@@ -150,9 +150,4 @@ async fn a_connection_on_which_nothing_is_permitted_ends_in_time_whatever_it_ask
     assert_eq!(asks_until_closed(lab.address, &kept("DELETE", "/?storeId=a", "")).await, 1, "no request");
     assert_eq!(asks_until_closed(lab.address, &pull("wrong")).await, 1, "a wrong token is tried once a connection");
     answered(&mut known).await;
-}
-
-fn toml_rules(text: &str) -> std::sync::Arc<larder_server::Rules> {
-    let config: larder_server::RulesConfig = toml::from_str(text).expect("rules");
-    std::sync::Arc::new(larder_server::Rules::new(&config).expect("rules"))
 }

@@ -9,10 +9,13 @@ use tokio_tungstenite::{
     },
 };
 
-use super::door::{Door, Line, offline};
+use super::{
+    door::{Door, offline},
+    metered::{Arrived, Metered},
+};
 use crate::sync::BackendError;
 
-pub(super) type Socket = WebSocketStream<Line>;
+pub(super) type Socket = WebSocketStream<Metered>;
 
 /// What a TypeScript client's URL says: its one store, and its payload.
 pub(super) struct OneStore {
@@ -20,18 +23,18 @@ pub(super) struct OneStore {
     pub(super) payload: Option<Payload>,
 }
 
-/// Opens a WebSocket behind a door.
+/// Opens a WebSocket behind a door; with it, how much has arrived on it.
 ///
 /// # Errors
 /// Why there is no connection.
-pub(super) async fn open(door: &Door, one_store: Option<OneStore>) -> Result<Socket, BackendError> {
+pub(super) async fn open(door: &Door, one_store: Option<OneStore>) -> Result<(Socket, Arrived), BackendError> {
     let request = request(door, one_store)?;
-    let line = door.connect().await?;
+    let (line, arrived) = Metered::new(door.connect().await?);
     let config = WebSocketConfig::default()
         .max_message_size(Some(Limits::MESSAGE_BYTES))
         .max_frame_size(Some(Limits::MESSAGE_BYTES));
     match client_async_with_config(request, line, Some(config)).await {
-        Ok((socket, _)) => Ok(socket),
+        Ok((socket, _)) => Ok((socket, arrived)),
         Err(error) => Err(refused(door, error)),
     }
 }

@@ -16,7 +16,7 @@ use hyper::{
     client::conn::http1::{self, SendRequest},
 };
 use hyper_util::rt::TokioIo;
-use larder_wire::{HEADER, HEADER_VALUE, Payload, Peer, Query, StoreId, Transport};
+use larder_wire::{HEADER, HEADER_VALUE, PAYLOAD_HEADER, Payload, Peer, Query, StoreId, Transport};
 use tokio::sync::{Semaphore, mpsc, watch};
 
 use super::{
@@ -33,6 +33,9 @@ use crate::{
 
 /// How long a server may take to open a connection, to begin an answer, or to go on with one, once it has what it was asked.
 const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Bytes of a body that are there at once, and of a header that servers take.
+const SMALL: usize = 4 * 1024;
 
 /// Pulls at once, and as many pushes beside them.
 const LINES: usize = 8;
@@ -90,6 +93,8 @@ impl Body for Text {
 struct Asked {
     target: String,
     store: Option<StoreId>,
+    /// Who asks, before the body.
+    payload: Option<String>,
     text: Bytes,
 }
 
@@ -156,11 +161,13 @@ impl Exchanges {
     fn asked(&self, sync_id: &str, payload: Option<Payload>, text: String) -> Result<Asked, BackendError> {
         let (path, text) = (self.door.endpoint.path().to_owned(), Bytes::from(text));
         if self.door.peer == Peer::Larder {
-            return Ok(Asked { target: path, store: None, text });
+            // A server waits a few seconds for the body of somebody unknown; a large one may be longer on its way.
+            let payload = payload.filter(|_| text.len() > SMALL).map(|payload| payload.to_header());
+            return Ok(Asked { target: path, store: None, payload: payload.filter(|text| text.len() <= SMALL), text });
         }
         let store = StoreId::new(sync_id).map_err(|error| BackendError::Other(error.into()))?;
         let query = Query { store_id: Some(store.clone()), payload, transport: Some(Transport::Http) };
-        Ok(Asked { target: format!("{path}?{}", query.encode()), store: Some(store), text })
+        Ok(Asked { target: format!("{path}?{}", query.encode()), store: Some(store), payload: None, text })
     }
 
     /// Sends a request on a connection that is free, or on a new one.
@@ -197,6 +204,9 @@ impl Exchanges {
             Some(store) => request.header("x-livestore-store-id", store.as_str()),
             None => request.header(HEADER, HEADER_VALUE),
         };
+        if let Some(payload) = &asked.payload {
+            request = request.header(PAYLOAD_HEADER, payload);
+        }
         // The error may show the URL, and that may have a payload in it.
         let no_url = |_| BackendError::Other(format!("{} is no URL", endpoint.address()).into());
         request.body(Text(Some(asked.text.clone()))).map_err(no_url)

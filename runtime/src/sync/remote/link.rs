@@ -4,7 +4,14 @@ pub(super) mod pages;
 mod talk;
 mod waits;
 
-use std::{pin::pin, sync::Arc, time::Duration};
+use std::{
+    pin::pin,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use futures_util::future::{Either, select};
 use larder_wire::Transport;
@@ -49,6 +56,8 @@ pub(super) struct Link {
     /// What the stores say of their pulls' pages.
     pub(super) told: Arc<Told>,
     gate: Arc<Gate>,
+    /// Whether the server has answered somebody what only who may ask is told.
+    known: Arc<AtomicBool>,
 }
 
 impl Link {
@@ -66,8 +75,8 @@ impl Link {
     ) -> Result<Self, BackendError> {
         let (commands, receiver) = mpsc::channel(COMMANDS);
         let (ready, opened) = oneshot::channel();
-        let told = Arc::<Told>::default();
-        let (clock, heard) = (runtime.clone(), Arc::clone(&told));
+        let (told, known) = (Arc::<Told>::default(), Arc::<AtomicBool>::default());
+        let (clock, heard, is_known) = (runtime.clone(), Arc::clone(&told), Arc::clone(&known));
         runtime.spawn(async move {
             let say = |now| reachable.iter().for_each(|reachable| say(reachable, now));
             let writer = Writer { peer: door.peer, transport: Transport::WebSocket };
@@ -77,9 +86,9 @@ impl Link {
             say(!matches!(socket, Err(BackendError::Offline { .. })));
             match socket {
                 Err(error) => drop(ready.send(Err(error))),
-                Ok(socket) => {
+                Ok((socket, arrived)) => {
                     drop(ready.send(Ok(())));
-                    let mut talk = Talk::new(socket, writer, heard, clock);
+                    let mut talk = Talk::new((socket, arrived), writer, (heard, is_known), clock);
                     let ended = talk.run(receiver).await;
                     tracing::debug!(address = door.endpoint.address(), reason = ended, "a connection has ended");
                     if talk.fail_all(&ended) && is_shared {
@@ -89,7 +98,7 @@ impl Link {
             }
         });
         opened.await.map_err(|_| shut_down())??;
-        Ok(Self { commands, told, gate: Arc::new(Gate::new(allowance, runtime.clone())) })
+        Ok(Self { commands, told, gate: Arc::new(Gate::new(allowance, runtime.clone())), known })
     }
 
     /// Looks whether somebody is there.
@@ -110,6 +119,12 @@ impl Link {
     /// Whether the connection has ended.
     pub(super) fn is_over(&self) -> bool {
         self.commands.is_closed()
+    }
+
+    /// Whether the server has answered somebody what only who may ask is told. A server closes a connection that is nobody's in a few seconds,
+    /// which a large first message may take.
+    pub(super) fn is_known(&self) -> bool {
+        self.known.load(Ordering::Relaxed)
     }
 
     /// What comes of waiting at the gate; nothing if the connection ends before.

@@ -1,5 +1,7 @@
 //! A sync server that is reached by WebSockets.
 
+mod pulling;
+
 use std::{
     collections::HashMap,
     fmt,
@@ -13,16 +15,14 @@ use futures_util::stream;
 use larder_wire::{Limits, Payload as WirePayload, Peer, Transport};
 use tokio::sync::{oneshot, watch};
 
+use self::pulling::Pulling;
 use super::{
-    asking::{ended, pull_of, say, told, whole},
+    asking::{ended, say, told, whole},
     connect::OneStore,
     door::{Directions, Door},
     endpoint::{BackendUrlError, Scheme},
     frames::{Full, Push, Writer},
-    link::{
-        Command, Link,
-        pages::{Next, Pages, pages},
-    },
+    link::{Command, Link},
     pace::Allowance,
     seats::{CONNECTIONS, Seat, Seats, TooManyStores},
 };
@@ -159,6 +159,27 @@ impl WsBackend {
         }
     }
 
+    /// On a connection on which nobody has been let in, a pull goes before a push: a large first message may be longer on its way than a server
+    /// waits for somebody unknown. If the log has grown, that is the answer.
+    async fn introduce(&self, request: &PushRequest<'_>) -> Result<Option<PushAnswer>, BackendError> {
+        let payload = told(request.payload).await?;
+        let (link, seat) = self.place(request.sync_id, payload.as_ref(), 0).await?;
+        if self.door.peer == Peer::TypeScript || link.is_known() {
+            return Ok(None);
+        }
+        drop((link, seat));
+        let pull = PullRequest::new(request.sync_id, request.payload).after(request.expected_head, request.backend_id);
+        match Pulling::new(self, pull).next().await {
+            Some(Ok(PullPage { events, head, .. })) => Ok(events.last().map(|last| {
+                let last = last.number.global();
+                PushAnswer::Ahead { head: head.unwrap_or(last).max(last) }
+            })),
+            Some(Err(error @ BackendError::Offline { .. })) => Err(error),
+            // What it says of a pull it need not say of a push.
+            _ => Ok(None),
+        }
+    }
+
     /// Pushes on a connection from this one on; which it was, with the answer.
     async fn push_on(
         &self,
@@ -240,80 +261,6 @@ impl WsBackendBuilder {
     }
 }
 
-/// One pull, on one connection after the other where it has to be.
-struct Pulling<'a> {
-    backend: &'a WsBackend,
-    request: PullRequest<'a>,
-    /// Behind which number to go on, of which log.
-    after: u64,
-    backend_id: Option<String>,
-    open: Option<Open>,
-    /// Connections before this one are full.
-    from: usize,
-    over: bool,
-}
-
-/// A pull that is asked on a connection.
-struct Open {
-    pages: Pages,
-    row: Option<usize>,
-    /// It stays open as long as somebody wants this.
-    _link: Link,
-}
-
-impl<'a> Pulling<'a> {
-    fn new(backend: &'a WsBackend, request: PullRequest<'a>) -> Self {
-        let (after, backend_id) = (request.after, request.backend_id.map(str::to_owned));
-        Self { backend, request, after, backend_id, open: None, from: 0, over: false }
-    }
-
-    async fn next(&mut self) -> Option<Result<PullPage, BackendError>> {
-        while !self.over {
-            let open = match self.open.take() {
-                Some(open) => Ok(open),
-                None => self.begin().await,
-            };
-            let mut open = match open {
-                Ok(open) => open,
-                Err(error) => {
-                    self.over = true;
-                    return Some(Err(error));
-                }
-            };
-            match open.pages.next().await {
-                Next::Page(page) => {
-                    self.after = page.events.last().map_or(self.after, |event| event.number.global());
-                    self.backend_id = Some(page.backend_id.clone());
-                    self.open = Some(open);
-                    return Some(Ok(page));
-                }
-                Next::GivenUp => {}
-                Next::Ended(Some(error)) if self.backend.is_full(&error) => {
-                    self.from = open.row.map_or(CONNECTIONS, |row| row + 1);
-                }
-                Next::Ended(error) => {
-                    self.over = true;
-                    return error.map(Err);
-                }
-            }
-        }
-        None
-    }
-
-    async fn begin(&self) -> Result<Open, BackendError> {
-        let backend = self.backend;
-        let pull = pull_of(self.request.after(self.after, self.backend_id.as_deref())).await?;
-        let (link, seat) = backend.place(&pull.sync_id, pull.payload.as_ref(), self.from).await?;
-        let (row, id, live) = (seat.as_ref().map(|seat| seat.row), backend.next_request(), pull.live);
-        let text = backend.writer().pull(id, pull);
-        link.passed(async |gate| gate.pull(text.len()).await).await.ok_or_else(ended)?;
-        let (filled, pages) = pages(id, Arc::clone(&link.told));
-        let command = Command::Pull { id, text, after: self.after, live, pages: filled, seat };
-        link.commands.send(command).await.map_err(|_| ended())?;
-        Ok(Open { pages, row, _link: link })
-    }
-}
-
 impl SyncBackend for WsBackend {
     fn identity(&self) -> &str {
         &self.address
@@ -360,6 +307,9 @@ impl SyncBackend for WsBackend {
                 Some(known) => known.to_owned(),
                 None => self.backend_id(&request).await?,
             };
+            if let Some(answer) = self.introduce(&request).await? {
+                return Ok(answer);
+            }
             let mut from = 0;
             loop {
                 match self.push_on(&request, &backend_id, from).await? {

@@ -104,3 +104,18 @@ fn what_a_storage_says_of_its_files_is_not_told_to_clients() {
     bench.done(Done::Pulled { ticket, outcome: Pulled::Failed(error) });
     assert_eq!(refused(&mut bench), told);
 }
+
+#[test]
+fn a_typescript_client_that_has_more_than_the_log_is_told_so() {
+    for (peer, is_refused) in [(Peer::TypeScript, true), (Peer::Larder, false)] {
+        let mut bench = Bench::new(peer, Settings::default());
+        let cursor = Some(larder_wire::Cursor { backend_id: "backend".to_owned(), event_sequence_number: 7 });
+        bench.ask(1, "a", Call::Pull { cursor, live: true });
+        let ticket = bench.permitted("pull");
+        let page = Page { events: Vec::new(), head: 4 };
+        bench.done(Done::Pulled { ticket, outcome: Pulled::Page { page, backend_id: "backend".into() } });
+        let said = refused(&mut bench);
+        assert_eq!(said.is_some(), is_refused, "{said:?}");
+        said.inspect(|(_, said)| assert!(said.contains("ends at e4, before the e7"), "{said}"));
+    }
+}

@@ -46,3 +46,18 @@ fn a_typescript_client_is_not_waited_for() {
         assert_eq!(bench.frames().len(), 1);
     }
 }
+
+#[test]
+fn a_store_that_takes_nothing_ends_no_connection_of_others() {
+    let mut bench = Bench::new(Peer::Larder, Settings::default());
+    bench.caught_up(1, "slow");
+    bench.hear("slow", 1_000, 1_000, 1_000);
+    assert_eq!(pages(&mut bench, 0), 7, "and the one without events before");
+    bench.hear("slow", 5_000, 4_000, 90_000_000);
+    (0..3).for_each(|_| bench.pass(Duration::from_secs(10)));
+    assert_eq!(bench.connection.closing(), None);
+    ack(&mut bench, 1);
+    let ticket = bench.only("authorize");
+    bench.permit(ticket);
+    assert_eq!(pages(&mut bench, 7), 1, "it goes on when a page is taken");
+}

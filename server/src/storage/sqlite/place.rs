@@ -48,6 +48,19 @@ impl Place {
         self.folder.join("log.sqlite-wal")
     }
 
+    /// Refuses a directory whose log is gone: an empty one in its place would make clients begin anew, and give up what they have.
+    pub(super) fn check(&self) -> Result<(), StorageError> {
+        let log = self.log();
+        if log.exists() || self.generation()?.is_none() {
+            return Ok(());
+        }
+        Err(StorageError::Open(format!(
+            "{} is gone, and this directory had one; put it back, or run `larder-server restore --from` with a backup; remove the file \
+             `generation` beside it to begin with an empty one",
+            log.display()
+        )))
+    }
+
     /// The log's identity: a new one if the log went back. Raises the number of both.
     pub(super) fn settle(&mut self, connection: &mut Connection) -> Result<String, StorageError> {
         let path = self.log();

@@ -109,7 +109,8 @@ fn replace(place: &Place, data: &Path, from: &Path) -> Result<Option<PathBuf>, S
     let aside = (0..).map(|number| data.join(format!("log.sqlite.replaced-{number}"))).find(|path| !path.exists());
     let aside = aside.filter(|_| log.exists());
     if let Some(aside) = &aside {
-        // The file itself last: while it is there under its name, so is what belongs to it.
+        put_into_one_file(&log);
+        // What belongs to a file first: a new log must not find it, and a server does not start without the file.
         for ending in ["-wal", "-shm", ""] {
             let old = with_ending(&log, ending);
             if old.exists() {
@@ -120,6 +121,17 @@ fn replace(place: &Place, data: &Path, from: &Path) -> Result<Option<PathBuf>, S
     fs::rename(&new, &log).map_err(failed)?;
     sync_folder(data).map_err(failed)?;
     Ok(aside)
+}
+
+/// Moves what stands beside a log into it, so that a single file is renamed. A damaged one goes aside as it is.
+fn put_into_one_file(log: &Path) {
+    let moved = open_log(log).and_then(|connection| {
+        let moved = connection.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)");
+        moved.map_err(|error| schema::opening(log, &error))
+    });
+    if let Err(error) = moved {
+        tracing::debug!(%error, "the log of before goes aside as it is");
+    }
 }
 
 fn check(connection: &Connection, path: &Path) -> Result<(), StorageError> {

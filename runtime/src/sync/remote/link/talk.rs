@@ -3,7 +3,10 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     pin::pin,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
@@ -23,6 +26,7 @@ use super::{
         asking::to_send,
         connect::Socket,
         frames::{Frames, Heard, Writer},
+        metered::Arrived,
         pace::Turn,
         seats::Seat,
     },
@@ -31,7 +35,7 @@ use super::{
     waits::Waits,
 };
 use crate::{
-    clock::Runtime,
+    clock::{Runtime, Tick},
     definition::BoxFuture,
     error::one_line,
     sync::{BackendError, PullPage, PushAnswer, Remaining},
@@ -40,6 +44,12 @@ use crate::{
 /// How often a server is asked whether it is there, as TypeScript clients do. One that says nothing from one time to the next but one is not.
 const BEAT: Duration = Duration::from_secs(10);
 const SILENT_BEATS: u32 = 2;
+
+/// So many bytes between two beats are more than pongs: part of an answer that is long on its way.
+const PART: u64 = 1_024;
+
+/// Nobody waits longer for what was sent to be there: about as long as one full message takes on a slow network.
+const LONGEST_ON_ITS_WAY: Duration = Duration::from_secs(120);
 
 /// After so many beats without a request the connection is closed; the next request opens another one.
 const IDLE_BEATS: u32 = 3;
@@ -66,10 +76,16 @@ pub(super) struct Talk {
     frames: Frames,
     clock: Runtime,
     told: Arc<Told>,
+    known: Arc<AtomicBool>,
+    arrived: Arrived,
+    /// How much had arrived at the last beat.
+    had: u64,
+    /// Until when what was sent may be on its way: what is asked behind it is not there before.
+    sending: Tick,
     pulls: BTreeMap<u64, Pulled>,
     pushes: BTreeMap<u64, Pushed>,
     waits: Waits,
-    /// Beats since the server was heard, and since somebody wanted something.
+    /// Beats since anything arrived, and since somebody wanted something.
     silent: u32,
     idle: u32,
 }
@@ -103,9 +119,15 @@ impl From<WireError> for Ended {
 }
 
 impl Talk {
-    pub(super) fn new(socket: Socket, writer: Writer, told: Arc<Told>, clock: Runtime) -> Self {
+    pub(super) fn new(
+        (socket, arrived): (Socket, Arrived),
+        writer: Writer,
+        (told, known): (Arc<Told>, Arc<AtomicBool>),
+        clock: Runtime,
+    ) -> Self {
         let (frames, pulls, pushes, waits) = Default::default();
-        Self { socket, writer, frames, clock, told, pulls, pushes, waits, silent: 0, idle: 0 }
+        let (had, sending, silent, idle) = (0, clock.now(), 0, 0);
+        Self { socket, writer, frames, clock, told, known, arrived, had, sending, pulls, pushes, waits, silent, idle }
     }
 
     /// Talks until the connection ends; why it did.
@@ -196,7 +218,6 @@ impl Talk {
     }
 
     async fn message(&mut self, message: Option<Result<Message, Error>>) -> Result<(), Ended> {
-        self.silent = 0;
         let heard = match message {
             Some(Ok(Message::Text(text))) => self.frames.hear(&text)?,
             // Put right by a guess it would be other arguments than its author's.
@@ -227,6 +248,7 @@ impl Talk {
             }
             Heard::Page { id, page } => {
                 self.waits.answered(id);
+                self.known.store(true, Ordering::Relaxed);
                 if !self.page(id, page) {
                     self.give_up(id, End::GivenUp).await?;
                 }
@@ -239,6 +261,7 @@ impl Talk {
             }
             Heard::Pushed { id, answer } => {
                 self.waits.answered(id);
+                self.known.fetch_or(answer.is_ok(), Ordering::Relaxed);
                 self.answer(id, answer);
             }
             Heard::Broken { reason } => return Err(reason.into()),
@@ -263,7 +286,14 @@ impl Talk {
     }
 
     async fn beat(&mut self) -> Result<(), Ended> {
-        (self.silent, self.idle) = (self.silent + 1, if self.frames.is_idle() { self.idle + 1 } else { 0 });
+        let has = self.arrived.load(Ordering::Relaxed);
+        let arrived = has - std::mem::replace(&mut self.had, has);
+        let now = self.clock.now();
+        self.silent = if arrived > 0 || now < self.sending { 0 } else { self.silent + 1 };
+        self.idle = if self.frames.is_idle() { self.idle + 1 } else { 0 };
+        if arrived >= PART {
+            self.waits.heard(now);
+        }
         if self.silent > SILENT_BEATS {
             return Err(format!("the server has said nothing for {} s", (BEAT * SILENT_BEATS).as_secs()).into());
         }
@@ -282,7 +312,9 @@ impl Talk {
     }
 
     async fn send(&mut self, text: String) -> Result<(), Ended> {
-        let patience = PATIENCE + to_send(text.len());
+        let (now, takes) = (self.clock.now(), to_send(text.len()));
+        self.sending = self.sending.max(now).after(takes).min(now.after(LONGEST_ON_ITS_WAY));
+        let patience = PATIENCE + takes;
         let sending = self.socket.send(Message::Text(text.into()));
         match select(sending, self.clock.sleep(patience)).await {
             Either::Left((sent, _)) => sent.map_err(|error| format!("the connection broke: {error}").into()),
