@@ -68,6 +68,11 @@ impl Engine {
         self.published.confirmed()
     }
 
+    /// How often pending events were moved since the load.
+    pub(crate) fn rebases(&self) -> u64 {
+        self.published.rebases()
+    }
+
     /// How sync stands.
     pub(crate) fn sync_status(&self) -> SyncStatus {
         let status = self.sync.status(self.head(), self.published.confirmed(), self.unsent_events());

@@ -268,8 +268,17 @@ impl Engine {
     fn publish_merge(&self, writer: &mut Writer, done: Done, own: u64) -> Vec<StoredEvent> {
         let confirmed = own + done.foreign;
         writer.confirmed(confirmed);
-        self.publish_changes(writer, std::iter::once((done.numbers.as_slice(), usize::MAX)));
         let is_undone = done.undone_from.is_some();
+        if is_undone || !done.numbers.is_empty() {
+            self.publish_changes(writer, std::iter::once((done.numbers.as_slice(), usize::MAX)));
+        } else {
+            // What is confirmed where it stands is no change of anything.
+            drop(writer.take_heard());
+        }
+        if confirmed < self.published.confirmed() {
+            // Before places of before are others', or what is at one of them would be taken for confirmed.
+            self.published.set_confirmed(confirmed);
+        }
         if is_undone && writer.tip.head.number <= self.published.head() && !seeded::bug("rebase-taken-for-seen") {
             // Live queries tell by the last number whether they know a commit, and this one is not behind those that they know.
             self.live.mark_all();

@@ -29,7 +29,8 @@ impl Receipt {
     }
 
     /// Resolves when the sync backend has ordered the events, whatever numbers they have come to have. Where the store's sync has stopped
-    /// ([`SyncPhase::Stopped`](crate::SyncPhase::Stopped)) it waits until the store goes.
+    /// ([`SyncPhase::Stopped`](crate::SyncPhase::Stopped)) it waits until the store goes. A store's sync
+    /// begins when its load has ended, `on_load` included: that must not wait for this.
     ///
     /// # Errors
     /// [`SyncError::Quarantined`] when a rebase has taken one of them out of the log, [`SyncError::NotConfigured`] when the store has no sync backend, [`SyncError::Store`] when the store goes before.

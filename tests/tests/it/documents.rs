@@ -157,6 +157,20 @@ async fn documents_are_there_after_a_close_and_after_a_rebuild_and_fit_a_later_s
 }
 
 #[tokio::test]
+async fn a_store_of_nothing_but_documents_of_an_earlier_release_opens_with_the_defaults_of_this_one() {
+    let mut lab = Lab::on_disk();
+    let desk = lab.open::<Desk>().await;
+    desk.update_document("draft", |draft: &mut Draft| draft.text = "x".to_owned()).unwrap();
+    drop(desk);
+    lab.close().await;
+    let desk = lab.registry().get::<later::Desk>("book:1").await.unwrap();
+    assert_eq!(desk.query(later::View::get("main")).unwrap(), later::View::default());
+    drop(desk);
+    lab.close().await;
+    assert_eq!(lab.open::<Desk>().await.query(Draft::get("draft")).unwrap().text, "x", "nothing is lost");
+}
+
+#[tokio::test]
 async fn a_change_that_is_refused_comes_back_and_changes_nothing() {
     let desk = Store::<Desk>::open("desk:1", OpenOptions::in_memory()).await.unwrap();
     let refused = desk.update_document("main", |view: &mut View| view.zoom = f64::NAN).unwrap_err();

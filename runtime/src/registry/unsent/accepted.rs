@@ -59,12 +59,12 @@ pub(super) fn stand(core: &Syncing<'_>) -> Stand {
     core.engine.stand(core.synced.sent.lock().accepted.as_ref())
 }
 
-/// Resolves when a pull has brought all up to a number.
-pub(super) async fn come_back(core: &Syncing<'_>, last: u64) {
+/// Resolves when a pull has brought all up to a number, or has moved pending events since they were moved so often.
+pub(super) async fn come_back(core: &Syncing<'_>, last: u64, rebases: u64) {
     loop {
         // Before the look, so that nothing is missed in between.
         let merged = core.synced.sent.merged.notified();
-        if core.engine.confirmed() >= last {
+        if core.engine.confirmed() >= last || core.engine.rebases() != rebases {
             return;
         }
         merged.await;

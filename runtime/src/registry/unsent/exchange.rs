@@ -47,10 +47,10 @@ pub(super) async fn push(core: &Syncing<'_>, processor: &mut Processor) -> Resul
     let request = PushRequest::new(&core.synced.sync_id, unsent.expected_head, &unsent.events, &payload);
     let request = request.backend_id(backend_id.as_deref());
     let pushing = AssertUnwindSafe(async { core.synced.backend.push(request).await }).catch_unwind();
-    // A pull may bring all that was in the log's place for it, its own events or others', and a backend may have forgotten the answer: while the
-    // connection lives, that would hold up the store for ever.
+    // A pull may bring its own events, or others' that are in their place, and a backend may have forgotten the answer: while the connection
+    // lives, that would hold up the store for ever.
     let unanswered = async {
-        come_back(core, unsent.expected_head + unsent.events.len() as u64).await;
+        come_back(core, unsent.expected_head + unsent.events.len() as u64, unsent.rebases).await;
         core.runtime.sleep(ANSWER_BEHIND_PULL).await;
     };
     let Either::Left((pushed, _)) = select(std::pin::pin!(pushing), std::pin::pin!(unanswered)).await else {
@@ -302,7 +302,8 @@ pub(super) async fn mend(core: &Syncing<'_>, error: SyncError) -> Result<(), Syn
             (resend_own, found.clone())
         }
         (OnBackendChange::Reset { resend_own }, SyncError::BackendRolledBack { .. }) => {
-            (resend_own, core.engine.sync.backend_id().unwrap_or_default())
+            let accepted = || core.synced.sent.accepted().map(|accepted| accepted.backend_id);
+            (resend_own, core.engine.sync.backend_id().or_else(accepted).unwrap_or_default())
         }
         _ => return Err(error),
     };

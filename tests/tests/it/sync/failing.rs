@@ -46,6 +46,18 @@ async fn a_push_that_is_never_answered_holds_nothing_up_when_its_events_have_com
 }
 
 #[tokio::test]
+async fn a_push_that_is_never_answered_holds_nothing_up_when_fewer_events_of_others_are_in_its_place() {
+    let flaky = Flaky::new(&[Mishap::Hangs], &[]);
+    let registry = flaky.registry(StoreOptions::new());
+    let store = registry.get::<Notebook>(STORE).await.unwrap();
+    store.commit([written(1), written(2)]).unwrap();
+    registry.settle().await;
+    push_foreign(&flaky.inner, &[written(10)]).await;
+    minute(&registry).await;
+    assert_eq!((log(&store).as_str(), store.sync_status().pending), ("e1 e2r1 e3r1", 0));
+}
+
+#[tokio::test]
 async fn what_fails_is_tried_again_and_the_status_says_why_it_failed() {
     let mishaps = [Mishap::Lost, Mishap::Unauthorized, Mishap::Panics, Mishap::Lost];
     let flaky = Flaky::new(&mishaps, &mishaps);

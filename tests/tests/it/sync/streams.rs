@@ -112,6 +112,30 @@ async fn live_queries_have_the_result_of_after_a_rebase_and_changes_tell_its_row
 }
 
 #[tokio::test]
+async fn what_is_confirmed_where_it_stands_is_no_change() {
+    for client in Client::both() {
+        let store = client.open::<Notebook>().await;
+        let mut changes = store.changes();
+        store.commit(written(1)).unwrap();
+        client.sync_once().await;
+        // Whoever begins to listen in between misses nothing by it either.
+        let mut later = store.changes();
+        store.commit(written(2)).unwrap();
+        client.sync_once().await;
+        let mut numbers = Vec::new();
+        for _ in 0..2 {
+            let Change::Committed(record) = changes.next().await.unwrap().unwrap() else { panic!("a record") };
+            numbers.push(record.numbers[0].to_string());
+        }
+        assert_eq!(numbers, ["e1", "e2"]);
+        assert!(matches!(later.next().await.unwrap().unwrap(), Change::Committed(record) if record.rows.len() == 1));
+        for nothing in [&mut changes, &mut later] {
+            assert!(poll_once(&mut std::pin::pin!(nothing.next())).await.is_none());
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_receipt_follows_its_events_wherever_rebases_take_them() {
     for client in Client::both() {
         let store = client.open::<Notebook>().await;
