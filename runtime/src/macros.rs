@@ -316,7 +316,8 @@ pub use larder_macros::materializer;
 /// | `sync: backend()` | an `Arc<dyn SyncBackend>`: where events are sent to and come from |
 /// | `sync_id: function` | a `fn(&StoreId) -> String` that gives the store's id on the wire |
 /// | `sync_payload: payload()` | a [`Payload`](crate::Payload) that the backend is told, merged over the registry's |
-/// | `initial_sync: InitialSync::Skip` | whether a load waits for the first sync. Without effect so far: nothing is pulled yet |
+/// | `initial_sync: InitialSync::Skip` | whether a load waits for the first sync, `InitialSync::Blocking { timeout }`, or not |
+/// | `on_backend_change: OnBackendChange::Stop` | what to do when the backend has another log than before |
 /// | `attributes: attributes()` | [`Attributes`](crate::Attributes) of the store's spans, merged over the registry's |
 /// | `queries { .. }` | queries in SQL, see below |
 /// | `crate: path` | where `larder` is, if it has been renamed |

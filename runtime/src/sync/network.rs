@@ -53,7 +53,8 @@ impl Default for NetworkStatus {
 
 impl NetworkStatus {
     /// Takes all stores of the registry off the network, or lets them on it again. What is on its way is dropped, as by a connection that
-    /// is cut; commits go on and stay pending.
+    /// is cut; commits go on and stay pending. The connection itself may belong to other registries, too: where nobody asks anything on it any
+    /// more, it says in up to 40 s that it is there, and is closed.
     pub fn set_offline(&self, offline: bool) {
         self.offline.send_if_modified(|now| std::mem::replace(now, offline) != offline);
     }

@@ -179,11 +179,22 @@ pub(crate) fn batch(events: &[StoredEvent]) -> usize {
     fitting.max(1).min(events.len())
 }
 
-/// What an event takes in a message, at most: its texts, which stand there as they are, and what is around them.
+/// What an event takes in a message, at most: its arguments, which stand there as they are, its texts, and what is around them, its id included.
+/// A server that counts the same gives a push to its readers as one page.
 fn encoded_bytes(event: &StoredEvent) -> usize {
     let texts = [event.name.as_str(), event.client_id.as_str(), event.session_id.as_str()];
-    let around = 160;
-    event.args.as_ref().map_or(0, String::len) + texts.iter().map(|text| text.len()).sum::<usize>() + around
+    let around = 320;
+    event.args.as_ref().map_or(0, String::len) + texts.into_iter().map(in_json).sum::<usize>() + around
+}
+
+/// Bytes of a text in JSON, at most (RFC 8259, section 7).
+fn in_json(text: &str) -> usize {
+    let byte = |byte: u8| match byte {
+        b'"' | b'\\' => 2,
+        0..=31 => 6,
+        _ => 1,
+    };
+    text.bytes().map(byte).sum()
 }
 
 /// The pauses between tries: each twice as long as the one before, from 1 s up to 30 s. With jitter, so that the clients of a backend that comes
@@ -313,6 +324,11 @@ mod tests {
         assert_eq!(batch(&vec![event(299_000); 9]), 3);
         assert_eq!(batch(&[event(1_000_000), event(1)]), 1);
         assert_eq!(batch(&[]), 0);
+        // Texts that JSON writes longer than they are.
+        let named = |name: &str| StoredEvent { name: name.repeat(1_000), ..event(200_000) };
+        assert_eq!([named("n"), named("\n")].map(|event| batch(&vec![event; 9])), [4, 4]);
+        let named = |name: &str| StoredEvent { name: name.repeat(1_000), ..event(221_000) };
+        assert_eq!([named("n"), named("\n")].map(|event| batch(&vec![event; 9])), [4, 3]);
     }
 
     #[test]

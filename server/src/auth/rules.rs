@@ -102,7 +102,8 @@ pub enum RulesError {
     Jwt(String),
 }
 
-/// Access rules, from a configuration. They may be replaced while a server runs; what they no longer permit ends at once.
+/// Access rules, from a configuration. They may be replaced while a server runs; what they no longer permit is not done any more from then on: a pull
+/// that goes on shows nothing more, and ends when there would be something to show.
 pub struct Rules {
     loaded: RwLock<Arc<Loaded>>,
     revision: AtomicU64,
