@@ -4,11 +4,17 @@ use std::sync::Arc;
 
 use tracing::Span;
 
-use super::{handle::LoadRef, kind::AnyLoaded, shared::Shared, state::Reason};
+use super::{
+    handle::{Core, LoadRef},
+    kind::AnyLoaded,
+    shared::Shared,
+    state::Reason,
+};
 use crate::{
     clock::{self, Tick},
     error::StoreError,
     seeded,
+    storage::sqlite::SqliteError,
     store::inside_any,
     telemetry::{self, Happened},
 };
@@ -116,12 +122,22 @@ fn is_in_memory(shared: &Shared, load: LoadRef) -> bool {
 pub(super) fn close_file(shared: &Shared, loaded: &Arc<dyn AnyLoaded>) -> Result<(), StoreError> {
     let core = loaded.core();
     let closed = core.engine.close();
-    if core.backend().is_some() && !seeded::bug("unsent-forgotten") {
-        let (name, unsent) = (core.name(), core.engine.unsent_events());
-        if let Err(error) = shared.catalog.set_unsent(name.definition(), name.id(), Some(unsent)) {
-            // It stays noted as not known, which is safe: the next start looks.
-            tracing::warn!(store = name.definition(), id = name.id().as_str(), %error, "unsent events were not noted");
-        }
+    if let Err(error) = note_unsent(shared, core) {
+        let name = core.name();
+        // It stays noted as not known, which is safe: the next start looks.
+        tracing::warn!(store = name.definition(), id = name.id().as_str(), %error, "unsent events were not noted");
     }
     closed
+}
+
+/// Notes what stays unsent: what the backend that the store has does not have, or the one that it had when it was opened with one.
+fn note_unsent(shared: &Shared, core: &Core) -> Result<(), SqliteError> {
+    if seeded::bug("unsent-forgotten") || is_in_memory(shared, core.load) {
+        return Ok(());
+    }
+    let (definition, id) = (core.name().definition(), core.name().id());
+    if core.backend().is_some() || shared.catalog.had_backend(definition, id)? {
+        shared.catalog.set_unsent(definition, id, Some(core.engine.unconfirmed()))?;
+    }
+    Ok(())
 }

@@ -52,12 +52,21 @@ pub(super) fn note_open(
             // Another process may have deleted the store after it was entered, and its entry with it.
             enter(shared, name, plan)?;
         }
-        let Some(backend) = plan.resolved.sync.as_ref().filter(|_| !plan.in_memory) else { return Ok(()) };
+        if plan.in_memory {
+            return Ok(());
+        }
+        let catalog = |error: SqliteError| catalog_failed(shared, name, &error);
+        let wire = plan.resolved.sync.as_ref().map(|backend| (backend.identity(), plan.resolved.wire_id(name.id())));
+        // What is committed without the backend that a store had is owed to that all the same. Its file knows where its entry is lost.
+        let is_owed = wire.is_some()
+            || engine.confirmed() > 0
+            || shared.catalog.had_backend(name.definition(), name.id()).map_err(catalog)?;
+        if !is_owed {
+            return Ok(());
+        }
         // What is unsent is not known until the store is closed, also if the process ends before that.
-        let sync_id = plan.resolved.wire_id(name.id());
-        let wire = (backend.identity(), sync_id.as_str());
-        let noted = shared.catalog.opened(name.definition(), name.id(), wire, plan.resolved.durability);
-        noted.map_err(|error| catalog_failed(shared, name, &error))
+        let wire = wire.as_ref().map(|(backend, sync_id)| (*backend, sync_id.as_str()));
+        shared.catalog.opened(name.definition(), name.id(), wire, plan.resolved.durability).map_err(catalog)
     };
     noted().inspect_err(|_| {
         // An error was logged where it happened; nothing was committed.

@@ -146,18 +146,24 @@ impl Catalog {
         self.write("INSERT OR IGNORE INTO stores (definition, id, file, backend) VALUES (?, ?, ?, ?)", &params)
     }
 
-    /// Notes that a store is open, and where its events go: what is unsent is not known until it is closed.
+    /// Notes that a store is open: what is unsent is not known until it is closed. Its events go to the backend that it has now; where it has
+    /// none but had one, to that, or to one that nobody knows.
     pub(crate) fn opened(
         &self,
         definition: &str,
         id: &StoreId,
-        (backend, sync_id): (&str, &str),
+        wire: Option<(&str, &str)>,
         durability: Durability,
     ) -> Result<(), SqliteError> {
-        let texts = [backend, sync_id, definition, id.as_str()].map(ValueRef::Text);
-        let sql = "UPDATE stores SET unsent = NULL, backend = ?1, sync_id = ?2 WHERE definition = ?3 AND id = ?4 \
-                   AND (unsent IS NOT NULL OR backend IS NOT ?1 OR sync_id IS NOT ?2)";
-        self.with(|connection| lasting(connection, durability, |connection| connection.execute(sql, &texts).map(drop)))
+        let (backend, sync_id) = match wire {
+            Some((backend, sync_id)) => (ValueRef::Text(backend), ValueRef::Text(sync_id)),
+            None => (ValueRef::Null, ValueRef::Null),
+        };
+        let params = [backend, sync_id, ValueRef::Text(definition), ValueRef::Text(id.as_str())];
+        let sql = "UPDATE stores SET unsent = NULL, backend = coalesce(?1, backend, ''), sync_id = coalesce(?2, sync_id) \
+                   WHERE definition = ?3 AND id = ?4 AND (unsent IS NOT NULL \
+                   OR backend IS NOT coalesce(?1, backend, '') OR sync_id IS NOT coalesce(?2, sync_id))";
+        self.with(|connection| lasting(connection, durability, |connection| connection.execute(sql, &params).map(drop)))
     }
 
     /// Notes how many events of a store are unsent.
@@ -196,6 +202,11 @@ impl Catalog {
         let sql = "SELECT id, file, unsent, backend FROM stores WHERE definition = ? AND id = ?";
         let params = [ValueRef::Text(definition), ValueRef::Text(id.as_str())];
         Ok(self.entries(sql, &params)?.into_iter().next())
+    }
+
+    /// Whether a store was ever opened with a backend, as far as is known.
+    pub(crate) fn had_backend(&self, definition: &str, id: &StoreId) -> Result<bool, SqliteError> {
+        Ok(self.get(definition, id)?.is_some_and(|entry| entry.had_backend))
     }
 
     /// All stores of a definition, by id.

@@ -49,7 +49,13 @@ fn the_last_backend_and_sync_id_are_whose_the_unsent_events_are() {
     }
     assert!(catalog.add_found("note", &id("n:3"), true).is_ok());
     for wire in [("wss://a", "n:1"), ("wss://b", "n:1"), ("wss://b", "n_1")] {
-        assert!(catalog.opened("note", &id("n:1"), wire, Durability::Process).is_ok());
+        assert!(catalog.opened("note", &id("n:1"), Some(wire), Durability::Process).is_ok());
+    }
+    // Opened without the backend that they had: one that is known, and one that is not.
+    assert!(catalog.add("note", &id("n:4"), Durability::Process).is_ok());
+    for store in ["n:1", "n:4"] {
+        assert!(catalog.set_unsent("note", &id(store), Some(0)).is_ok());
+        assert!(catalog.opened("note", &id(store), None, Durability::Process).is_ok());
     }
     let of_none = [("n:2".to_owned(), None)];
     assert_eq!(unsent("wss://a"), of_none);
@@ -58,8 +64,8 @@ fn the_last_backend_and_sync_id_are_whose_the_unsent_events_are() {
     assert_eq!(unsent("wss://b"), [("n:1".to_owned(), Some("n_1".to_owned())), other]);
     let had_backend = |store: &str| catalog.get("note", &id(store)).map(|entry| entry.map(|entry| entry.had_backend));
     assert_eq!(
-        [had_backend("n:1"), had_backend("n:2"), had_backend("n:3")],
-        [true, false, true].map(|had| Ok(Some(had)))
+        [had_backend("n:1"), had_backend("n:2"), had_backend("n:3"), had_backend("n:4")],
+        [true, false, true, true].map(|had| Ok(Some(had)))
     );
 }
 
@@ -80,7 +86,7 @@ fn the_catalog_of_a_durable_store_knows_after_power_loss_that_events_may_be_unse
         assert!(catalog.add("note", &store, durability).is_ok());
         assert_eq!(level(), Ok(Some(expected)), "an entry under {durability:?}");
         assert!(catalog.set_unsent("note", &store, Some(0)).is_ok());
-        assert!(catalog.opened("note", &store, ("wss://a", "n"), durability).is_ok());
+        assert!(catalog.opened("note", &store, Some(("wss://a", "n")), durability).is_ok());
         assert_eq!(level(), Ok(Some(expected)), "an opening under {durability:?}");
     }
 }

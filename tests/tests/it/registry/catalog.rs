@@ -79,6 +79,55 @@ async fn delete_asks_for_no_force_where_there_never_was_a_backend() {
 }
 
 #[tokio::test]
+async fn what_is_committed_while_a_store_is_open_without_the_backend_it_had_is_owed_to_that() {
+    for closed in [true, false] {
+        let (dir, left) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let fake = Fake::new("wss://one", true);
+        let bench = Bench::with(|builder| builder.data_dir(dir.path()).defaults(synced(&fake)));
+        bench.get::<NoteStore>("n").await.unwrap().commit(written(1)).unwrap();
+        bench.settle().await;
+        bench.clear().await.unwrap();
+        assert_eq!((fake.received("n"), bench.stored::<NoteStore>().await.unwrap()[0].unsent), (1, Some(0)));
+        bench.update_defaults(StoreOptions::new());
+        bench.get::<NoteStore>("n").await.unwrap().commit(written(2)).unwrap();
+        // As a process leaves it that is killed now.
+        copy_dir(dir.path(), left.path());
+        if closed {
+            bench.clear().await.unwrap();
+            assert_eq!(bench.stored::<NoteStore>().await.unwrap()[0].unsent, Some(1));
+        }
+        let deleted = bench.delete::<NoteStore>("n").await;
+        assert!(matches!(deleted, Err(DeleteError::Unsent { events: 1, .. })), "{deleted:?}");
+        bench.shutdown(Duration::ZERO).await;
+        let after_the_kill = Bench::with(|builder| builder.data_dir(left.path()));
+        let deleted = after_the_kill.delete::<NoteStore>("n").await;
+        assert!(matches!(deleted, Err(DeleteError::Unsent { events: 1, .. })), "{deleted:?}");
+
+        let again =
+            Bench::with(|builder| builder.data_dir(dir.path()).defaults(synced(&fake)).definition::<NoteStore>());
+        again.settle().await;
+        assert_eq!(fake.received("n"), 2);
+    }
+}
+
+#[tokio::test]
+async fn a_store_without_an_entry_that_is_opened_without_the_backend_it_had_owes_that_what_is_committed() {
+    let dir = tempfile::tempdir().unwrap();
+    let fake = Fake::new("wss://one", true);
+    let bench = Bench::with(|builder| builder.data_dir(dir.path()).defaults(synced(&fake)));
+    bench.get::<NoteStore>("n").await.unwrap().commit(written(1)).unwrap();
+    bench.settle().await;
+    bench.clear().await.unwrap();
+    let catalog = rusqlite::Connection::open(dir.path().join("catalog.db")).unwrap();
+    catalog.execute("DELETE FROM stores", []).unwrap();
+    bench.update_defaults(StoreOptions::new());
+    bench.get::<NoteStore>("n").await.unwrap().commit(written(2)).unwrap();
+    bench.clear().await.unwrap();
+    let deleted = bench.delete::<NoteStore>("n").await;
+    assert!(matches!(deleted, Err(DeleteError::Unsent { events: 1, .. })), "{deleted:?}");
+}
+
+#[tokio::test]
 async fn rule_13_a_closed_store_is_sent_under_the_sync_id_it_had_last() {
     let dir = tempfile::tempdir().unwrap();
     let fake = Fake::new("wss://one", false);
