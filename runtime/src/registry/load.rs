@@ -142,7 +142,7 @@ async fn run(load: Load, mut end: End) {
             }
         }
         Err(error) => {
-            let closed = close(&shared, &loaded, &load.name).await;
+            let closed = close(&shared, &load, &loaded).await;
             fail(&shared, &load, end, error, closed);
         }
     }
@@ -157,9 +157,11 @@ fn fail(shared: &Arc<Shared>, load: &Load, end: End, error: LoadError, closed: R
     end.failed(error, closed);
 }
 
-/// Closes what a load has opened, when it is not wanted or did not become a store.
-async fn close(shared: &Arc<Shared>, loaded: &Arc<dyn AnyLoaded>, name: &StoreName) -> Result<(), StoreError> {
-    loaded.core().engine.stop_accepting(StoreError::Evicted { store: name.clone() });
+/// Closes what a load has opened, when it is not wanted or did not become a store. What it leaves unsent is sent.
+async fn close(shared: &Arc<Shared>, load: &Load, loaded: &Arc<dyn AnyLoaded>) -> Result<(), StoreError> {
+    let store = || load.name.clone();
+    let is_stopped = matches!(loaded.core().engine.check_read(), Err(StoreError::Stopped { .. }));
+    loaded.core().engine.stop_accepting(StoreError::Evicted { store: store() });
     if seeded::bug("cancelled-load-keeps-file") {
         std::mem::forget(Arc::clone(&loaded.core().engine));
         return Ok(());
@@ -167,7 +169,10 @@ async fn close(shared: &Arc<Shared>, loaded: &Arc<dyn AnyLoaded>, name: &StoreNa
     let (closing, loaded_here) = (Arc::clone(shared), Arc::clone(loaded));
     let closed = shared.runtime.spawn_blocking(move || close_file(&closing, &loaded_here)).await;
     drop(loaded.core().take_kept());
-    let panicked = |panicked: Panicked| StoreError::Storage { store: name.clone(), message: panicked.into_message() };
+    // A store that was to be open only to be sent is tried again by who opened it.
+    let sends_rest = load.plan.runs_on_load && !is_stopped && loaded.core().engine.unsent_events() > 0;
+    loaded.core().backend().filter(|_| sends_rest).inspect(|backend| shared.closed_unsent(backend));
+    let panicked = |panicked: Panicked| StoreError::Storage { store: store(), message: panicked.into_message() };
     closed.map_err(panicked)?
 }
 

@@ -7,6 +7,7 @@ use std::{
 };
 
 use hashbrown::{DefaultHashBuilder, HashTable};
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use super::{
@@ -83,9 +84,27 @@ pub(super) struct Slot {
     pub(super) hidden: bool,
     /// What this load got through its `LoadContext`.
     pub(super) children: Vec<LoadRef>,
+    /// Who would have sent what the store has not sent, and left that to whoever has it.
+    pub(super) left_to_it: Vec<LooksAgain>,
+}
+
+/// Looks at the closed stores again when the slot is gone that this was left to, however it went: dropped outside of the lock.
+pub(super) struct LooksAgain(Arc<Notify>);
+
+impl Drop for LooksAgain {
+    fn drop(&mut self) {
+        self.0.notify_one();
+    }
 }
 
 impl Slot {
+    /// Says when the slot is gone.
+    pub(super) fn leave_to_it(&mut self, again: &Arc<Notify>) {
+        if !self.left_to_it.iter().any(|other| Arc::ptr_eq(&other.0, again)) {
+            self.left_to_it.push(LooksAgain(Arc::clone(again)));
+        }
+    }
+
     /// Whether the registry is its only observer, for what it has not sent.
     pub(super) fn is_only_pinned(&self) -> bool {
         let observers = || self.loaded.as_ref().map_or(0, |loaded| loaded.core().observers());

@@ -170,6 +170,7 @@ impl State {
             maintain_at: None,
             pinned: None,
             children: Vec::new(),
+            left_to_it: Vec::new(),
         };
         let at = self.slots.insert(slot);
         self.newest.insert(kind.type_id, at);

@@ -320,7 +320,7 @@ async fn watch_one(
 async fn look_once(
     registry: &Weak<Shared>,
     backend: &Weak<dyn SyncBackend>,
-    (again, news, note): (&Notify, &Notify, &ConnectionNote),
+    (again, news, note): (&Arc<Notify>, &Notify, &ConnectionNote),
     attempts: &mut Attempts,
 ) -> bool {
     let (Some(shared), Some(live)) = (registry.upgrade(), backend.upgrade()) else { return false };
@@ -376,12 +376,12 @@ async fn connect(registry: &Weak<Shared>, backend: &Weak<dyn SyncBackend>, attem
 }
 
 /// Sends what closed stores have not sent, now and whenever there may be something new, until it is dropped.
-async fn send_closed(registry: &Weak<Shared>, backend: &Weak<dyn SyncBackend>, again: &Notify) {
+async fn send_closed(registry: &Weak<Shared>, backend: &Weak<dyn SyncBackend>, again: &Arc<Notify>) {
     let mut pauses = Pauses::default();
     loop {
         // What was said before is found by looking now.
         let _ = again.notified().now_or_never();
-        let sent = closed::send(registry, backend).await;
+        let sent = closed::send(registry, backend, again).await;
         let Some(shared) = registry.upgrade() else { return };
         if sent {
             pauses = Pauses::default();

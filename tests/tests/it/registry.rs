@@ -25,5 +25,6 @@ mod threads;
 mod time;
 mod unknown_events;
 mod unsent;
+mod unwanted;
 mod user_code;
 mod watching;

@@ -3,6 +3,7 @@
 use std::sync::{Arc, Weak};
 
 use futures_util::stream::{self, StreamExt};
+use tokio::sync::Notify;
 
 use crate::{
     error::{BoxError, LoadError, OpenFilesLimit, SyncError},
@@ -33,7 +34,8 @@ struct Closed {
 }
 
 /// Opens the closed stores that have unsent events for a backend, or may have, a few at a time; whether nothing is left to be tried again.
-pub(super) async fn send(registry: &Weak<Shared>, backend: &Weak<dyn SyncBackend>) -> bool {
+/// `again` is told when one is closed that somebody had open.
+pub(super) async fn send(registry: &Weak<Shared>, backend: &Weak<dyn SyncBackend>, again: &Arc<Notify>) -> bool {
     let closed = match find(registry, backend).await {
         Ok(closed) => closed,
         Err(error) => {
@@ -41,7 +43,7 @@ pub(super) async fn send(registry: &Weak<Shared>, backend: &Weak<dyn SyncBackend
             return false;
         }
     };
-    let sending = closed.into_iter().map(|closed| send_one(registry, closed));
+    let sending = closed.into_iter().map(|closed| send_one(registry, closed, again));
     stream::iter(sending).buffer_unordered(OPENED_TO_SEND).fold(true, async |all, sent| all && sent).await
 }
 
@@ -72,17 +74,11 @@ async fn find(registry: &Weak<Shared>, backend: &Weak<dyn SyncBackend>) -> Resul
 }
 
 /// Opens one closed store without `on_load`, sends, and closes it; `false` when it is to be tried again.
-async fn send_one(registry: &Weak<Shared>, closed: Closed) -> bool {
+async fn send_one(registry: &Weak<Shared>, closed: Closed, again: &Arc<Notify>) -> bool {
     let Some(shared) = registry.upgrade() else { return true };
     let Ok(_permit) = Arc::clone(&shared.unsent.opened).acquire_owned().await else { return true };
     let Closed { kind, id, wire } = closed;
-    let is_open = {
-        let state = shared.lock();
-        let slot = state.slots.find(kind.type_id, &id).and_then(|at| state.slots.get(at));
-        slot.is_some_and(|slot| slot.entry.phase() != Phase::Closing || slot.entry.waiters() > 0)
-    };
-    if is_open || shared.unsent.is_over() {
-        // Whoever has it open sends it.
+    if is_open(&shared, kind, &id, again) || shared.unsent.is_over() {
         return true;
     }
     let mut wait = Wait::new(&shared, None, kind, Ok(id));
@@ -112,6 +108,21 @@ async fn send_one(registry: &Weak<Shared>, closed: Closed) -> bool {
             false
         }
     }
+}
+
+/// Whether somebody has the store open, or wants to: sending is left to them. It may come to nothing, where a load fails or never begins, or a
+/// store is open without its backend, so it is looked at again when they are done with it. One that is open with a backend says itself what
+/// it leaves unsent.
+fn is_open(shared: &Shared, kind: &'static Kind, id: &StoreId, again: &Arc<Notify>) -> bool {
+    let mut state = shared.lock();
+    let slot = state.slots.find(kind.type_id, id).and_then(|at| state.slots.get_mut(at));
+    let Some(slot) = slot.filter(|slot| slot.entry.phase() != Phase::Closing || slot.entry.waiters() > 0) else {
+        return false;
+    };
+    if slot.loaded.as_ref().is_none_or(|loaded| loaded.core().backend().is_none()) {
+        slot.leave_to_it(again);
+    }
+    true
 }
 
 async fn send_opened(registry: &Weak<Shared>, loaded: Arc<dyn AnyLoaded>) -> bool {
