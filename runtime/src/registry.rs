@@ -247,8 +247,8 @@ impl StoreRegistry {
             let before = std::mem::replace(&mut state.defaults, Arc::clone(&defaults));
             (before, state.replace_payloads())
         };
-        for (loaded, payload) in changed {
-            loaded.core().tell(payload);
+        for (open, payload) in changed {
+            open.core().tell(payload);
         }
         drop(before);
         self.shared.signals.changed();
@@ -371,7 +371,7 @@ impl fmt::Debug for StoreRegistry {
 }
 
 impl state::State {
-    /// Payloads again from all layers; what is loaded and has another one now.
+    /// Payloads again from all layers; what is loaded, or far enough to sync, and has another one now.
     fn replace_payloads(&mut self) -> Vec<(Arc<dyn kind::AnyLoaded>, crate::options::Payload)> {
         let defaults = Arc::clone(&self.defaults);
         let mut changed = Vec::new();
@@ -386,7 +386,7 @@ impl state::State {
             let again = last.take().filter(|(before, _)| Arc::ptr_eq(before, &slot.plan));
             let after = again.map_or_else(|| Arc::new(slot.plan.with_payload(payload.clone())), |(_, after)| after);
             last = Some((std::mem::replace(&mut slot.plan, Arc::clone(&after)), after));
-            changed.extend(slot.loaded.clone().map(|loaded| (loaded, payload)));
+            changed.extend(slot.open().map(|open| (open, payload)));
         }
         changed
     }

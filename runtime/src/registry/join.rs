@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::{
     entry::Phase,
     handle::LoadRef,
-    kind::Kind,
+    kind::{AnyLoaded, Kind},
     plan::Plan,
     shared::{Call, Joined, Shared},
     state::{Action, Reason, State},
@@ -42,8 +42,12 @@ enum Step {
     NeedsAgreement(Arc<Plan>),
     /// Look again.
     Again,
-    Joined(Joined, Option<Payload>),
+    /// With what a store is told from now on whose file is open.
+    Joined(Joined, Option<Told>),
 }
+
+/// A store, and what its backend is told from now on.
+type Told = (Arc<dyn AnyLoaded>, Payload);
 
 /// Joins or begins a load. The app's code runs between looks under the lock, so a look may find something else than the one before.
 pub(super) fn join(
@@ -67,9 +71,9 @@ pub(super) fn join(
                 Some(option) => return Err(LoadError::OptionsConflict { store: caller.name, option }),
                 None => caller.agreed = Some(running),
             },
-            Step::Joined(joined, payload) => {
-                if let (Joined::Loaded(loaded), Some(payload)) = (&joined, payload) {
-                    loaded.core().tell(payload);
+            Step::Joined(joined, told) => {
+                if let Some((open, payload)) = told {
+                    open.core().tell(payload);
                 }
                 return Ok(joined);
             }
@@ -151,14 +155,15 @@ impl State {
         if waits && let Some(parent) = self.loading(caller.parent) {
             self.waits.add(parent.slot, at).map_err(|chain| self.cycle(&chain, at))?;
         }
-        let payload = self.merge_payload(at, caller.call, actions);
+        let told = self.merge_payload(at, caller.call, actions);
         let Some(joined) = self.join(at, caller.call.options.gc_time, caller.call.passing) else {
+            actions.push(Action::Drop(Box::new(told)));
             return Ok(Step::Again);
         };
         Ok(match joined {
             Ok(loaded) => {
                 self.counters.hits += 1;
-                Step::Joined(Joined::Loaded(loaded), payload)
+                Step::Joined(Joined::Loaded(loaded), told)
             }
             Err(cell) => {
                 if let Some(listener) = &caller.call.listener {
@@ -166,7 +171,7 @@ impl State {
                 }
                 // What others only pass through may be kept now.
                 self.serve(actions);
-                Step::Joined(Joined::Waiting { at, cell }, None)
+                Step::Joined(Joined::Waiting { at, cell }, told)
             }
         })
     }
@@ -188,8 +193,8 @@ impl State {
         LoadError::Cycle { chain: slots.filter_map(|at| self.slots.get(*at).map(|slot| slot.name.clone())).collect() }
     }
 
-    /// A later call's payload goes on top of the earlier calls'. The merged one, when there was one.
-    fn merge_payload(&mut self, at: u32, call: &Call, actions: &mut Vec<Action>) -> Option<Payload> {
+    /// A later call's payload goes on top of the earlier calls'. The merged one, when there was one, and a store to be told.
+    fn merge_payload(&mut self, at: u32, call: &Call, actions: &mut Vec<Action>) -> Option<Told> {
         let later = call.options.sync_payload.clone()?;
         let defaults = Arc::clone(&self.defaults);
         let slot = self.slots.get_mut(at)?;
@@ -198,6 +203,6 @@ impl State {
         let payload = plan.payload(&defaults);
         let plan = plan.with_payload(payload.clone());
         actions.push(Action::Drop(Box::new(std::mem::replace(&mut slot.plan, Arc::new(plan)))));
-        Some(payload)
+        Some((slot.open()?, payload))
     }
 }

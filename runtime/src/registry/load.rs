@@ -117,6 +117,9 @@ async fn run(load: Load, mut end: End) {
     shared.followers.loaded(&load.name, &loaded.core().engine);
     if let Some(slot) = shared.lock().slots.of(load.load) {
         slot.opened = Some(Arc::downgrade(&loaded));
+        // Somebody may have changed it while the file was opened; from now on they tell it themselves. The one of before, which the app's
+        // `Drop` may hang on, lives on in the load.
+        loaded.core().tell(slot.plan.resolved.sync_payload.clone());
     }
     if load.plan.runs_on_load {
         let first =
@@ -331,8 +334,6 @@ fn finish(shared: &Arc<Shared>, load: &Load, loaded: &Arc<dyn AnyLoaded>, ran: b
             return Finish::NotWanted;
         }
         shared.happened(|| Happened::Loaded(load.name.clone()));
-        // A later call may have changed it while the file was opened.
-        loaded.core().tell(plan.resolved.sync_payload.clone());
         Finish::Done
     })
 }

@@ -105,6 +105,11 @@ impl Slot {
         }
     }
 
+    /// The store whose file is open: it is loaded, or `on_load` runs, or the first sync before that.
+    pub(super) fn open(&self) -> Option<Arc<dyn AnyLoaded>> {
+        self.loaded.clone().or_else(|| self.opened.as_ref()?.upgrade())
+    }
+
     /// Whether the registry is its only observer, for what it has not sent.
     pub(super) fn is_only_pinned(&self) -> bool {
         let observers = || self.loaded.as_ref().map_or(0, |loaded| loaded.core().observers());

@@ -2,7 +2,10 @@
 
 use std::{sync::Arc, time::Duration};
 
-use futures_util::future::{Either, select};
+use futures_util::{
+    FutureExt,
+    future::{Either, select},
+};
 
 use super::exchange::{is_final, mend, pull_once};
 use crate::{
@@ -43,11 +46,13 @@ async fn catch_up(shared: &Arc<Shared>, loaded: &Arc<dyn AnyLoaded>, progress: i
             changed.await;
             continue;
         }
+        // What was said before is told now.
+        let _ = core.synced.told.replaced().now_or_never();
         let mut processor = Processor::behind();
         let pulling = pull_once(core, &mut processor, |done, total| progress(LoadProgress { done, total }));
-        // Off the network, what is on its way is dropped.
-        let off = Box::pin(shared.network.switched());
-        let Either::Left((pulled, _)) = select(std::pin::pin!(pulling), off).await else { continue };
+        // Off the network, what is on its way is dropped; so it is when the backend is to be told something else.
+        let anew = select(Box::pin(shared.network.switched()), Box::pin(core.synced.told.replaced()));
+        let Either::Left((pulled, _)) = select(std::pin::pin!(pulling), anew).await else { continue };
         let Err(error) = pulled else { return };
         if let Err(error) = mend(core, error).await {
             if is_final(&error) {
@@ -57,6 +62,7 @@ async fn catch_up(shared: &Arc<Shared>, loaded: &Arc<dyn AnyLoaded>, progress: i
             tracing::debug!(store = %core.name(), %error, "the first sync failed");
         }
         let pause: Duration = pauses.next(shared.runtime.jitter());
-        shared.runtime.sleep(pause).await;
+        // What the backend refused to somebody else may be granted now.
+        select(shared.runtime.sleep(pause), std::pin::pin!(core.synced.told.replaced())).await;
     }
 }

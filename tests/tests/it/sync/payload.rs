@@ -2,20 +2,21 @@
 
 use std::{
     sync::{
-        Arc,
+        Arc, LazyLock,
         atomic::{AtomicU64, Ordering},
     },
     time::Duration,
 };
 
 use futures_util::FutureExt;
-use larder::{Payload, StoreOptions, SyncError, SyncPhase, testing::TestRegistry};
+use larder::{InitialSync, Payload, StoreId, StoreOptions, SyncError, SyncPhase, testing::TestRegistry};
 use larder_tests::notebook::{Notebook, written};
 
 use super::{
     clients::{STORE, log, push_foreign},
     flaky::{Flaky, Mishap},
 };
+use crate::registry::support::{Gate, until};
 
 /// Gives tokens 1, 2, 3, each good for so long.
 fn tokens(valid_for: Option<Duration>) -> Payload {
@@ -125,6 +126,56 @@ async fn a_payload_that_is_replaced_is_told_at_once_also_by_a_live_pull() {
     let _other = registry.get::<Notebook>(STORE).options(told(2)).await.unwrap();
     registry.settle().await;
     assert_eq!((pulled(&flaky).as_str(), store.sync_status().phase), ("1 2", SyncPhase::Live));
+}
+
+/// Options of a load that waits a minute for its first sync, and tells this token.
+fn waits_with(token: u64) -> StoreOptions {
+    let options = StoreOptions::new().sync_payload(Payload::new().with("token", token));
+    options.initial_sync(InitialSync::Blocking { timeout: Duration::from_secs(60) })
+}
+
+#[tokio::test]
+async fn a_first_sync_that_was_refused_or_hangs_is_tried_at_once_when_the_payload_is_replaced() {
+    for mishap in [Mishap::Unauthorized, Mishap::Hangs] {
+        for by_a_call in [false, true] {
+            let flaky = Flaky::new(&[], &[mishap]);
+            push_foreign(&flaky.inner, &[written(10)]).await;
+            let registry = flaky.registry(waits_with(1));
+            let mut get = registry.get::<Notebook>(STORE);
+            assert!((&mut get).now_or_never().is_none());
+            registry.settle().await;
+            assert_eq!(pulled(&flaky), "1");
+            let told = StoreOptions::new().sync_payload(Payload::new().with("token", 2));
+            let mut other = registry.get::<Notebook>(STORE).options(told);
+            match by_a_call {
+                true => assert!((&mut other).now_or_never().is_none()),
+                false => registry.update_defaults(waits_with(2)),
+            }
+            registry.settle().await;
+            assert_eq!(pulled(&flaky), "1 2 2", "the first sync, and then the live pull");
+            let store = get.await.unwrap();
+            assert_eq!((log(&store).as_str(), store.sync_status().phase), ("e1", SyncPhase::Live));
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_payload_that_is_replaced_while_the_file_is_opened_is_told_by_the_first_sync() {
+    static GATE: LazyLock<Gate> = LazyLock::new(Gate::default);
+    fn held(id: &StoreId) -> String {
+        GATE.pass();
+        id.to_string()
+    }
+    let flaky = Flaky::new(&[], &[]);
+    let registry = flaky.registry(waits_with(1).sync_id(held));
+    let mut get = registry.get::<Notebook>(STORE);
+    assert!((&mut get).now_or_never().is_none());
+    until("the file is about to be opened", || GATE.came() == 1).await;
+    registry.update_defaults(waits_with(2));
+    GATE.open();
+    let _store = get.await.unwrap();
+    registry.settle().await;
+    assert_eq!(pulled(&flaky), "2 2");
 }
 
 #[tokio::test]
