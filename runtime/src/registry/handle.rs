@@ -238,11 +238,16 @@ impl Core {
 
     /// Whether events are unsent that the backend can have now. Asks the backend, so no lock may be held.
     pub(super) fn has_to_send(&self) -> bool {
+        self.engine.unsent_events() > 0 && !self.engine.sync.is_stopped() && self.is_connected()
+    }
+
+    /// Whether there is a backend that can be reached. Asks it, so no lock may be held.
+    pub(super) fn is_connected(&self) -> bool {
         let connected = |backend: &Arc<dyn SyncBackend>| {
             // One that panics cannot be reached: a `drop` of a handle comes here.
             !self.network.is_offline() && catch_unwind(AssertUnwindSafe(|| backend.connected())).unwrap_or(false)
         };
-        self.engine.unsent_events() > 0 && !self.engine.sync.is_stopped() && self.backend().is_some_and(connected)
+        self.backend().is_some_and(connected)
     }
 }
 

@@ -27,6 +27,7 @@ use super::{
     handle::{Hold, LoadRef},
     kind::{AnyLoaded, Kind},
     shared::Shared,
+    slot::Slot,
     state::{Action, State},
 };
 use crate::{
@@ -177,7 +178,8 @@ impl Shared {
         if connected {
             self.last_try(backend, None);
         }
-        for loaded in self.with_backend(backend) {
+        // Those that load hear it, too: their first sync may be over.
+        for loaded in self.with_backend(backend, Slot::open) {
             if !connected {
                 loaded.core().engine.note_sync(|notes| notes.phase(SyncPhase::Offline));
                 self.unpin(&loaded, None);
@@ -189,7 +191,7 @@ impl Shared {
 
     /// Tells all that sync with a backend why it cannot be reached.
     fn not_reached(&self, backend: &Arc<dyn SyncBackend>, error: BackendError) {
-        for loaded in self.with_backend(backend) {
+        for loaded in self.with_backend(backend, Slot::open) {
             not_reached(&loaded, refused(loaded.core(), &error));
         }
         // Those that are loaded later are told then.
@@ -200,24 +202,26 @@ impl Shared {
     /// Why the last try to connect failed, or that there is a connection.
     fn last_try(&self, backend: &Arc<dyn SyncBackend>, failed: Option<BackendError>) {
         let mut watched = self.unsent.watched.lock().unwrap_or_else(PoisonError::into_inner);
-        let own = watched.iter_mut().find(|known| known.is_of(backend));
-        if let Some(own) = own {
+        if let Some(own) = watched.iter_mut().find(|known| known.is_of(backend)) {
             own.not_reached = failed;
         }
     }
 
-    /// Those among them that were not opened only to be sent.
+    /// The loaded stores of a backend, without those that are open only to be sent.
     fn visible_with_backend(&self, backend: &Arc<dyn SyncBackend>) -> Vec<Arc<dyn AnyLoaded>> {
-        let mut loaded = self.with_backend(backend);
-        let mut state = self.lock();
-        loaded.retain(|loaded| state.slots.of(loaded.core().load).is_some_and(|slot| !slot.hidden));
-        loaded
+        self.with_backend(backend, |slot| slot.loaded.clone().filter(|_| !slot.hidden))
     }
 
-    fn with_backend(&self, backend: &Arc<dyn SyncBackend>) -> Vec<Arc<dyn AnyLoaded>> {
-        let state = self.lock();
-        let loaded = state.slots.iter().filter_map(|(_, slot)| slot.loaded.clone());
-        loaded.filter(|loaded| loaded.core().backend().is_some_and(|own| Arc::ptr_eq(own, backend))).collect()
+    /// The stores of a backend among those that are asked for.
+    fn with_backend(
+        &self,
+        backend: &Arc<dyn SyncBackend>,
+        of: fn(&Slot) -> Option<Arc<dyn AnyLoaded>>,
+    ) -> Vec<Arc<dyn AnyLoaded>> {
+        // Who else has them may let go of them meanwhile, so none is dropped under the lock.
+        let mut open: Vec<_> = self.lock().slots.iter().filter_map(|(_, slot)| of(slot)).collect();
+        open.retain(|open| open.core().backend().is_some_and(|own| Arc::ptr_eq(own, backend)));
+        open
     }
 
     /// The registry itself becomes an observer of a loaded store that nobody observes, until what is unsent is sent. An observed store is

@@ -12,7 +12,10 @@ use crate::{
     options::InitialSync,
     registry::{kind::AnyLoaded, shared::Shared},
     store::LoadProgress,
-    sync::processor::{Pauses, Processor},
+    sync::{
+        SyncPhase,
+        processor::{Pauses, Processor},
+    },
 };
 
 /// Takes over all that the backend has, as far as the options want that and the time allows. What fails is tried again in the background.
@@ -32,6 +35,10 @@ pub(in crate::registry) async fn first_sync(
     if let Either::Right(_) = select(caught_up, shared.runtime.sleep(timeout)).await {
         let name = loaded.core().name();
         tracing::warn!(store = %name, seconds = timeout.as_secs(), "the first sync took too long, the load goes on without");
+    }
+    // Whoever says that the connection went may have said so before the last page came.
+    if !loaded.core().is_connected() {
+        loaded.core().engine.note_sync(|notes| notes.phase(SyncPhase::Offline));
     }
 }
 

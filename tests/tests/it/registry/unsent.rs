@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use larder::{DeleteError, LoadError, StoreState, StoreSync};
+use larder::{DeleteError, InitialSync, LoadError, Payload, StoreState, StoreSync, SyncPhase};
 
 use super::{
     fake::{Fake, synced},
@@ -239,4 +239,52 @@ async fn rule_13_a_catalog_that_cannot_be_read_is_read_again() {
     drop(other);
     again.advance(60).await;
     assert_eq!(fake.received("n"), 1);
+}
+
+#[tokio::test]
+async fn a_store_whose_connection_went_during_its_load_says_that_it_is_offline() {
+    let fake = Fake::new("wss://one", true);
+    let waits = InitialSync::Blocking { timeout: Duration::from_secs(60) };
+    let bench = Bench::with(|builder| anywhere(builder).defaults(synced(&fake).initial_sync(waits)));
+    let (id, going) = ("went-offline", Arc::clone(&fake));
+    on_load_wait(id, move |store, context| {
+        assert_eq!(store.sync_status().phase, SyncPhase::Live, "the first sync has ended");
+        going.connect(false);
+        Box::pin(async move {
+            while context.registry().network().is_connected() {
+                tokio::task::yield_now().await;
+            }
+            Ok(())
+        })
+    });
+    let handle = bench.get::<HookedStore>(id).await.unwrap();
+    let status = handle.sync_status();
+    assert_eq!((status.phase, status.connected()), (SyncPhase::Offline, false));
+    fake.connect(true);
+    bench.settle().await;
+    assert_eq!(handle.sync_status().phase, SyncPhase::Live);
+}
+
+#[tokio::test]
+async fn a_store_whose_connection_went_before_the_last_page_of_its_first_sync_says_that_it_is_offline() {
+    let fake = Fake::new("wss://one", true);
+    let bench = Bench::new();
+    let (going, network) = (Arc::clone(&fake), bench.network());
+    let payload = Payload::provider(move || {
+        let (going, network) = (Arc::clone(&going), network.clone());
+        async move {
+            for connected in [true, false] {
+                going.connect(connected);
+                while network.is_connected() != connected {
+                    tokio::task::yield_now().await;
+                }
+            }
+            // The fake answers pulls all the same.
+            Ok(Payload::new())
+        }
+    });
+    let waits = InitialSync::Blocking { timeout: Duration::from_secs(60) };
+    let handle = bench.get::<NoteStore>("n").options(synced(&fake).initial_sync(waits).sync_payload(payload)).await;
+    let status = handle.unwrap().sync_status();
+    assert_eq!((status.phase, status.connected()), (SyncPhase::Offline, false));
 }
