@@ -76,9 +76,9 @@ pub enum SyncError {
         /// The id of the log that the backend has.
         found: String,
     },
-    /// The backend has lost events that it had confirmed.
+    /// The backend has lost events that it had confirmed, or has others in their place.
     #[error(
-        "the sync backend ends at event e{head} of store {store}, and had confirmed e{confirmed}, so sync has stopped; bring the \
+        "the sync backend has up to event e{head} at most of what it had confirmed of store {store}, and had confirmed e{confirmed}, so sync has stopped; bring the \
          lost events back, give the restored backend a new id, or say `OnBackendChange::Reset` to begin anew with what it has"
     )]
     BackendRolledBack {
@@ -86,7 +86,7 @@ pub enum SyncError {
         store: StoreName,
         /// What the backend had confirmed.
         confirmed: u64,
-        /// Where it ends now.
+        /// Up to where it may have that still: where its log ends, or before an event that is another one.
         head: u64,
     },
     /// An event came that this version of the app does not know, and `UnknownEvents::Fail` says what then.

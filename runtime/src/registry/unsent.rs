@@ -3,6 +3,8 @@
 
 mod accepted;
 mod closed;
+mod compared;
+mod connect;
 mod exchange;
 mod first;
 mod live;
@@ -19,6 +21,7 @@ use tokio_util::sync::CancellationToken;
 
 pub(super) use self::{accepted::Sent, first::first_sync, push::send_with_patience};
 use self::{
+    connect::{Attempts, connect},
     exchange::refused,
     live::{LONG, keep_in_sync, until_sent},
 };
@@ -35,7 +38,6 @@ use crate::{
     error::SyncError,
     options::StoreOptions,
     primitives::Mutex,
-    seeded,
     sync::{BackendError, ConnectionNote, SyncBackend, SyncPhase, processor::Pauses},
 };
 
@@ -351,32 +353,6 @@ async fn look_once(
         select(changed, std::pin::pin!(connect(registry, backend, attempts))).await;
     }
     true
-}
-
-/// The attempts to connect since there last was a connection for long: a server that is there for a moment only is asked as seldom as one
-/// that is away.
-#[derive(Default)]
-struct Attempts {
-    any: bool,
-    pauses: Pauses,
-}
-
-/// Tries to connect until that succeeds, and then waits to be dropped, as the connection changes.
-async fn connect(registry: &Weak<Shared>, backend: &Weak<dyn SyncBackend>, attempts: &mut Attempts) {
-    loop {
-        if std::mem::replace(&mut attempts.any, true) && !seeded::bug("connected-without-a-pause") {
-            let Some(shared) = registry.upgrade() else { return };
-            let pause = shared.runtime.sleep(attempts.pauses.next(shared.runtime.jitter()));
-            drop(shared);
-            pause.await;
-        }
-        let Some(live) = backend.upgrade() else { return };
-        let Err(error) = live.connect().await else { break };
-        tracing::debug!(%error, "a sync backend cannot be reached");
-        let Some(shared) = registry.upgrade() else { return };
-        shared.not_reached(&live, error);
-    }
-    std::future::pending::<()>().await;
 }
 
 /// Sends what closed stores have not sent, now and whenever there may be something new, until it is dropped.

@@ -57,6 +57,20 @@ impl Engine {
         Ok(events)
     }
 
+    /// The synced event at a number in the agreed order.
+    pub(crate) fn synced_event(&self, global: u64) -> Result<Option<StoredEvent>, QueryError> {
+        let mut from = last_of(global.saturating_sub(1));
+        loop {
+            // Client-only events may be in between.
+            let read = self.log_after(from, 16)?;
+            let Some(last) = read.last() else { return Ok(None) };
+            from = last.number;
+            if let Some(event) = read.into_iter().find(|event| !event.number.is_client_only()) {
+                return Ok((event.number.global() == global).then_some(event));
+            }
+        }
+    }
+
     /// A row of the log that does not check stops the store: nothing that is built on the log can be trusted.
     pub(super) fn log_refused(&self, error: LogError) -> QueryErrorKind {
         match error {

@@ -7,7 +7,10 @@ use futures_util::{
     future::{Either, select},
 };
 
-use super::accepted::{begin_push, come_back, confirm, is_accepted, stand};
+use super::{
+    accepted::{begin_push, come_back, confirm, is_accepted, stand},
+    compared::compare,
+};
 use crate::{
     clock::Panicked,
     error::{BoxError, StoreError, SyncError},
@@ -103,7 +106,7 @@ pub(super) async fn pull_once(
     let metadata = core.engine.sync.metadata();
     let request = PullRequest::new(&core.synced.sync_id, &payload).after(before, backend_id.as_deref());
     let request = request.metadata(metadata.as_deref());
-    let mut pages = begin_pull(core, request)?;
+    let mut pages = begin_pull(core, request, before)?;
     let mut gathered = Gathered::default();
     while let Some(page) = next_page(core, &mut pages).await {
         let remaining = take_page(core, page, &mut gathered).await?;
@@ -148,9 +151,9 @@ pub(super) struct Pages<'a> {
     after: u64,
 }
 
-/// Begins a pull.
-pub(super) fn begin_pull<'a>(core: &Syncing<'a>, request: PullRequest<'a>) -> Result<Pages<'a>, SyncError> {
-    let (backend, after) = (&core.synced.backend, request.after);
+/// Begins a pull, of a backend that had confirmed or accepted all up to a number.
+pub(super) fn begin_pull<'a>(core: &Syncing<'a>, request: PullRequest<'a>, after: u64) -> Result<Pages<'a>, SyncError> {
+    let backend = &core.synced.backend;
     let pull = std::panic::catch_unwind(AssertUnwindSafe(|| backend.pull(request)));
     let stream = pull.map_err(|panic| failed(core, Panicked::new(panic.as_ref()).into_message()))?;
     Ok(Pages { stream, after })
@@ -179,12 +182,19 @@ pub(super) struct Gathered {
     bytes: usize,
     backend_id: String,
     metadata: Option<String>,
+    /// What the first page is to begin with: the last event that was confirmed.
+    begins_with: Option<StoredEvent>,
 }
 
 /// Most events that are gathered, and most bytes of their arguments.
 const MOST_GATHERED: (usize, usize) = (2_000, 4 << 20);
 
 impl Gathered {
+    /// Of a pull whose first page begins with this event, if there is one.
+    pub(super) fn beginning_with(begins_with: Option<StoredEvent>) -> Self {
+        Self { begins_with, ..Self::default() }
+    }
+
     fn add(&mut self, page: PullPage) {
         self.bytes += page.events.iter().filter_map(|event| event.args.as_ref()).map(String::len).sum::<usize>();
         self.events.extend(page.events);
@@ -210,7 +220,7 @@ pub(super) async fn take_page(
     page: Result<PullPage, SyncError>,
     gathered: &mut Gathered,
 ) -> Result<Remaining, SyncError> {
-    let page = match page {
+    let mut page = match page {
         Ok(page) => page,
         Err(error) => {
             take_gathered(core, gathered).await?;
@@ -219,6 +229,7 @@ pub(super) async fn take_page(
     };
     check_backend(core, &page.backend_id)?;
     check_metadata(core, &page)?;
+    compare(core, &mut gathered.begins_with, &mut page)?;
     let remaining = page.remaining;
     if !is_accepted(core, &page.events, &page.backend_id) {
         // What came before a page that leaves something out is good, whatever becomes of that.

@@ -16,6 +16,7 @@ use tokio::sync::Notify;
 
 use super::{
     accepted::stand,
+    compared::last_confirmed,
     exchange::{Gathered, ask, begin_pull, failed, is_final, known_backend, mend, next_page, take_page},
     push::send_all,
 };
@@ -76,14 +77,15 @@ async fn keep_one(loaded: Arc<dyn AnyLoaded>) {
 async fn keep(loaded: &Arc<dyn AnyLoaded>) {
     let Some(core) = loaded.core().syncing() else { return };
     let core = &core;
-    let (mut pauses, mut pushes) = (Pauses::default(), Pushes::default());
+    let (mut pauses, mut pushes, mut compares) = (Pauses::default(), Pushes::default(), true);
     while !core.engine.sync.is_stopped() {
         let (began, confirmed) = (core.runtime.now(), core.engine.confirmed());
         core.engine.note_sync(SyncNotes::begins);
-        let Err(error) = exchange(loaded, &mut pushes).await else {
-            pauses = Pauses::default();
+        let Err(error) = exchange(loaded, &mut pushes, compares).await else {
+            (pauses, compares) = (Pauses::default(), false);
             continue;
         };
+        compares = true;
         let Err(error) = mend(core, error).await else {
             // A backend that is another one each time is not asked without a pause either.
             core.runtime.sleep(pauses.next(core.runtime.jitter())).await;
@@ -109,8 +111,8 @@ async fn keep(loaded: &Arc<dyn AnyLoaded>) {
 }
 
 /// Takes over what comes and pushes what is committed, until something fails, a pull that is not live has ended, or the backend is to be told
-/// something else.
-async fn exchange(loaded: &Arc<dyn AnyLoaded>, pushes: &mut Pushes) -> Result<(), SyncError> {
+/// something else. After a break, the log may be another one under the same id: the pull compares.
+async fn exchange(loaded: &Arc<dyn AnyLoaded>, pushes: &mut Pushes, compares: bool) -> Result<(), SyncError> {
     let Some(core) = loaded.core().syncing() else { return Ok(()) };
     let core = &core;
     let live = core.synced.backend.supports().live_pull;
@@ -118,11 +120,16 @@ async fn exchange(loaded: &Arc<dyn AnyLoaded>, pushes: &mut Pushes) -> Result<()
     let _ = core.synced.told.replaced().now_or_never();
     let (told, backend_id, metadata) = (ask(core).await?, known_backend(core), core.engine.sync.metadata());
     let request = PullRequest::new(&core.synced.sync_id, &told.payload).metadata(metadata.as_deref());
-    let request = request.after(stand(core).accepted, backend_id.as_deref()).live(live);
-    let mut pages = begin_pull(core, request)?;
+    let known = if compares { last_confirmed(core).await? } else { None };
+    let accepted = stand(core).accepted;
+    // Something may have been accepted meanwhile.
+    let known = known.filter(|known| known.number.global() == accepted);
+    let after = known.as_ref().map_or(accepted, |known| known.number.global() - 1);
+    let request = request.after(after, backend_id.as_deref()).live(live);
+    let mut pages = begin_pull(core, request, accepted)?;
     let caught_up = Notify::new();
     let pulling = async {
-        let (mut gathered, mut is_whole) = (Gathered::default(), false);
+        let (mut gathered, mut is_whole) = (Gathered::beginning_with(known), false);
         while let Some(page) = next_page(core, &mut pages).await {
             is_whole = take_page(core, page, &mut gathered).await? == Remaining::Nothing;
             if is_whole {

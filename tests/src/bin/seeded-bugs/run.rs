@@ -115,7 +115,8 @@ fn split(test: &str) -> Result<(&str, &str), Box<dyn Error>> {
 fn command(binaries: &Binaries, binary: &str, bug: Option<&str>) -> Result<Command, Box<dyn Error>> {
     let path = binaries.get(binary).ok_or_else(|| format!("no program of tests is called `{binary}`"))?;
     let mut command = Command::new(path);
-    command.arg("--exact").env_remove("LARDER_SEEDED_BUG");
+    // A whole run of the simulation takes longer than a test may.
+    command.arg("--exact").env_remove("LARDER_SEEDED_BUG").env("LARDER_SIMULATIONS", "300");
     bug.map(|bug| command.env("LARDER_SEEDED_BUG", bug));
     Ok(command)
 }

@@ -7,8 +7,8 @@ use std::{
 
 use futures_util::{FutureExt, StreamExt, stream};
 use larder::{
-    BackendError, BackendSupport, BoxFuture, BoxStream, LocalBackend, PullPage, PullRequest, PushAnswer, PushRequest,
-    Remaining, StoreOptions, SyncBackend, prelude::*, testing::TestRegistry,
+    BackendError, BackendSupport, BoxFuture, BoxStream, EventId, LocalBackend, PullPage, PullRequest, PushAnswer,
+    PushRequest, Remaining, StoreOptions, SyncBackend, prelude::*, testing::TestRegistry,
 };
 use tokio::sync::Notify;
 
@@ -35,6 +35,8 @@ pub(super) enum Mishap {
     Shorter,
     /// A pull ends and says that there is more.
     Unfinished,
+    /// The log has other events than before, under its id and as many.
+    Rewritten,
 }
 
 /// A backend whose next requests come to grief.
@@ -138,7 +140,16 @@ impl SyncBackend for Flaky {
             Some(Mishap::Hangs | Mishap::Waits) => Box::pin(stream::pending()),
             Some(Mishap::Shorter) => {
                 let page = PullPage::new(Vec::new(), Remaining::Nothing, request.backend_id.unwrap_or("a log"));
-                Box::pin(stream::iter([Ok(page.head(Some(request.after - 1)))]))
+                let head = self.inner.events(request.sync_id).len() as u64 - 1;
+                Box::pin(stream::iter([Ok(page.head(Some(head)))]))
+            }
+            Some(Mishap::Rewritten) => {
+                let after = usize::try_from(request.after).unwrap();
+                let mut events = self.inner.events(request.sync_id).split_off(after);
+                events.iter_mut().for_each(|event| event.id = Some(EventId(event.number.global().into())));
+                let id = request.backend_id.unwrap_or("a log").to_owned();
+                let page = PullPage::new(events, Remaining::Nothing, id);
+                Box::pin(stream::iter([Ok(page)]).chain(stream::pending()))
             }
             Some(Mishap::Unfinished) => {
                 let id = request.backend_id.unwrap_or("a log").to_owned();
@@ -172,9 +183,14 @@ impl SyncBackend for Flaky {
                 Some(Mishap::Unauthorized) => Err(BackendError::Unauthorized { reason: "401".to_owned() }),
                 Some(Mishap::Panics) => panic!("the backend panics"),
                 Some(Mishap::Hangs) => std::future::pending().await,
-                Some(Mishap::Lost | Mishap::Gap | Mishap::Overtaken | Mishap::Shorter | Mishap::Unfinished) => {
-                    Err(offline())
-                }
+                Some(
+                    Mishap::Lost
+                    | Mishap::Gap
+                    | Mishap::Overtaken
+                    | Mishap::Shorter
+                    | Mishap::Unfinished
+                    | Mishap::Rewritten,
+                ) => Err(offline()),
             }
         })
     }

@@ -2,13 +2,16 @@
 
 use std::time::Duration;
 
-use larder::{LocalBackend, OnBackendChange, StoreOptions, SyncPhase, prelude::*, testing::TestRegistry};
+use larder::{LocalBackend, OnBackendChange, StoreOptions, SyncError, SyncPhase, prelude::*, testing::TestRegistry};
 use larder_tests::{
     lab::copy_dir,
-    notebook::{Notebook, written},
+    notebook::{NoteEvent, Notebook, written},
 };
 
-use super::clients::{Client, STORE, log, synced};
+use super::{
+    clients::{Client, STORE, log, synced},
+    flaky::{Flaky, Mishap},
+};
 
 #[tokio::test]
 async fn another_log_that_was_as_good_is_the_store_s_own_from_the_next_confirmation_on() {
@@ -57,5 +60,44 @@ async fn another_log_is_begun_anew_with_what_a_data_dir_committed_before_it_was_
         copy.advance(Duration::from_secs(40)).await;
         assert_eq!((log(&store).as_str(), store.sync_status().phase), (in_log, SyncPhase::Live), "{resend_own}");
         assert_eq!(backend.events(STORE).len(), if resend_own { 3 } else { 2 });
+    }
+}
+
+#[tokio::test]
+async fn a_log_with_other_events_under_the_same_id_stops_sync_or_is_begun_anew_with() {
+    for resets in [false, true] {
+        let change = if resets { OnBackendChange::Reset { resend_own: true } } else { OnBackendChange::Stop };
+        let flaky = Flaky::new(&[], &[]);
+        let registry = flaky.registry(StoreOptions::new().on_backend_change(change));
+        let store = registry.get::<Notebook>(STORE).await.unwrap();
+        // What follows the last synced event is this client's alone, and no reason.
+        store.commit([written(1), written(2), NoteEvent::LookedAt(2)]).unwrap();
+        registry.advance(Duration::from_secs(60)).await;
+        for _ in 0..3 {
+            flaky.inner.set_connected(false);
+            registry.settle().await;
+            flaky.inner.set_connected(true);
+            registry.advance(Duration::from_secs(60)).await;
+            let status = store.sync_status();
+            assert_eq!((status.phase, status.last_error), (SyncPhase::Live, None), "it is as it was");
+        }
+        flaky.inner.set_connected(false);
+        registry.settle().await;
+        flaky.pulls.lock().unwrap().push_back(Mishap::Rewritten);
+        flaky.inner.set_connected(true);
+        registry.settle().await;
+        let status = store.sync_status();
+        match resets {
+            false => {
+                let error = status.last_error.expect("an error");
+                assert!(matches!(error, SyncError::BackendRolledBack { confirmed: 2, head: 1, .. }), "{error}");
+                assert_eq!((status.phase, log(&store).as_str()), (SyncPhase::Stopped, "e1 e2 e2.1"));
+            }
+            true => {
+                assert_eq!(status.confirmed.global(), 0, "it has begun anew");
+                registry.advance(Duration::from_secs(60)).await;
+                assert_eq!((store.sync_status().phase, store.sync_status().pending), (SyncPhase::Live, 0));
+            }
+        }
     }
 }

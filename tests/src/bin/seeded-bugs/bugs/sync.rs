@@ -2,6 +2,10 @@
 
 use super::{Bug, bug};
 
+/// Bugs that the simulation finds, too.
+const SIMULATION: &str =
+    "it::sync::simulation::whatever_fails_all_clients_come_to_one_log_and_to_the_tables_that_it_makes";
+
 pub(super) const SYNC: &[Bug] = &[
     bug(
         "client-only-event-compared",
@@ -14,6 +18,7 @@ pub(super) const SYNC: &[Bug] = &[
         "arrived-event-sent-again",
         "an own event that comes under another number is pushed again",
         &[
+            SIMULATION,
             "larder::sync::state::tests::histories::every_history_converges_to_one_log_with_nothing_lost_nothing_twice_and_each_clients_order_kept",
         ],
     ),
@@ -26,6 +31,7 @@ pub(super) const SYNC: &[Bug] = &[
         "ids-ignored",
         "own events are known by what they say alone",
         &[
+            SIMULATION,
             "it::sync::failing::an_own_event_is_known_by_its_id_whatever_became_of_its_text",
             "larder::sync::state::tests::sameness::ids_decide_where_both_have_one",
         ],
@@ -38,12 +44,15 @@ pub(super) const SYNC: &[Bug] = &[
     bug(
         "failed-event-half-applied",
         "what a confirmed event wrote before it failed stays",
-        &["it::sync::rebase::a_confirmed_event_that_does_not_materialize_stays_in_the_log_and_is_listed"],
+        &[SIMULATION, "it::sync::rebase::a_confirmed_event_that_does_not_materialize_stays_in_the_log_and_is_listed"],
     ),
     bug(
         "quarantined-event-dropped",
         "a pending event that no longer materializes is gone without a word",
-        &["it::sync::rebase::a_pending_event_that_no_longer_materializes_is_quarantined_and_the_others_go_on"],
+        &[
+            SIMULATION,
+            "it::sync::rebase::a_pending_event_that_no_longer_materializes_is_quarantined_and_the_others_go_on",
+        ],
     ),
     bug(
         "failed-pending-event-stays",
@@ -56,12 +65,12 @@ pub(super) const SYNC: &[Bug] = &[
     bug(
         "arrived-event-stays-quarantined",
         "an event is in the log and in quarantine",
-        &["it::sync::rebase::an_event_that_arrives_after_all_leaves_the_quarantine"],
+        &[SIMULATION, "it::sync::rebase::an_event_that_arrives_after_all_leaves_the_quarantine"],
     ),
     bug(
         "fewer-events-not-noted",
         "a log that a rebase has shortened is taken for a damaged one",
-        &["it::sync::rebase::fewer_events_than_before_are_no_damage"],
+        &[SIMULATION, "it::sync::rebase::fewer_events_than_before_are_no_damage"],
     ),
     bug(
         "confirmed-head-not-kept",
@@ -86,7 +95,7 @@ pub(super) const SYNC: &[Bug] = &[
     bug(
         "commit-not-pushed",
         "what is committed while a store is in sync stays here",
-        &["it::sync::processor::what_one_client_commits_another_sees_without_any_time_that_passes"],
+        &[SIMULATION, "it::sync::processor::what_one_client_commits_another_sees_without_any_time_that_passes"],
     ),
     bug(
         "no-pause-after-a-failure",
@@ -96,7 +105,12 @@ pub(super) const SYNC: &[Bug] = &[
     bug(
         "another-log-ignored",
         "events of another log are taken for the next ones of the old",
-        &["it::sync::failing::another_log_stops_sync_and_keeps_all_data_unless_it_is_as_good"],
+        &[SIMULATION, "it::sync::failing::another_log_stops_sync_and_keeps_all_data_unless_it_is_as_good"],
+    ),
+    bug(
+        "another-past-taken",
+        "a log with other events under the same id is taken for the one of before",
+        &["it::sync::other_log::a_log_with_other_events_under_the_same_id_stops_sync_or_is_begun_anew_with"],
     ),
     bug(
         "page-of-another-log-taken",
