@@ -269,10 +269,11 @@ impl Engine {
         let confirmed = own + done.foreign;
         writer.confirmed(confirmed);
         let is_undone = done.undone_from.is_some();
-        if is_undone || !done.numbers.is_empty() {
+        if is_undone || done.foreign > 0 {
             self.publish_changes(writer, std::iter::once((done.numbers.as_slice(), usize::MAX)));
         } else {
-            // What is confirmed where it stands is no change of anything.
+            // What is confirmed where it stands is no change of anything. Numbers do not tell: there are none while nobody listens, and somebody
+            // may have begun to.
             drop(writer.take_heard());
         }
         if confirmed < self.published.confirmed() {

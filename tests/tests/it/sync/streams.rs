@@ -112,6 +112,22 @@ async fn live_queries_have_the_result_of_after_a_rebase_and_changes_tell_its_row
 }
 
 #[tokio::test]
+async fn a_live_query_shows_what_others_have_committed_though_nobody_listens_to_changes() {
+    for client in Client::both() {
+        let store = client.open::<Notebook>().await;
+        let mut all = store.subscribe(Note::all());
+        assert!(all.next().await.unwrap().unwrap().is_empty());
+        client.backend.set_connected(true);
+        for number in 1..4 {
+            push_foreign(&client.backend, &[written(number)]).await;
+            client.settle().await;
+            let shown = poll_once(&mut std::pin::pin!(all.next())).await.expect("it is shown").unwrap().unwrap();
+            assert_eq!(shown.len(), usize::try_from(number).unwrap());
+        }
+    }
+}
+
+#[tokio::test]
 async fn what_is_confirmed_where_it_stands_is_no_change() {
     for client in Client::both() {
         let store = client.open::<Notebook>().await;
