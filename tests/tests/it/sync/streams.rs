@@ -1,6 +1,9 @@
 //! What a rebase looks like from the outside: streams of events and changes, live queries, receipts.
 
-use larder::{Change, EventNumber, LogChange};
+use std::sync::mpsc;
+
+use futures_util::FutureExt;
+use larder::{Change, EventNumber, LocalBackend, LogChange};
 use larder_tests::{
     lab::poll_once,
     notebook::{Note, NoteEvent, Notebook, note, written},
@@ -192,4 +195,77 @@ async fn a_live_query_is_not_misled_by_a_rebase_that_ends_at_a_number_of_before(
         assert_eq!((log(&store).as_str(), store.quarantined_events().unwrap().len()), ("e1", 3));
         assert_eq!(first.next().await.unwrap().unwrap()[0].title, "another 1");
     }
+}
+
+/// Stands still while its event of another client is materialized, until the test says so.
+mod slow {
+    use std::sync::{
+        Mutex,
+        mpsc::{Receiver, Sender},
+    };
+
+    use larder::prelude::*;
+
+    pub(super) static PAUSE: Mutex<Option<(Sender<()>, Receiver<()>)>> = Mutex::new(None);
+
+    #[derive(Table, Clone, Debug, PartialEq)]
+    pub(super) struct Mark {
+        #[table(primary_key)]
+        number: i64,
+    }
+
+    #[derive(Event, Clone, Debug, PartialEq)]
+    pub(super) enum MarkEvent {
+        #[event(name = "v1.Marked")]
+        Marked(i64),
+    }
+
+    #[derive(StoreSchema)]
+    #[schema(events = MarkEvent, tables(Mark), version = 1)]
+    pub(super) struct MarkSchema;
+
+    #[larder::materializer]
+    impl Materializer for MarkSchema {
+        fn materialize(event: &MarkEvent, _: &EventContext, tables: &mut Tables<'_, Self>) -> MaterializeResult {
+            if let Some((begun, go_on)) = PAUSE.lock().unwrap().take() {
+                begun.send(()).unwrap();
+                go_on.recv().unwrap();
+            }
+            let MarkEvent::Marked(number) = event;
+            tables.insert(Mark { number: *number })
+        }
+    }
+
+    define_store! {
+        pub(super) Marks { name: "marks", schema: MarkSchema, adapter: SqliteAdapter::persisted() }
+    }
+}
+
+#[tokio::test]
+async fn whoever_subscribes_while_events_of_others_are_taken_over_is_shown_them() {
+    let backend = LocalBackend::new("local");
+    backend.set_connected(false);
+    let client = Client::new(&backend, true);
+    let store = client.open::<slow::Marks>().await;
+    push_foreign(&backend, &[slow::MarkEvent::Marked(1)]).await;
+    let ((begun, at_begin), (go_on, gone_on)) = (mpsc::channel(), mpsc::channel());
+    *slow::PAUSE.lock().unwrap() = Some((begun, gone_on));
+    let subscribing = store.clone();
+    let subscribing = std::thread::spawn(move || {
+        at_begin.recv().unwrap();
+        let mut marks = subscribing.subscribe(slow::Mark::all());
+        let first = loop {
+            if let Some(first) = marks.next().now_or_never() {
+                break first.unwrap().unwrap().len();
+            }
+            std::thread::yield_now();
+        };
+        go_on.send(()).unwrap();
+        (first, marks)
+    });
+    client.sync().await;
+    let (first, mut marks) = subscribing.join().unwrap();
+    assert_eq!((first, log(&store).as_str()), (0, "e1"));
+    let shown = marks.next().now_or_never().expect("it is shown").unwrap().unwrap();
+    assert_eq!(shown.len(), 1);
 }
