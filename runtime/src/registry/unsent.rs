@@ -165,14 +165,15 @@ impl Shared {
             return;
         }
         let over = self.unsent.over.child_token();
-        let (again, news) = <(Arc<Notify>, Arc<Notify>)>::default();
-        let (weak, over_then) = (Arc::downgrade(backend), over.clone());
-        let told = (Arc::clone(&again), Arc::clone(&news));
-        watched.push(Watched { backend: weak.clone(), again, news, not_reached: None, over });
+        let (again, news, not_reached) = Default::default();
+        let new = Watched { backend: Arc::downgrade(backend), again, news, not_reached, over };
+        let (weak, over) = (new.backend.clone(), new.over.clone());
+        let (again, news) = (Arc::clone(&new.again), Arc::clone(&new.news));
+        watched.push(new);
         drop(watched);
-        let watching = watch_one(Arc::downgrade(self), weak, (told.0, told.1, self.network.note()));
+        let watching = watch_one(Arc::downgrade(self), weak, (again, news, self.network.note()));
         self.runtime.spawn(async move {
-            over_then.run_until_cancelled_owned(watching).await;
+            over.run_until_cancelled_owned(watching).await;
         });
     }
 

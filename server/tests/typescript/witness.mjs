@@ -90,33 +90,30 @@ export class Witness {
     return this.heard.filter(({ from, frame }) => from === 'server' && says(frame)).length
   }
 
-  /** Pushes on connections that are still open, and that nobody has answered or taken back. */
-  unanswered() {
+  /** Requests of a kind on connections that are still open, and that nobody has answered or taken back: what `is` finds in them. */
+  waiting(is) {
     const waiting = new Map()
     for (const { from, frame, line } of this.heard) {
       const key = String(frame.id ?? frame.requestId)
       const of = waiting.get(line) ?? new Map()
       waiting.set(line, of)
-      if (from === 'client' && frame.payload?.batch !== undefined) of.set(key, frame.payload.batch)
+      const found = from === 'client' ? is(frame) : undefined
+      if (found !== undefined) of.set(key, found)
       if (frame._tag === 'Exit' || frame._tag === 'Interrupt') of.delete(key)
     }
     return [...this.open].flatMap((line) => [...(waiting.get(line)?.values() ?? [])])
   }
 
+  /** Pushes that wait for an answer. */
+  unanswered() {
+    return this.waiting((frame) => frame.payload?.batch)
+  }
+
   /** Whether the client asks for what is behind the events that it knows: it waits for a page, or has begun to within the last so many milliseconds. */
   pulls(within) {
-    const waiting = new Map()
-    for (const { from, frame, line, at } of this.heard) {
-      const key = String(frame.id ?? frame.requestId)
-      const of = waiting.get(line) ?? new Map()
-      waiting.set(line, of)
-      if (from === 'client' && frame.payload?.cursor !== undefined) {
-        of.set(key, true)
-        if (at > Date.now() - within) return true
-      }
-      if (frame._tag === 'Exit' || frame._tag === 'Interrupt') of.delete(key)
-    }
-    return [...this.open].some((line) => (waiting.get(line)?.size ?? 0) > 0)
+    const asks = (frame) => frame.payload?.cursor
+    const lately = ({ from, frame, at }) => from === 'client' && asks(frame) !== undefined && at > Date.now() - within
+    return this.heard.some(lately) || this.waiting(asks).length > 0
   }
 
   http(asked, answer) {

@@ -162,12 +162,6 @@ impl WsBackend {
     /// On a connection on which nobody has been let in, a pull goes before a push: a large first message may be longer on its way than a server
     /// waits for somebody unknown. If the log has grown, that is the answer.
     async fn introduce(&self, request: &PushRequest<'_>) -> Result<Option<PushAnswer>, BackendError> {
-        let payload = told(request.payload).await?;
-        let (link, seat) = self.place(request.sync_id, payload.as_ref(), 0).await?;
-        if self.door.peer == Peer::TypeScript || link.is_known() {
-            return Ok(None);
-        }
-        drop((link, seat));
         let pull = PullRequest::new(request.sync_id, request.payload).after(request.expected_head, request.backend_id);
         match Pulling::new(self, pull).next().await {
             Some(Ok(PullPage { events, head, .. })) => Ok(events.last().map(|last| {
@@ -189,6 +183,10 @@ impl WsBackend {
     ) -> Result<(Option<usize>, Result<PushAnswer, BackendError>), BackendError> {
         let payload = told(request.payload).await?;
         let (link, seat) = self.place(request.sync_id, payload.as_ref(), from).await?;
+        let is_stranger = self.door.peer == Peer::Larder && !link.is_known();
+        if is_stranger && let Some(answer) = self.introduce(request).await? {
+            return Ok((None, Ok(answer)));
+        }
         let (row, id, backend_id) = (seat.as_ref().map(|seat| seat.row), self.next_request(), backend_id.to_owned());
         let (sync_id, events) = (request.sync_id.into(), request.events.into());
         let push = Push { sync_id, events, backend_id: backend_id.clone(), payload };
@@ -307,9 +305,6 @@ impl SyncBackend for WsBackend {
                 Some(known) => known.to_owned(),
                 None => self.backend_id(&request).await?,
             };
-            if let Some(answer) = self.introduce(&request).await? {
-                return Ok(answer);
-            }
             let mut from = 0;
             loop {
                 match self.push_on(&request, &backend_id, from).await? {

@@ -300,7 +300,7 @@ impl Talk {
         if self.idle >= IDLE_BEATS {
             return Err("nothing was asked for a while".to_owned().into());
         }
-        for id in self.waits.overdue(self.clock.now()) {
+        for id in self.waits.overdue(now) {
             let not_answered = || BackendError::Offline {
                 reason: "the server is there, and does not answer what it was asked".to_owned(),
             };
