@@ -156,7 +156,7 @@ impl KeyPattern {
     /// # Errors
     /// When the id does not fit.
     pub fn parse(&self, id: &StoreId) -> Result<Vec<String>, StoreIdError> {
-        let mismatch = || StoreIdError::Pattern { id: id.to_string(), pattern: self.text };
+        let mismatch = || self.mismatch(id);
         let mut rest = id.as_str();
         let mut parts = Vec::new();
         for (at, segment) in self.segments.iter().enumerate() {
@@ -174,6 +174,16 @@ impl KeyPattern {
         }
         if rest.is_empty() { Ok(parts) } else { Err(mismatch()) }
     }
+
+    #[cold]
+    fn mismatch(&self, id: &StoreId) -> StoreIdError {
+        StoreIdError::Pattern { id: id.to_string(), pattern: self.text }
+    }
+
+    /// Whether the id that a key makes is this one.
+    fn same(&self, id: &StoreId, of_key: Result<StoreId, StoreIdError>) -> Result<(), StoreIdError> {
+        if of_key? == *id { Ok(()) } else { Err(self.mismatch(id)) }
+    }
 }
 
 /// The next field of a key, from the parts of its id; for generated code.
@@ -188,7 +198,7 @@ pub fn key_field<T>(
     parse: impl FnOnce(&str) -> Option<T>,
 ) -> Result<T, StoreIdError> {
     let part = parts.next().unwrap_or_default();
-    parse(&part).ok_or_else(|| StoreIdError::Pattern { id: id.to_string(), pattern: pattern.text })
+    parse(&part).ok_or_else(|| pattern.mismatch(id))
 }
 
 /// The key, if it makes this very id: `issue:007` parses as 7, and 7 is `issue:7`. For generated code.
@@ -197,10 +207,7 @@ pub fn key_field<T>(
 /// When the key makes another id.
 #[doc(hidden)]
 pub fn same_id<K: StoreKey>(pattern: &KeyPattern, id: &StoreId, key: K) -> Result<K, StoreIdError> {
-    if key.store_id()? == *id {
-        return Ok(key);
-    }
-    Err(StoreIdError::Pattern { id: id.to_string(), pattern: pattern.text })
+    pattern.same(id, key.store_id()).map(|()| key)
 }
 
 /// A field of a key: anything that prints and parses, such as `String`, integers, `Uuid`.

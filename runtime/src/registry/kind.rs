@@ -19,8 +19,8 @@ use crate::{
     schema::SchemaModel,
 };
 
-/// A running `on_load`.
-pub(crate) type OnLoad = BoxFuture<'static, Result<(), BoxError>>;
+/// Runs a definition's `on_load`.
+pub(crate) type OnLoad = for<'a> fn(&'a dyn AnyLoaded, LoadContext) -> BoxFuture<'a, Result<(), BoxError>>;
 
 /// A definition without its type.
 pub(crate) struct Kind {
@@ -31,7 +31,7 @@ pub(crate) struct Kind {
     pub(crate) options: fn() -> StoreOptions,
     pub(crate) adapter: fn() -> SqliteAdapter,
     pub(crate) wrap: fn(Core) -> Arc<dyn AnyLoaded>,
-    pub(crate) on_load: fn(Arc<dyn AnyLoaded>, LoadContext) -> OnLoad,
+    pub(crate) on_load: OnLoad,
     /// Its events are other stores', so that it has none to send.
     pub(crate) is_projection: bool,
 }
@@ -54,12 +54,11 @@ impl<D: StoreDefinition> Of<D> {
         is_projection: D::__PROJECTION,
         wrap: |core| Arc::new(LoadedStore::<D>::new(core)),
         on_load: |loaded, context| {
-            Box::pin(async move {
-                match typed::<D>(loaded) {
-                    Some(loaded) => D::__on_load(loaded.store(), context).await,
-                    None => Ok(()),
-                }
-            })
+            let loaded: &dyn Any = loaded;
+            match loaded.downcast_ref::<LoadedStore<D>>() {
+                Some(loaded) => D::__on_load(loaded.store(), context),
+                None => Box::pin(std::future::ready(Ok(()))),
+            }
         },
     };
 }

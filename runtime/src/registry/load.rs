@@ -300,7 +300,7 @@ async fn on_load(
     kept: &Kept,
 ) -> Result<(), LoadError> {
     let context = LoadContext::new(shared, load.load, report.clone(), load.parent.as_ref(), load.span.clone(), kept);
-    let hook = AssertUnwindSafe(async { (load.kind.on_load)(Arc::clone(loaded), context).await }).catch_unwind();
+    let hook = AssertUnwindSafe(async { (load.kind.on_load)(&**loaded, context).await }).catch_unwind();
     let store = || load.name.clone();
     match load.cancel.run_until_cancelled(hook).await {
         None => Err(LoadError::Cancelled { store: store() }),
