@@ -15,6 +15,7 @@ mod dice;
 mod files;
 mod network;
 mod peer;
+mod witness;
 mod world;
 
 /// Histories in a run.

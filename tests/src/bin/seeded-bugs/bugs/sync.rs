@@ -11,6 +11,7 @@ pub(super) const SYNC: &[Bug] = &[
         "client-only-event-compared",
         "a client-only event before an own one is taken for a conflict",
         &[
+            SIMULATION,
             "larder::sync::state::tests::named::a_client_only_event_before_an_own_unechoed_event_and_a_foreign_one_in_one_page",
         ],
     ),
@@ -25,7 +26,7 @@ pub(super) const SYNC: &[Bug] = &[
     bug(
         "rebase-not-counted",
         "an event that was renumbered looks as if it were not",
-        &["it::sync::rebase::pending_events_make_room_for_foreign_ones_and_come_back_behind_them"],
+        &[SIMULATION, "it::sync::rebase::pending_events_make_room_for_foreign_ones_and_come_back_behind_them"],
     ),
     bug(
         "ids-ignored",
@@ -58,6 +59,7 @@ pub(super) const SYNC: &[Bug] = &[
         "failed-pending-event-stays",
         "a pending event that a rebuild cannot materialize is pushed to everybody",
         &[
+            SIMULATION,
             "it::sync::releases::a_pending_event_that_a_rebuild_cannot_materialize_is_quarantined_and_never_pushed",
             "it::sync::releases::what_failed_before_there_was_a_backend_is_quarantined_when_there_is_one",
         ],
@@ -75,22 +77,28 @@ pub(super) const SYNC: &[Bug] = &[
     bug(
         "confirmed-head-not-kept",
         "what was confirmed is pending again after a restart",
-        &["it::sync::rebase::a_rebased_log_is_read_again_after_a_restart"],
+        &[SIMULATION, "it::sync::rebase::a_rebased_log_is_read_again_after_a_restart"],
     ),
     bug(
         "receipts-not-moved",
         "a receipt is confirmed by another's event in its old place",
-        &["it::sync::rebase::a_pending_event_that_no_longer_materializes_is_quarantined_and_the_others_go_on"],
+        &[
+            SIMULATION,
+            "it::sync::rebase::a_pending_event_that_no_longer_materializes_is_quarantined_and_the_others_go_on",
+        ],
     ),
     bug(
         "stream-not-told-of-rebase",
         "a stream with pending events goes on as if nothing had been undone",
-        &["it::sync::streams::a_stream_with_pending_events_takes_back_what_a_rebase_moved_and_shows_it_again"],
+        &[
+            SIMULATION,
+            "it::sync::streams::a_stream_with_pending_events_takes_back_what_a_rebase_moved_and_shows_it_again",
+        ],
     ),
     bug(
         "rebase-taken-for-seen",
         "a live query that keeps rows does not hear of a rebase that ends at a number that it knows",
-        &["it::sync::streams::a_live_query_is_not_misled_by_a_rebase_that_ends_at_a_number_of_before"],
+        &[SIMULATION, "it::sync::streams::a_live_query_is_not_misled_by_a_rebase_that_ends_at_a_number_of_before"],
     ),
     bug(
         "commit-not-pushed",
@@ -100,7 +108,10 @@ pub(super) const SYNC: &[Bug] = &[
     bug(
         "no-pause-after-a-failure",
         "a backend that fails is asked without a pause",
-        &["it::sync::failing::an_idle_store_asks_for_nothing_and_a_failing_one_not_more_often_than_every_15_seconds"],
+        &[
+            SIMULATION,
+            "it::sync::failing::an_idle_store_asks_for_nothing_and_a_failing_one_not_more_often_than_every_15_seconds",
+        ],
     ),
     bug(
         "another-log-ignored",
@@ -120,6 +131,6 @@ pub(super) const SYNC: &[Bug] = &[
     bug(
         "connected-without-a-pause",
         "a server that is there for a moment only is asked again at once",
-        &["it::sync::flapping::a_connection_that_does_not_last_is_tried_ever_less_often"],
+        &[SIMULATION, "it::sync::flapping::a_connection_that_does_not_last_is_tried_ever_less_often"],
     ),
 ];

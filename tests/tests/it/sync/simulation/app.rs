@@ -2,8 +2,8 @@
 
 use std::pin::Pin;
 
-use futures_util::{FutureExt, Stream};
-use larder::{StoreId, StoredEvent, SyncStatus, prelude::*};
+use futures_util::{FutureExt, Stream, StreamExt};
+use larder::{EventNumber, LogChange, Receipt, StoreId, StoredEvent, SyncStatus, prelude::*};
 
 /// What a client does, whatever its release.
 #[derive(Clone, Debug)]
@@ -21,20 +21,35 @@ pub(super) enum Act {
 /// A live result, as text.
 pub(super) type Lively = Pin<Box<dyn Stream<Item = String>>>;
 
+/// What becomes of a log with its pending events.
+pub(super) type Changes = Pin<Box<dyn Stream<Item = LogChange>>>;
+
+/// How many events have no place in the tables.
+pub(super) struct Unmaterialized {
+    /// Those that the load of the store found as it made the tables anew.
+    pub(super) found: u64,
+    /// Confirmed ones.
+    pub(super) listed: u64,
+    pub(super) quarantined: u64,
+}
+
 /// A store of one release, loaded.
 pub(super) trait App {
-    /// Whether it was committed.
-    fn commit(&self, acts: &[Act]) -> bool;
+    /// The receipt, if it was committed.
+    fn commit(&self, acts: &[Act]) -> Option<Receipt>;
     fn status(&self) -> SyncStatus;
     /// The tables are those that a rebuild makes.
     fn verify(&self);
+    fn unmaterialized(&self) -> Unmaterialized;
+    /// The log from its beginning.
+    fn changes(&self) -> Changes;
     /// All rows that all clients share.
     fn tables(&self) -> String;
     /// What live queries show, and what they are to show.
     fn live(&self) -> Vec<Lively>;
     fn fresh(&self) -> Vec<String>;
     /// Synced events that could not come back.
-    fn quarantined(&self) -> usize;
+    fn quarantined(&self) -> Vec<StoredEvent>;
     /// The confirmed events without the generations of their numbers, which are each client's own.
     fn confirmed(&self) -> Vec<StoredEvent>;
     /// The log in the notation of events.
@@ -56,8 +71,8 @@ pub(super) trait Release: StoreDefinition<Id = StoreId> {
 }
 
 impl<D: Release> App for StoreHandle<D> {
-    fn commit(&self, acts: &[Act]) -> bool {
-        Store::commit(self, acts.iter().map(D::event).collect::<Vec<_>>()).is_ok()
+    fn commit(&self, acts: &[Act]) -> Option<Receipt> {
+        Store::commit(self, acts.iter().map(D::event).collect::<Vec<_>>()).ok()
     }
 
     fn status(&self) -> SyncStatus {
@@ -67,6 +82,20 @@ impl<D: Release> App for StoreHandle<D> {
     fn verify(&self) {
         let report = Store::verify(self).unwrap();
         assert!(report.is_sound(), "{report:?}");
+    }
+
+    fn unmaterialized(&self) -> Unmaterialized {
+        let confirmed = self.sync_status().confirmed.global();
+        let failed = self.failed_events().unwrap().into_iter().map(|failed| failed.event);
+        Unmaterialized {
+            found: self.migrations_report().failed,
+            listed: failed.filter(|event| event.number.global() <= confirmed).count() as u64,
+            quarantined: self.quarantined_events().unwrap().len() as u64,
+        }
+    }
+
+    fn changes(&self) -> Changes {
+        Box::pin(self.events(EventNumber::ZERO).with_pending().map(Result::unwrap))
     }
 
     fn tables(&self) -> String {
@@ -81,13 +110,13 @@ impl<D: Release> App for StoreHandle<D> {
         D::fresh(self)
     }
 
-    fn quarantined(&self) -> usize {
-        let all = self.quarantined_events().unwrap();
-        all.iter().filter(|quarantined| !quarantined.event.number.is_client_only()).count()
+    fn quarantined(&self) -> Vec<StoredEvent> {
+        let events = self.quarantined_events().unwrap().into_iter().map(|quarantined| quarantined.event);
+        events.filter(|event| !event.number.is_client_only()).collect()
     }
 
     fn confirmed(&self) -> Vec<StoredEvent> {
-        let mut events = self.events(larder::EventNumber::ZERO);
+        let mut events = self.events(EventNumber::ZERO);
         let mut all = Vec::new();
         while let Some(event) = events.next().now_or_never() {
             let event = event.unwrap().unwrap();
@@ -187,6 +216,8 @@ macro_rules! release {
                             tables.update(Card::by_key(number)).set(Card::DONE, *done).run_one()
                         }
                         BoardEvent::Removed(number) => tables.delete(Card::by_key(number)).run(),
+                        // What the first release took.
+                        BoardEvent::Replaced(6) if $version == 2 => Err(MaterializeError::app("the sixth stays")),
                         BoardEvent::Replaced(number) => tables.upsert(Card {
                             number: *number,
                             weight: None,
@@ -238,16 +269,19 @@ macro_rules! release {
                 fn live(store: &Store<Self>) -> Vec<Lively> {
                     let cards = store.subscribe(Card::all().order_by(Card::NUMBER.asc()).limit(3));
                     let remarks = store.subscribe(Remark::filter(Remark::CARD.eq(2)).count());
+                    let done = store.subscribe(Card::filter(Card::DONE.eq(true)));
                     vec![
                         Box::pin(cards.map(|live| format!("{:?}", **live.unwrap()))),
                         Box::pin(remarks.map(|live| format!("{:?}", **live.unwrap()))),
+                        Box::pin(done.map(|live| format!("{:?}", **live.unwrap()))),
                     ]
                 }
 
                 fn fresh(store: &Store<Self>) -> Vec<String> {
                     let cards = store.query(Card::all().order_by(Card::NUMBER.asc()).limit(3)).unwrap();
                     let remarks = store.query(Remark::filter(Remark::CARD.eq(2)).count()).unwrap();
-                    vec![format!("{cards:?}"), format!("{remarks:?}")]
+                    let done = store.query(Card::filter(Card::DONE.eq(true))).unwrap();
+                    vec![format!("{cards:?}"), format!("{remarks:?}"), format!("{done:?}")]
                 }
             }
         }

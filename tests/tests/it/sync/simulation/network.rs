@@ -2,7 +2,7 @@
 
 use std::sync::{
     Arc, Mutex,
-    atomic::{AtomicU64, Ordering},
+    atomic::{AtomicI64, AtomicU64, Ordering},
 };
 
 use futures_util::stream::{self, StreamExt};
@@ -22,6 +22,9 @@ pub(super) struct Ticks {
     now: AtomicU64,
     passed: Notify,
 }
+
+/// Requests that may fail before time passes: a pull and a push of each time that a connection is there again, and what follows a new token.
+const IN_VAIN: i64 = 4;
 
 /// What all is well is for [`Ticks`].
 const HEALED: u64 = u64::MAX;
@@ -64,6 +67,10 @@ pub(super) struct Network {
     token: Arc<AtomicU64>,
     valid: Arc<AtomicU64>,
     supports: BackendSupport,
+    /// Until when the server answers nothing but errors.
+    down: AtomicU64,
+    /// Requests in vain that may come yet, before time has to pass.
+    in_vain: AtomicI64,
 }
 
 struct Late {
@@ -78,8 +85,8 @@ fn broken() -> BackendError {
 
 impl Network {
     pub(super) fn new(inner: Arc<LocalBackend>, dice: Dice, ticks: &Arc<Ticks>, supports: BackendSupport) -> Arc<Self> {
-        let (late, token, valid) = Default::default();
-        Arc::new(Self { inner, dice, ticks: Arc::clone(ticks), late, token, valid, supports })
+        let (late, token, valid, down, in_vain) = Default::default();
+        Arc::new(Self { inner, dice, ticks: Arc::clone(ticks), late, token, valid, supports, down, in_vain })
     }
 
     /// The client asks for its token with each request. It has a new one once it was told that the last is not good any more.
@@ -112,8 +119,34 @@ impl Network {
         true
     }
 
+    /// The server answers nothing but errors for some steps.
+    pub(super) fn break_down(&self, steps: u64) {
+        self.down.store(self.ticks.now() + steps, Ordering::SeqCst);
+    }
+
+    /// So many seconds are about to pass.
+    pub(super) fn let_ask(&self, seconds: u64) {
+        let allowed = IN_VAIN + i64::try_from(seconds).unwrap();
+        self.in_vain.store(allowed, Ordering::SeqCst);
+    }
+
+    /// Nobody asks again and again for what fails.
+    pub(super) fn check_asked(&self) {
+        let left = self.in_vain.load(Ordering::SeqCst);
+        assert!(left >= 0, "{} requests in vain too many, without a pause", -left);
+    }
+
+    /// One request more has come to nothing. Whoever asks without an end waits for one, so that this is found.
+    async fn in_vain(&self) -> BackendError {
+        if self.in_vain.fetch_sub(1, Ordering::SeqCst) < -IN_VAIN {
+            std::future::pending::<()>().await;
+        }
+        broken()
+    }
+
     fn fails(&self, sides: u64) -> bool {
-        self.ticks.now() != HEALED && self.dice.one_in(sides)
+        let now = self.ticks.now();
+        now != HEALED && (now < self.down.load(Ordering::SeqCst) || self.dice.one_in(sides))
     }
 
     /// Waits for some steps, or not.
@@ -134,7 +167,7 @@ impl Network {
 
     fn pages<'a>(&'a self, request: PullRequest<'a>) -> BoxStream<'a, Result<PullPage, BackendError>> {
         if self.fails(8) {
-            return Box::pin(stream::iter([Err(broken())]));
+            return Box::pin(stream::once(async { Err(self.in_vain().await) }));
         }
         let pages = self.inner.pull(request).then(async |page| {
             self.hold_up().await;
@@ -186,6 +219,10 @@ impl SyncBackend for Network {
         self.inner.connection_changed()
     }
 
+    fn connect(&self) -> BoxFuture<'_, Result<(), BackendError>> {
+        Box::pin(async { if self.connected() { Ok(()) } else { Err(self.in_vain().await) } })
+    }
+
     fn pull<'a>(&'a self, request: PullRequest<'a>) -> BoxStream<'a, Result<PullPage, BackendError>> {
         let admitted = async move { self.admit(request.payload).await };
         Box::pin(stream::once(admitted).flat_map(move |admitted| match admitted {
@@ -201,7 +238,7 @@ impl SyncBackend for Network {
                 if self.fails(2) {
                     self.keep_for_later(&request);
                 }
-                return Err(broken());
+                return Err(self.in_vain().await);
             }
             self.hold_up().await;
             let answer = self.inner.push(request).await;

@@ -1,15 +1,15 @@
 //! A client: its process, and how that begins and ends.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
-use futures_util::{FutureExt, StreamExt};
-use larder::{Durability, OnBackendChange, StoreOptions, SyncBackend, prelude::*, testing::ManualClock};
+use larder::{Durability, EventId, OnBackendChange, StoreOptions, SyncBackend, prelude::*, testing::ManualClock};
 
 use super::{
-    app::{self, App, Lively},
+    app::{self, Act, App},
     dice::Dice,
     files::Files,
     network::Network,
+    witness::Witness,
 };
 use crate::sync::clients::STORE;
 
@@ -27,7 +27,7 @@ pub(super) struct Peer {
 
 /// What goes with the process.
 struct Process {
-    live: Vec<(Lively, String)>,
+    witness: Witness,
     store: Box<dyn App>,
     _registry: StoreRegistry,
     clock: ManualClock,
@@ -55,8 +55,8 @@ impl Peer {
             1 => Box::new(registry.get::<app::first::Board>(STORE).await.unwrap()),
             _ => Box::new(registry.get::<app::second::Board>(STORE).await.unwrap()),
         };
-        let live = store.live().into_iter().map(|live| (live, String::new())).collect();
-        self.process = Some(Process { live, store, _registry: registry, clock });
+        let witness = Witness::of(&*store);
+        self.process = Some(Process { witness, store, _registry: registry, clock });
     }
 
     fn process(&self) -> &Process {
@@ -67,19 +67,30 @@ impl Peer {
         &*self.process().store
     }
 
-    pub(super) async fn pass(&self, seconds: u64) {
-        self.process().clock.advance(Duration::from_secs(seconds)).await;
+    /// Whether it was committed.
+    pub(super) fn commit(&mut self, acts: &[Act]) -> bool {
+        let process = self.process.as_mut().unwrap();
+        let receipt = process.store.commit(acts);
+        let done = receipt.is_some();
+        receipt.into_iter().for_each(|receipt| process.witness.committed(&*process.store, receipt));
+        done
     }
 
-    /// Live queries show what fresh ones do.
-    pub(super) fn look(&mut self) {
+    pub(super) async fn pass(&self, seconds: u64) {
+        self.network.let_ask(seconds);
+        self.process().clock.advance(Duration::from_secs(seconds)).await;
+        self.network.check_asked();
+    }
+
+    /// All that the process shows is as it must be.
+    pub(super) fn look(&mut self, agreed: &BTreeSet<EventId>, begins_anew: bool) {
         let process = self.process.as_mut().unwrap();
-        for ((live, shown), fresh) in process.live.iter_mut().zip(process.store.fresh()) {
-            while let Some(next) = live.next().now_or_never() {
-                *shown = next.unwrap();
-            }
-            assert_eq!(*shown, fresh, "a live query");
-        }
+        process.witness.look(&*process.store, agreed, begins_anew);
+    }
+
+    /// Whether all that was committed is confirmed or quarantined, as those have heard who committed it.
+    pub(super) fn is_answered(&self) -> bool {
+        self.process().witness.is_answered()
     }
 
     /// The process ends without a word, and another one begins with what is left of its files.
@@ -93,6 +104,20 @@ impl Peer {
 
     pub(super) async fn kill(&mut self) {
         self.end(Files::survive).await;
+    }
+
+    /// The second release of the app makes all tables anew, before it hears of anything. What it refuses is listed if it is confirmed, and is
+    /// not in the log any more otherwise.
+    pub(super) async fn upgrade(&mut self) {
+        let before = self.store().unmaterialized().quarantined;
+        let connected = self.network.inner.connected();
+        self.network.inner.set_connected(false);
+        self.release = 2;
+        self.kill().await;
+        let now = self.store().unmaterialized();
+        assert_eq!(now.found, now.listed + now.quarantined - before, "what the second release refuses");
+        self.store().verify();
+        self.network.inner.set_connected(connected);
     }
 
     /// Whoever uses the app is told that sync has stopped, and says that the new log is to be taken.

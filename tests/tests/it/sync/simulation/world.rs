@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
-use larder::{BackendSupport, Durability, LocalBackend, OnBackendChange, StoredEvent, SyncBackend, SyncPhase};
+use larder::{BackendSupport, Durability, EventId, LocalBackend, OnBackendChange, StoredEvent, SyncBackend, SyncPhase};
 
 use super::{
     app::Act,
@@ -23,6 +23,9 @@ pub(super) struct World {
     /// send again what they have committed.
     went_back: bool,
     committed: usize,
+    /// Events that the server had before it went back.
+    had: BTreeSet<EventId>,
+    has_another_log: bool,
 }
 
 /// What all of a world have in common.
@@ -67,8 +70,8 @@ impl World {
             peer.start().await;
             peers.push(peer);
         }
-        let (trace, went_back, committed) = Default::default();
-        Self { server, rules, peers, dice, ticks, trace, went_back, committed }
+        let (trace, went_back, committed, had, has_another_log) = Default::default();
+        Self { server, rules, peers, dice, ticks, trace, went_back, committed, had, has_another_log }
     }
 
     pub(super) async fn run(&mut self) {
@@ -121,8 +124,13 @@ impl World {
                 format!("the token of {at} expires")
             }
             26 if self.peers[at].network.deliver_late().await => format!("a push of {at} arrives late"),
+            27 if self.dice.one_in(3) => {
+                let steps = 1 + self.dice.roll(6);
+                self.peers[at].network.break_down(steps);
+                format!("{at} gets errors for {steps} steps")
+            }
             27 => {
-                self.peers[at].look();
+                self.look(at);
                 return;
             }
             _ => return,
@@ -133,11 +141,16 @@ impl World {
     }
 
     fn commit(&mut self, at: usize, acts: &[Act]) -> String {
-        let store = self.peers[at].store();
-        let done = store.commit(acts);
+        let done = self.peers[at].commit(acts);
         let synced = acts.iter().filter(|act| !matches!(act, Act::Looked(_))).count();
         self.committed += if done { synced } else { 0 };
-        format!("{at} commits {acts:?}: {done}, {}", store.log())
+        format!("{at} commits {acts:?}: {done}, {}", self.peers[at].store().log())
+    }
+
+    fn look(&mut self, at: usize) {
+        let now = self.server.events(STORE).into_iter().filter_map(|event| event.id);
+        let agreed = self.had.iter().copied().chain(now).collect();
+        self.peers[at].look(&agreed, self.has_another_log);
     }
 
     /// The process ends in one of many ways, and another one begins.
@@ -145,7 +158,10 @@ impl World {
         let peer = &mut self.peers[at];
         Some(match self.dice.roll(6) {
             0 | 1 => {
+                let before = peer.store().status().confirmed;
                 peer.kill().await;
+                let now = peer.store().status().confirmed;
+                assert!(now >= before || self.has_another_log, "{before} was confirmed before it was killed");
                 format!("{at} is killed")
             }
             2 if self.rules.event_ids || peer.durability == Durability::Power => {
@@ -163,8 +179,7 @@ impl World {
                 format!("{at} is restored")
             }
             5 if peer.release == 1 => {
-                peer.release = 2;
-                peer.kill().await;
+                peer.upgrade().await;
                 format!("{at} has the second release")
             }
             _ => return None,
@@ -174,6 +189,7 @@ impl World {
     /// The server's log gets another id: the same log where clients take it for that, and otherwise one that went back.
     fn another_log(&mut self) -> Option<String> {
         let mut events = self.server.events(STORE);
+        self.had.extend(events.iter().filter_map(|event| event.id));
         if self.rules.change == OnBackendChange::Ignore {
             self.server.replace(STORE, events);
             return Some("the log has another id".to_owned());
@@ -183,6 +199,7 @@ impl World {
         }
         let kept = self.dice.index(events.len() + 1);
         events.truncate(kept);
+        self.has_another_log = true;
         self.server.replace(STORE, events);
         // Nobody sends again what was confirmed.
         self.went_back |= self.rules.change == OnBackendChange::Reset { resend_own: false };
@@ -233,6 +250,7 @@ impl World {
 
     /// All is as it must be; what it came to, without what is another in each run.
     pub(super) fn judge(&mut self) -> String {
+        (0..self.peers.len()).for_each(|at| self.look(at));
         let agreed = self.server.events(STORE);
         let ids: BTreeSet<_> = agreed.iter().map(|event| event.id).collect();
         assert_eq!(ids.len(), agreed.len(), "an event is there twice");
@@ -243,13 +261,13 @@ impl World {
         for peer in &mut self.peers {
             assert_eq!(peer.store().confirmed().iter().map(as_told).collect::<Vec<_>>(), told);
             peer.store().verify();
-            peer.look();
+            assert!(peer.is_answered(), "a receipt waits, and nothing is pending");
             let own = peer.store().tables();
             let others = tables[peer.release as usize - 1].get_or_insert_with(|| own.clone());
             assert_eq!(own, *others, "two clients of one release");
         }
         if !self.went_back {
-            let quarantined: usize = self.peers.iter().map(|peer| peer.store().quarantined()).sum();
+            let quarantined: usize = self.peers.iter().map(|peer| peer.store().quarantined().len()).sum();
             assert_eq!(agreed.len() + quarantined, self.committed, "an event was lost");
         }
         let texts: Vec<_> = agreed.iter().map(|event| format!("{} {:?}", event.name, event.args)).collect();
