@@ -18,7 +18,7 @@ pub use rules::{RuleConfig, Rules, RulesConfig, RulesError, Secret};
 /// anything more is sent: when the permit has run out, when [`Settings::permit`](crate::Settings::permit) is over, and when
 /// [`revision`](Self::revision) is another.
 pub trait Authorize: Send + Sync + 'static {
-    /// Whether it may be done.
+    /// Whether it may be done. After 10 s without an answer it may not: the request is refused as [unavailable](Refused::Unavailable).
     ///
     /// # Errors
     /// [`Refused`]; the client is told the reason, so it repeats no secret.
@@ -86,13 +86,20 @@ pub enum Refused {
     Unavailable(String),
 }
 
-/// Asks the rules, which are the app's code: if they panic nothing is permitted, and nobody else is worse off.
+/// How long the rules may take for one answer. larder's clients give a request up after 20 s without one and ask again: a question that goes on
+/// for longer would stand in the way of others.
+const LONGEST_ANSWER: Duration = Duration::from_secs(10);
+
+/// Asks the rules, which are the app's code: if they panic or take long nothing is permitted, and nobody else is worse off.
 pub(crate) async fn ask(rules: &dyn Authorize, access: Access<'_>) -> Result<Permit, Refused> {
     let asking = AssertUnwindSafe(async { rules.authorize(access).await }).catch_unwind();
-    asking.await.unwrap_or_else(|_| {
-        tracing::error!(verb = ?access.verb, store = ?access.store, "the access rules panicked");
-        Err(Refused::Unavailable("the server's access rules failed; try again later".to_owned()))
-    })
+    let failed = match tokio::time::timeout(LONGEST_ANSWER, asking).await {
+        Ok(Ok(answer)) => return answer,
+        Ok(Err(_)) => "panicked",
+        Err(_) => "took too long",
+    };
+    tracing::error!(verb = ?access.verb, store = ?access.store, "the access rules {failed}");
+    Err(Refused::Unavailable("the server's access rules failed; try again later".to_owned()))
 }
 
 /// Permits everything to everybody.
@@ -102,5 +109,28 @@ pub struct OpenToAll;
 impl Authorize for OpenToAll {
     fn authorize<'a>(&'a self, _access: Access<'a>) -> BoxFuture<'a, Result<Permit, Refused>> {
         Box::pin(std::future::ready(Ok(Permit::default())))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Silent;
+
+    impl Authorize for Silent {
+        fn authorize<'a>(&'a self, _: Access<'a>) -> BoxFuture<'a, Result<Permit, Refused>> {
+            Box::pin(std::future::pending())
+        }
+    }
+
+    /// Else whoever asks again and again has all the questions at once that a connection may have, and the stores of all others wait.
+    #[tokio::test(start_paused = true)]
+    async fn a_rule_that_never_answers_is_given_up_before_a_client_asks_again() {
+        let begun = tokio::time::Instant::now();
+        let headers = HeaderMap::new();
+        let answer = ask(&Silent, Access { verb: Verb::Pull, store: None, payload: None, headers: &headers }).await;
+        assert!(matches!(answer, Err(Refused::Unavailable(_))), "{answer:?}");
+        assert!(begun.elapsed() < Duration::from_secs(20), "{:?}", begun.elapsed());
     }
 }

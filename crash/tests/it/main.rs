@@ -4,4 +4,5 @@
 
 mod faults;
 mod proof;
+mod server_log;
 mod stops;

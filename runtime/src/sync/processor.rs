@@ -97,6 +97,8 @@ pub(crate) struct Processor {
     pushed_all: bool,
     /// The last push was answered with another log's id.
     met_another: bool,
+    /// Nobody has looked whether the backend's log is the one of before.
+    compares: bool,
 }
 
 /// What a backend said that no further try changes.
@@ -112,14 +114,19 @@ pub(crate) enum Misfit {
 }
 
 impl Processor {
-    /// Of a store that may be behind the backend: it pulls first.
+    /// Of a store that may be behind the backend, and the backend's log another one: it pulls first.
     pub(crate) fn behind() -> Self {
-        Self { backend_head: None, pushed_all: false, met_another: false }
+        Self { backend_head: None, compares: true, ..Self::hopeful() }
     }
 
     /// Of a store that pushes first, and pulls if it is told that it is behind.
     pub(crate) fn hopeful() -> Self {
-        Self { backend_head: Some(0), pushed_all: false, met_another: false }
+        Self { backend_head: Some(0), pushed_all: false, met_another: false, compares: false }
+    }
+
+    /// Whether a pull is to compare the last confirmed event.
+    pub(crate) fn compares(self) -> bool {
+        self.compares
     }
 
     /// What is to be done. What the backend has may have come by another pull meanwhile.
@@ -140,7 +147,7 @@ impl Processor {
     /// A pull has ended, after which all is confirmed up to a number; whether it has brought what the backend has said that it has.
     pub(crate) fn pulled(&mut self, confirmed: u64) -> bool {
         let said = self.backend_head.replace(0);
-        self.pushed_all = false;
+        (self.pushed_all, self.compares) = (false, false);
         said.is_none_or(|said| confirmed >= said)
     }
 

@@ -98,7 +98,8 @@ impl Pulls {
 
     pub(super) fn hear(&mut self, news: &BTreeMap<StoreId, News>) {
         for (id, pull) in self.open.iter_mut().filter(|(_, pull)| pull.follows) {
-            let Some(grown) = news.get(&pull.store) else { continue };
+            // A page may have shown it before it was told.
+            let Some(grown) = news.get(&pull.store).filter(|grown| grown.head > pull.cursor) else { continue };
             pull.heard = pull.heard.max(grown.head);
             if pull.caught_up {
                 pull.owed.pushes += grown.pushes;

@@ -176,7 +176,7 @@ async fn a_directory_whose_log_is_gone_is_refused_and_restored_or_begun_anew_onl
     prepared(folder.path()).await;
     std::fs::rename(data.join("log.sqlite"), data.join("elsewhere")).expect("moved");
     let error = SqliteStorage::open(&data).expect_err("no log").to_string();
-    assert!(error.contains("log.sqlite is gone") && error.contains("restore --from"), "{error}");
+    assert!(error.contains("log.sqlite is gone or empty") && error.contains("restore --from"), "{error}");
     assert!(!data.join("log.sqlite").exists(), "nothing is in its place");
     restore(&data, Some(&backup)).expect("restored");
     let storage = SqliteStorage::open(&data).expect("a log");
@@ -186,6 +186,57 @@ async fn a_directory_whose_log_is_gone_is_refused_and_restored_or_begun_anew_onl
     std::fs::remove_file(data.join("log.sqlite")).expect("removed");
     std::fs::remove_file(data.join("generation")).expect("removed");
     assert_eq!(head(&SqliteStorage::open(&data).expect("an empty log")).await, 0);
+}
+
+/// A copy that found no room is empty; SQLite would take it for a new log, and remove what is written ahead of the old one.
+#[tokio::test]
+async fn an_empty_file_in_the_place_of_a_log_is_refused_and_the_write_ahead_log_stays() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let data = folder.path().join("data");
+    let before = prepared(folder.path()).await;
+    let storage = SqliteStorage::open(&data).expect("a log");
+    add(&storage, 5, 2).await;
+    let killed = folder.path().join("killed");
+    std::fs::create_dir(&killed).expect("a folder");
+    for name in ["log.sqlite", "log.sqlite-wal", "generation"] {
+        std::fs::copy(data.join(name), killed.join(name)).expect("a copy");
+    }
+    let log = std::fs::read(killed.join("log.sqlite")).expect("a log");
+    for nothing in [Vec::new(), empty_database()] {
+        std::fs::write(killed.join("log.sqlite"), &nothing).expect("written");
+        let error = SqliteStorage::open(&killed).expect_err("no log").to_string();
+        assert!(error.contains("gone or empty") && error.contains("restore --from"), "{error}");
+        if nothing.is_empty() {
+            std::fs::write(killed.join("log.sqlite"), &log).expect("put back");
+            let storage = SqliteStorage::open(&killed).expect("a log");
+            assert_eq!((storage.name(), head(&storage).await), (before.as_str(), 7));
+            storage.close().await;
+        }
+    }
+}
+
+/// What `sqlite3` makes of `VACUUM`.
+fn empty_database() -> Vec<u8> {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("empty");
+    rusqlite::Connection::open(&path).expect("opened").execute_batch("VACUUM").expect("made");
+    std::fs::read(path).expect("a file")
+}
+
+#[tokio::test]
+async fn starts_that_fail_do_not_make_the_log_another_one() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let data = folder.path().join("data");
+    let before = prepared(folder.path()).await;
+    // As where the disk has no room for another file.
+    std::fs::create_dir(data.join("generation.new")).expect("in the way");
+    for _ in 0..3 {
+        let error = SqliteStorage::open(&data).expect_err("no number").to_string();
+        assert!(error.contains("data"), "{error}");
+    }
+    std::fs::remove_dir(data.join("generation.new")).expect("out of the way");
+    let storage = SqliteStorage::open(&data).expect("a log");
+    assert_eq!((storage.name(), head(&storage).await), (before.as_str(), 5));
 }
 
 #[tokio::test]

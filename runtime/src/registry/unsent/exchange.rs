@@ -8,21 +8,20 @@ use futures_util::{
 };
 
 use super::{
-    accepted::{begin_push, come_back, confirm, is_accepted, stand},
-    compared::compare,
+    accepted::{begin_push, come_back},
+    compared::Start,
+    gathered::{Gathered, take_page},
 };
 use crate::{
     clock::Panicked,
     error::{BoxError, StoreError, SyncError},
-    event::StoredEvent,
     options::Resolved,
     registry::{handle::Core, syncing::Syncing},
     seeded,
-    store::{MergeError, Merged, Upstream},
+    store::MergeError,
     sync::{
-        BackendError, BoxStream, OnBackendChange, PullPage, PullRequest, PushAnswer, PushRequest, Remaining, SyncPhase,
+        BackendError, BoxStream, OnBackendChange, PullPage, PullRequest, PushAnswer, PushRequest, Remaining,
         processor::{Accepted, BATCH_EVENTS, Misfit, Processor, batch},
-        state::Reject,
     },
 };
 
@@ -95,20 +94,27 @@ pub(super) async fn push(core: &Syncing<'_>, processor: &mut Processor) -> Resul
     }
 }
 
-/// Takes over all that the backend has now.
+/// Takes over all that the backend has now. Each page comes in the time that is given.
 pub(super) async fn pull_once(
     core: &Syncing<'_>,
     processor: &mut Processor,
+    longest: Option<Duration>,
     mut progress: impl FnMut(u64, u64) + Send,
 ) -> Result<(), SyncError> {
-    let before = stand(core).accepted;
     let (payload, backend_id) = (ask(core).await?.payload, known_backend(core));
     let metadata = core.engine.sync.metadata();
-    let request = PullRequest::new(&core.synced.sync_id, &payload).after(before, backend_id.as_deref());
+    let start = Start::of(core, processor.compares()).await?;
+    let before = start.accepted;
+    let request = PullRequest::new(&core.synced.sync_id, &payload).after(start.after(), backend_id.as_deref());
     let request = request.metadata(metadata.as_deref());
     let mut pages = begin_pull(core, request, before)?;
-    let mut gathered = Gathered::default();
-    while let Some(page) = next_page(core, &mut pages).await {
+    let mut gathered = Gathered::beginning_with(start.known);
+    loop {
+        let next = in_time(core, longest, next_page(core, &mut pages)).await;
+        let page = match next.unwrap_or_else(|error| Some(Err(error))) {
+            Some(page) => page,
+            None => Err(ended_early(core)),
+        };
         let remaining = take_page(core, page, &mut gathered).await?;
         let taken = core.engine.confirmed().saturating_sub(before);
         let left = match remaining {
@@ -122,6 +128,24 @@ pub(super) async fn pull_once(
         true => Ok(()),
         false => Err(failed(core, "the backend says that it has further events, and does not give them")),
     }
+}
+
+/// Does something in the time that is given.
+pub(super) async fn in_time<T>(
+    core: &Core,
+    longest: Option<Duration>,
+    work: impl Future<Output = T>,
+) -> Result<T, SyncError> {
+    let Some(longest) = longest else { return Ok(work.await) };
+    match select(pin!(work), core.runtime.sleep(longest)).await {
+        Either::Left((done, _)) => Ok(done),
+        Either::Right(_) => Err(failed(core, format!("the backend took longer than {} s", longest.as_secs()))),
+    }
+}
+
+/// A pull has ended, and not with the page that says that nothing is left.
+pub(super) fn ended_early(core: &Core) -> SyncError {
+    failed(core, "the backend ended a pull before its last page")
 }
 
 /// What the backend is told with the next request. Providers are the app's code.
@@ -174,125 +198,13 @@ pub(super) async fn next_page(core: &Core, pages: &mut Pages<'_>) -> Option<Resu
     }
 }
 
-/// Pages that are taken over together. Each rebase brings all pending events back, so they are gathered until they hold about as many: then
-/// an event that comes back is paid for by one that is new, however small the pages are.
-#[derive(Default)]
-pub(super) struct Gathered {
-    events: Vec<StoredEvent>,
-    bytes: usize,
-    backend_id: String,
-    metadata: Option<String>,
-    /// What the first page is to begin with: the last event that was confirmed.
-    begins_with: Option<StoredEvent>,
-}
-
-/// Most events that are gathered, and most bytes of their arguments.
-const MOST_GATHERED: (usize, usize) = (2_000, 4 << 20);
-
-impl Gathered {
-    /// Of a pull whose first page begins with this event, if there is one.
-    pub(super) fn beginning_with(begins_with: Option<StoredEvent>) -> Self {
-        Self { begins_with, ..Self::default() }
-    }
-
-    fn add(&mut self, page: PullPage) {
-        self.bytes += page.events.iter().filter_map(|event| event.args.as_ref()).map(String::len).sum::<usize>();
-        self.events.extend(page.events);
-        self.backend_id = page.backend_id;
-        self.metadata = page.metadata.or_else(|| self.metadata.take());
-    }
-
-    fn is_followed_by(&self, page: &PullPage) -> bool {
-        let (Some(last), Some(next)) = (self.events.last(), page.events.first()) else { return true };
-        last.number.global().checked_add(1) == Some(next.number.global())
-    }
-
-    /// Whether more are to come first, with so many events pending.
-    fn waits(&self, pending: u64) -> bool {
-        let (most, bytes) = MOST_GATHERED;
-        self.events.len() < most.min(usize::try_from(pending).unwrap_or(most)) && self.bytes < bytes
-    }
-}
-
-/// Takes over a page, or gathers it; what there is behind it. Before an error of the pull what was gathered is taken over.
-pub(super) async fn take_page(
-    core: &Syncing<'_>,
-    page: Result<PullPage, SyncError>,
-    gathered: &mut Gathered,
-) -> Result<Remaining, SyncError> {
-    let mut page = match page {
-        Ok(page) => page,
-        Err(error) => {
-            take_gathered(core, gathered).await?;
-            return Err(error);
-        }
-    };
-    check_backend(core, &page.backend_id)?;
-    check_metadata(core, &page)?;
-    compare(core, &mut gathered.begins_with, &mut page)?;
-    let remaining = page.remaining;
-    if !is_accepted(core, &page.events, &page.backend_id) {
-        // What came before a page that leaves something out is good, whatever becomes of that.
-        if !gathered.is_followed_by(&page) {
-            take_gathered(core, gathered).await?;
-        }
-        gathered.add(page);
-    }
-    let here = gathered.events.len() as u64;
-    core.engine.note_sync(|notes| match remaining {
-        Remaining::Nothing => notes.behind(here),
-        Remaining::Known(left) => notes.lags(here.saturating_add(left)),
-        Remaining::Some => notes.lags(here + 1),
-    });
-    if remaining == Remaining::Nothing || !gathered.waits(core.engine.unsent_events()) {
-        take_gathered(core, gathered).await?;
-    }
-    if remaining == Remaining::Nothing {
-        core.engine.note_sync(|notes| notes.phase(SyncPhase::Live));
-    }
-    Ok(remaining)
-}
-
-async fn take_gathered(core: &Syncing<'_>, gathered: &mut Gathered) -> Result<(), SyncError> {
-    let gathered = std::mem::take(gathered);
-    if gathered.events.is_empty() {
-        return Ok(());
-    }
-    // Pages that bring what was accepted are passed over, and what comes now follows it.
-    confirm(core).await?;
-    take_over(core, Arc::new(gathered)).await
-}
-
-/// Takes over events in transactions that are short enough for commits to come between.
-async fn take_over(core: &Syncing<'_>, gathered: Arc<Gathered>) -> Result<(), SyncError> {
-    let mut taken = 0;
-    while taken < gathered.events.len() {
-        let (engine, gathered) = (Arc::clone(&core.engine), Arc::clone(&gathered));
-        let merge = core.runtime.spawn_blocking(move || {
-            let Gathered { events, backend_id, metadata, .. } = &*gathered;
-            engine.merge(&events[taken..], Upstream { backend_id, metadata: metadata.as_deref() })
-        });
-        let merge = merge.await;
-        match merge.map_err(|panic| failed(core, panic.into_message()))? {
-            // What came before comes again where a push and a pull bring the same.
-            Err(MergeError::Rejected(Reject::Behind { .. })) => break,
-            Ok(Merged { taken: 0, .. }) => break,
-            Ok(merged) => taken += merged.taken,
-            Err(error) => return Err(merge_failed(core, error)),
-        }
-        core.synced.sent.merged();
-        core.signals.changed();
-    }
-    Ok(())
-}
-
 /// Refuses another log than the one that the confirmed events are of, unless that is as good.
-fn check_backend(core: &Core, found: &str) -> Result<(), SyncError> {
+pub(super) fn check_backend(core: &Core, found: &str) -> Result<(), SyncError> {
     core.engine.check_backend(found).map_err(|error| merge_failed(core, error))
 }
 
 /// Refuses metadata that is too long to be kept with each page.
-fn check_metadata(core: &Core, page: &PullPage) -> Result<(), SyncError> {
+pub(super) fn check_metadata(core: &Core, page: &PullPage) -> Result<(), SyncError> {
     let (bytes, most) = (page.metadata.as_ref().map_or(0, String::len), PullPage::METADATA_BYTES);
     match bytes > most {
         true => {

@@ -56,7 +56,7 @@ async fn catch_up(shared: &Arc<Shared>, loaded: &Arc<dyn AnyLoaded>, progress: i
         // What was said before is told now.
         let _ = core.synced.told.replaced().now_or_never();
         let mut processor = Processor::behind();
-        let pulling = pull_once(core, &mut processor, |done, total| progress(LoadProgress { done, total }));
+        let pulling = pull_once(core, &mut processor, None, |done, total| progress(LoadProgress { done, total }));
         // Off the network, what is on its way is dropped; so it is when the backend is to be told something else.
         let anew = select(Box::pin(shared.network.switched()), Box::pin(core.synced.told.replaced()));
         let Either::Left((pulled, _)) = select(std::pin::pin!(pulling), anew).await else { continue };

@@ -15,9 +15,9 @@ use futures_util::{
 use tokio::sync::Notify;
 
 use super::{
-    accepted::stand,
-    compared::last_confirmed,
-    exchange::{Gathered, ask, begin_pull, failed, is_final, known_backend, mend, next_page, take_page},
+    compared::Start,
+    exchange::{ask, begin_pull, ended_early, failed, is_final, known_backend, mend, next_page},
+    gathered::{Gathered, take_page},
     push::send_all,
 };
 use crate::{
@@ -120,16 +120,12 @@ async fn exchange(loaded: &Arc<dyn AnyLoaded>, pushes: &mut Pushes, compares: bo
     let _ = core.synced.told.replaced().now_or_never();
     let (told, backend_id, metadata) = (ask(core).await?, known_backend(core), core.engine.sync.metadata());
     let request = PullRequest::new(&core.synced.sync_id, &told.payload).metadata(metadata.as_deref());
-    let known = if compares { last_confirmed(core).await? } else { None };
-    let accepted = stand(core).accepted;
-    // Something may have been accepted meanwhile.
-    let known = known.filter(|known| known.number.global() == accepted);
-    let after = known.as_ref().map_or(accepted, |known| known.number.global() - 1);
-    let request = request.after(after, backend_id.as_deref()).live(live);
-    let mut pages = begin_pull(core, request, accepted)?;
+    let start = Start::of(core, compares).await?;
+    let request = request.after(start.after(), backend_id.as_deref()).live(live);
+    let mut pages = begin_pull(core, request, start.accepted)?;
     let caught_up = Notify::new();
     let pulling = async {
-        let (mut gathered, mut is_whole) = (Gathered::beginning_with(known), false);
+        let (mut gathered, mut is_whole) = (Gathered::beginning_with(start.known), false);
         while let Some(page) = next_page(core, &mut pages).await {
             is_whole = take_page(core, page, &mut gathered).await? == Remaining::Nothing;
             if is_whole {
@@ -140,7 +136,7 @@ async fn exchange(loaded: &Arc<dyn AnyLoaded>, pushes: &mut Pushes, compares: bo
             return Err(failed(core, "the backend ended a pull that was to go on"));
         }
         if !is_whole {
-            return Err(failed(core, "the backend ended a pull before its last page"));
+            take_page(core, Err(ended_early(core)), &mut gathered).await?;
         }
         core.runtime.sleep(POLL).await;
         Ok(())
@@ -199,7 +195,7 @@ async fn keep_pushed(loaded: &Arc<dyn AnyLoaded>, pushes: &mut Pushes) -> Result
             all_sent(core, pushes);
         }
         unsent(core).await;
-        match send_all(loaded, None).await {
+        match send_all(loaded, false, None).await {
             Err(error) if is_final(&error) || matches!(error, SyncError::Store(_)) => return Err(error),
             Err(error) => {
                 tracing::debug!(store = %core.name(), %error, "a push failed");

@@ -5,11 +5,12 @@ use std::{
     time::Duration,
 };
 
-use futures_util::future::{Either, select};
+use futures_util::future::select;
 
 use super::{
     accepted::{confirm, since, stand},
-    exchange::{failed, mend, pull_once, push},
+    compared::can_compare,
+    exchange::{in_time, mend, pull_once, push},
 };
 use crate::{
     error::SyncError,
@@ -17,14 +18,10 @@ use crate::{
     sync::processor::{Next, Pauses, Processor},
 };
 
-/// How long one step of a store that is open only to be sent may take: it holds one of the few places that all backends share, and a
-/// step that takes longer than a minute is one that hangs.
-pub(super) const LONGEST_PUSH: Duration = Duration::from_secs(60);
-
 /// Sends all that a store has not sent, however often that takes, while it is connected; whether all is sent.
 pub(super) async fn send_until_sent(registry: &Weak<Shared>, loaded: &Arc<dyn AnyLoaded>) -> bool {
     let mut pauses = Pauses::default();
-    while let Err(error) = send_all(loaded, None).await {
+    while let Err(error) = send_all(loaded, true, None).await {
         let Some(shared) = registry.upgrade() else { return false };
         if !loaded.core().has_to_send() {
             return false;
@@ -54,27 +51,26 @@ pub(in crate::registry) async fn send_with_patience(registry: &Weak<Shared>, loa
     }
 }
 
-/// Sends all that a store has not sent, each step in the time that is given: pushes, and where the backend is ahead pulls first. One step at a
-/// time, whoever does it: each begins with where the log stands then.
-pub(super) async fn send_all(loaded: &Arc<dyn AnyLoaded>, longest: Option<Duration>) -> Result<(), SyncError> {
+/// Sends all that a store has not sent, each push and each page in the time that is given: pushes, and where the backend is ahead pulls first.
+/// Where nobody has looked since there is a connection it `compares`, too. One step at a time, whoever does it: each begins with where the
+/// log stands then.
+pub(super) async fn send_all(
+    loaded: &Arc<dyn AnyLoaded>,
+    compares: bool,
+    longest: Option<Duration>,
+) -> Result<(), SyncError> {
     let Some(core) = loaded.core().syncing() else { return Ok(()) };
     let core = &core;
-    let mut processor = Processor::hopeful();
+    let mut processor = if compares && can_compare(core) { Processor::behind() } else { Processor::hopeful() };
     loop {
         let _one = core.synced.sending.lock().await;
-        let step = std::pin::pin!(step(core, &mut processor));
-        let more = match longest {
-            None => step.await?,
-            Some(longest) => match select(step, core.runtime.sleep(longest)).await {
-                Either::Left((Ok(more), _)) => more,
-                Either::Left((Err(error), _)) => {
-                    mend(core, error).await?;
-                    true
-                }
-                Either::Right(_) => {
-                    return Err(failed(core, format!("a push took longer than {} s", longest.as_secs())));
-                }
-            },
+        let more = match step(core, &mut processor, longest).await {
+            Ok(more) => more,
+            Err(error) if longest.is_none() => return Err(error),
+            Err(error) => {
+                mend(core, error).await?;
+                true
+            }
         };
         core.signals.changed();
         if !more {
@@ -84,13 +80,13 @@ pub(super) async fn send_all(loaded: &Arc<dyn AnyLoaded>, longest: Option<Durati
 }
 
 /// One push or pull, or the confirming of what was pushed; `false` when nothing is unsent.
-async fn step(core: &Syncing<'_>, processor: &mut Processor) -> Result<bool, SyncError> {
+async fn step(core: &Syncing<'_>, processor: &mut Processor, longest: Option<Duration>) -> Result<bool, SyncError> {
     match processor.next(stand(core), since(core)) {
         Next::Wait => return Ok(false),
         Next::Confirm => confirm(core).await?,
         Next::Gather(pause) => core.runtime.sleep(pause).await,
-        Next::Push => push(core, processor).await?,
-        Next::Pull => pull_once(core, processor, |_, _| {}).await?,
+        Next::Push => in_time(core, longest, push(core, processor)).await??,
+        Next::Pull => pull_once(core, processor, longest, |_, _| {}).await?,
     }
     Ok(true)
 }

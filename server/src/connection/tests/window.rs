@@ -61,3 +61,24 @@ fn a_store_that_takes_nothing_ends_no_connection_of_others() {
     bench.permit(ticket);
     assert_eq!(pages(&mut bench, 7), 1, "it goes on when a page is taken");
 }
+
+/// A read of the log may be ahead of the news of it.
+#[test]
+fn news_of_what_a_page_has_shown_already_is_nothing_that_a_reader_owes() {
+    let mut bench = Bench::new(Peer::Larder, Settings::default());
+    bench.caught_up(1, "a");
+    bench.hear("a", 1, 1, 600_000);
+    let ticket = match bench.open.pop() {
+        Some(Action::Authorize { ticket, .. }) => {
+            bench.permit(ticket);
+            bench.only("pull")
+        }
+        Some(Action::Pull { ticket, .. }) => ticket,
+        other => panic!("nothing is asked for: {other:?}"),
+    };
+    bench.done(Done::Pulled { ticket, outcome: pulled(1..=2, 10, 2) });
+    assert_eq!(bench.frames().len(), 1);
+    bench.hear("a", 2, 1, 2_000_000);
+    (0..3).for_each(|_| bench.pass(Duration::from_secs(3)));
+    assert_eq!(bench.connection.closing(), None);
+}

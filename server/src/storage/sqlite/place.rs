@@ -1,7 +1,7 @@
 //! The data directory: one server at a time, and a log that went back is noticed.
 //!
 //! A number is kept in the log and, beside it, in the file `generation`. Each start and each clean end raises both, the log's first. A log whose
-//! number is below the directory's or further ahead than by one start, or that was never in it, is a copy: it gets a new identity, because clients that have seen more would wait
+//! number is below the directory's or further ahead than by one, or that was never in it, is a copy: it gets a new identity, because clients that have seen more would wait
 //! for ever. A file copied while a server runs that is then killed has the directory's number: that is not noticed.
 
 use std::{
@@ -48,30 +48,41 @@ impl Place {
         self.folder.join("log.sqlite-wal")
     }
 
-    /// Refuses a directory whose log is gone: an empty one in its place would make clients begin anew, and give up what they have.
+    /// Refuses a directory whose log is gone, or is nothing but a name: an empty one in its place would make clients begin anew, and give up what
+    /// they have. SQLite must not come to it before: beside an empty file it removes the write-ahead log.
     pub(super) fn check(&self) -> Result<(), StorageError> {
         let log = self.log();
-        if log.exists() || self.generation()?.is_none() {
-            return Ok(());
-        }
-        Err(StorageError::Open(format!(
-            "{} is gone, and this directory had one; put it back, or run `larder-server restore --from` with a backup; remove the file \
-             `generation` beside it to begin with an empty one",
-            log.display()
-        )))
+        let has_log = fs::metadata(&log).is_ok_and(|file| file.len() > 0);
+        if has_log || self.generation()?.is_none() { Ok(()) } else { Err(self.gone()) }
     }
 
-    /// The log's identity: a new one if the log went back. Raises the number of both.
+    fn gone(&self) -> StorageError {
+        StorageError::Open(format!(
+            "{} is gone or empty, and this directory had one; put it back, or run `larder-server restore --from` with a backup; remove the file \
+             `generation` beside it to begin with an empty one",
+            self.log().display()
+        ))
+    }
+
+    /// The log's identity: a new one if the log went back. Raises the number of both. A start that was to do so and could not has raised the
+    /// log's alone, which is made good first: however many starts fail, the log is never further ahead.
     pub(super) fn settle(&mut self, connection: &mut Connection) -> Result<String, StorageError> {
         let path = self.log();
         let failed = |error: rusqlite::Error| schema::opening(&path, &error);
         // A backup has no number.
         let in_log: Option<u64> = value(connection, "generation").map_err(failed)?.and_then(|text| text.parse().ok());
-        let in_folder = self.generation()?;
+        let mut in_folder = self.generation()?;
+        if let (Some(in_log), Some(behind)) = (in_log, in_folder)
+            && in_log == behind + 1
+        {
+            self.note(in_log)?;
+            in_folder = Some(in_log);
+        }
         let is_a_copy = match (in_log, in_folder) {
             (None, _) => true,
-            // The log is raised first: it may be ahead by one.
-            (Some(in_log), Some(in_folder)) => in_log < in_folder || in_log > in_folder + 1,
+            // It was made just now, in the place of one without tables.
+            (Some(0), Some(_)) => return Err(self.gone()),
+            (Some(in_log), Some(in_folder)) => in_log != in_folder,
             // A new log in a new directory; any other was somewhere else before.
             (Some(in_log), None) => in_log > 0,
         };
@@ -109,7 +120,7 @@ impl Place {
             transaction.execute(set, ("identity", identity)).map_err(failed)?;
         }
         transaction.commit().map_err(failed)?;
-        self.note(generation).map_err(|error| StorageError::Open(format!("{}: {error}", self.folder.display())))
+        self.note(generation)
     }
 
     /// The number beside the log, if the directory ever had one.
@@ -124,7 +135,13 @@ impl Place {
         }
     }
 
-    fn note(&self, generation: u64) -> std::io::Result<()> {
+    /// Writes the number beside the log.
+    fn note(&self, generation: u64) -> Result<(), StorageError> {
+        let noted = self.replace_number(generation);
+        noted.map_err(|error| StorageError::Open(format!("{}: {error}", self.folder.display())))
+    }
+
+    fn replace_number(&self, generation: u64) -> std::io::Result<()> {
         let (new, old) = (self.folder.join("generation.new"), self.folder.join("generation"));
         let mut file = File::create(&new)?;
         writeln!(file, "{generation}")?;

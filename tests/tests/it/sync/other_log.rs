@@ -1,8 +1,12 @@
 //! A backend's log that is another one than before, and what the store's file says of it.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
-use larder::{LocalBackend, OnBackendChange, StoreOptions, SyncError, SyncPhase, prelude::*, testing::TestRegistry};
+use futures_util::StreamExt;
+use larder::{
+    BackendError, BoxFuture, BoxStream, InitialSync, LocalBackend, OnBackendChange, PullPage, PullRequest, PushAnswer,
+    PushRequest, StoreOptions, SyncBackend, SyncError, SyncPhase, prelude::*, testing::TestRegistry,
+};
 use larder_tests::{
     lab::copy_dir,
     notebook::{NoteEvent, Notebook, written},
@@ -99,5 +103,92 @@ async fn a_log_with_other_events_under_the_same_id_stops_sync_or_is_begun_anew_w
                 assert_eq!((store.sync_status().phase, store.sync_status().pending), (SyncPhase::Live, 0));
             }
         }
+    }
+}
+
+/// A backend that never says that its log is another one: a disk that was set back has the same id.
+struct SetBack(Arc<LocalBackend>);
+
+const ID: &str = "the same log";
+
+impl SyncBackend for SetBack {
+    fn identity(&self) -> &str {
+        self.0.identity()
+    }
+
+    fn connected(&self) -> bool {
+        self.0.connected()
+    }
+
+    fn connection_changed(&self) -> BoxFuture<'static, ()> {
+        self.0.connection_changed()
+    }
+
+    fn pull<'a>(&'a self, request: PullRequest<'a>) -> BoxStream<'a, Result<PullPage, BackendError>> {
+        let anonymous =
+            PullRequest::new(request.sync_id, request.payload).after(request.after, None).live(request.live);
+        let named = |mut page: PullPage| {
+            page.backend_id = ID.to_owned();
+            page
+        };
+        Box::pin(self.0.pull(anonymous).map(move |page| page.map(named)))
+    }
+
+    fn push<'a>(&'a self, request: PushRequest<'a>) -> BoxFuture<'a, Result<PushAnswer, BackendError>> {
+        Box::pin(async move {
+            Ok(match self.0.push(request.backend_id(None)).await? {
+                PushAnswer::Accepted { .. } => PushAnswer::Accepted { backend_id: ID.to_owned() },
+                answer => answer,
+            })
+        })
+    }
+}
+
+impl SetBack {
+    /// The log loses its second event, and another client has committed others since.
+    async fn set_back(&self) {
+        let mut events = self.0.events(STORE);
+        events.truncate(1);
+        self.0.replace(STORE, events);
+        let other = Client::new(&self.0, false);
+        let store = other.open::<Notebook>().await;
+        store.commit([written(7), written(8)]).unwrap();
+        other.sync_once().await;
+        assert_eq!(self.0.events(STORE).len(), 3);
+    }
+}
+
+#[tokio::test]
+async fn a_log_that_is_another_one_since_a_store_was_closed_is_noticed_before_anything_is_taken_over_or_sent() {
+    for sends in [false, true] {
+        let backend = Arc::new(SetBack(LocalBackend::new("local")));
+        let options = StoreOptions::new()
+            .sync(Arc::clone(&backend) as Arc<dyn SyncBackend>)
+            .initial_sync(InitialSync::Blocking { timeout: Duration::from_secs(60) });
+        let dir = tempfile::tempdir().unwrap();
+        let builder = StoreRegistry::builder().data_dir(dir.path()).defaults(options);
+        let registry = TestRegistry::build(builder).unwrap();
+        let store = registry.get::<Notebook>(STORE).await.unwrap();
+        store.commit([written(1), written(2)]).unwrap();
+        registry.advance(Duration::from_secs(60)).await;
+        assert_eq!(log(&store), "e1 e2");
+        backend.0.set_connected(false);
+        registry.settle().await;
+        if sends {
+            store.commit(written(3)).unwrap();
+        }
+        drop(store);
+        registry.evict::<Notebook>(STORE).await.unwrap();
+        backend.set_back().await;
+        backend.0.set_connected(true);
+        if sends {
+            registry.advance(Duration::from_secs(60)).await;
+            assert_eq!(backend.0.events(STORE).len(), 3, "nothing is sent to another log");
+        }
+        let store = registry.get::<Notebook>(STORE).await.unwrap();
+        registry.advance(Duration::from_secs(60)).await;
+        let error = store.sync_status().last_error;
+        assert!(matches!(error, Some(SyncError::BackendRolledBack { confirmed: 2, .. })), "{error:?}");
+        assert_eq!(log(&store), if sends { "e1 e2 | e3" } else { "e1 e2" });
     }
 }

@@ -8,7 +8,10 @@ use larder_tests::{
     notebook::{Note, NoteEvent, Notebook, written},
 };
 
-use super::clients::{Client, STORE, log, push_foreign, push_texts};
+use super::{
+    clients::{Client, STORE, log, push_foreign, push_texts},
+    flaky::{Flaky, Mishap},
+};
 
 fn many(count: i64) -> Vec<NoteEvent> {
     (0..count).map(written).collect()
@@ -113,6 +116,20 @@ async fn a_load_that_waits_in_vain_goes_on_without() {
     client.advance(Duration::from_secs(3)).await;
     backend.set_connected(true);
     assert_eq!(log(&*get.await.unwrap()), "e1");
+}
+
+#[tokio::test]
+async fn a_load_that_waits_for_the_first_sync_asks_again_when_a_pull_ends_before_its_last_page() {
+    let flaky = Flaky::new(&[], &[Mishap::Unfinished]);
+    push_foreign(&flaky.inner, &[written(1), written(2)]).await;
+    let blocking = InitialSync::Blocking { timeout: Duration::from_secs(60) };
+    let registry = flaky.registry(StoreOptions::new().initial_sync(blocking));
+    let mut get = registry.get::<Notebook>(STORE);
+    assert!(poll_once(&mut get).await.is_none());
+    registry.settle().await;
+    assert!(poll_once(&mut get).await.is_none(), "it has not all that there is");
+    registry.advance(Duration::from_secs(1)).await;
+    assert_eq!(log(&*get.await.unwrap()), "e1 e2");
 }
 
 #[tokio::test]
