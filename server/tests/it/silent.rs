@@ -13,7 +13,7 @@ use futures_util::{FutureExt as _, StreamExt as _};
 use larder::{BackendError, HttpBackend, Payload, PullRequest, PushRequest, StoreOptions, SyncBackend, WsBackend};
 use larder_wire::{Call, ClientFrame, Exit, PageInfo, Request, ServerFrame};
 use tokio::{
-    io::AsyncReadExt as _,
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::TcpListener,
     sync::mpsc,
     time::{Instant, sleep},
@@ -21,7 +21,7 @@ use tokio::{
 use tokio_tungstenite::tungstenite::Message;
 
 use crate::{
-    apps::{Client, added},
+    apps::{Client, Way, added},
     lab::event,
     scripted::{page, scripted, text_of},
 };
@@ -226,4 +226,46 @@ async fn a_request_over_http_that_nobody_waits_for_any_more_is_given_up_at_once(
     // The server would have 20 s otherwise.
     let end = async { while socket.read(&mut [0; 1_024]).await.is_ok_and(|read| read > 0) {} };
     tokio::time::timeout(Duration::from_secs(10), end).await.expect("the connection ends");
+}
+
+/// Answers whoever looks whether it is there, and nothing that it is asked.
+async fn silent_server() -> std::net::SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let address = listener.local_addr().expect("an address");
+    tokio::spawn(async move {
+        while let Ok((mut socket, _)) = listener.accept().await {
+            tokio::spawn(async move {
+                let mut bytes = [0; 4_096];
+                let read = socket.read(&mut bytes).await.expect("a request");
+                let asked = String::from_utf8_lossy(&bytes[..read]).to_lowercase();
+                if asked.starts_with("get ") && !asked.contains("upgrade") {
+                    let answer = b"HTTP/1.1 404 Not Found\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
+                    socket.write_all(answer).await.expect("it listens");
+                } else {
+                    std::future::pending::<()>().await;
+                }
+            });
+        }
+    });
+    address
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_store_that_gets_no_answer_says_nothing_of_the_others_of_its_server() {
+    let address = silent_server().await;
+    for way in [Way::Http, Way::HttpOfLiveStore, Way::WsOfLiveStore] {
+        let (backend, payload) = (way.to(address), Payload::new());
+        let listening = async {
+            let error = backend.pull(PullRequest::new("a", &payload)).next().await.expect("an error");
+            let error = error.expect_err("no answer");
+            assert!(matches!(error, BackendError::Offline { .. }), "{way:?}: {error}");
+        };
+        // What changes is seen at once.
+        let gone = backend.connection_changed();
+        tokio::select! {
+            () = async { listening.await; sleep(Duration::from_secs(60)).await } => {}
+            () = gone => panic!("{way:?}: all stores are offline"),
+        }
+        assert!(backend.connected(), "{way:?}");
+    }
 }

@@ -47,7 +47,7 @@ const FRESH: Duration = Duration::from_secs(20);
 pub(super) struct Exchanges {
     pub(super) door: Door,
     pub(super) runtime: Runtime,
-    /// Whether the last request had an answer.
+    /// Whether the server was there when it was last asked.
     pub(super) reachable: watch::Sender<bool>,
     free: Mutex<Vec<(Line, Tick)>>,
     /// Whoever takes the pages of a pull may wait for a push meanwhile: so no pull is in the way of one.
@@ -112,11 +112,17 @@ impl Exchanges {
             Either::Left((asked, _)) => asked,
             Either::Right(_) => return,
         };
-        say(&self.reachable, !matches!(asked, Err(BackendError::Offline { .. })));
+        let mut is_there = !matches!(asked, Err(BackendError::Offline { .. }));
         if let Err(error) = asked {
             // Whoever asked may be gone.
             let _ = heard.send(Err(error)).await;
         }
+        let was_there = *self.reachable.borrow();
+        if !is_there && was_there {
+            // One request without an answer says nothing of others.
+            is_there = self.knock().await.is_ok();
+        }
+        say(&self.reachable, is_there);
     }
 
     /// Looks whether somebody is there.
@@ -217,7 +223,11 @@ impl Exchanges {
             let line = self.door.connect().await?;
             http1::handshake(TokioIo::new(line)).await.map_err(|error| offline(&error))
         };
-        let (line, connection) = with_patience(&self.runtime, PATIENCE, opening).await?;
+        let opened = with_patience(&self.runtime, PATIENCE, opening).await;
+        if matches!(opened, Err(BackendError::Offline { .. })) {
+            say(&self.reachable, false);
+        }
+        let (line, connection) = opened?;
         self.runtime.spawn(async move {
             // How it ended is told to whoever asks on it.
             let _ = connection.await;

@@ -1,7 +1,10 @@
 //! A WebSocket that is opened, and what is wanted of it.
 
+mod outgoing;
 pub(super) mod pages;
 mod talk;
+#[cfg(test)]
+mod tests;
 mod waits;
 
 use std::{
@@ -82,8 +85,13 @@ impl Link {
             let writer = Writer { peer: door.peer, transport: Transport::WebSocket };
             let is_shared = one_store.is_none();
             let socket = with_patience(&clock, PATIENCE, open(&door, one_store)).await;
-            // Who refuses is there.
-            say(!matches!(socket, Err(BackendError::Offline { .. })));
+            // Who refuses is there; and a store that is kept waiting at the door says nothing of others.
+            say(match &socket {
+                Err(BackendError::Offline { .. }) => {
+                    !is_shared && with_patience(&clock, PATIENCE, door.knock()).await.is_ok()
+                }
+                _ => true,
+            });
             match socket {
                 Err(error) => drop(ready.send(Err(error))),
                 Ok((socket, arrived)) => {

@@ -17,9 +17,10 @@ use crate::{
     sync::BackendError,
 };
 
-/// Most pushes without an answer, and most bytes of them, whatever a server takes a second: it lets 64 wait, and four full ones.
+/// Most pushes without an answer, and most bytes of them, whatever a server takes a second. It lets 64 wait; but over a slow network all that is
+/// asked, by whatever store, is behind those that are on their way, so that there is one full push at most.
 const UNANSWERED: u32 = 32;
-const UNANSWERED_BYTES: u64 = 4 * Limits::BATCH_BYTES as u64;
+const UNANSWERED_BYTES: u64 = Limits::BATCH_BYTES as u64;
 
 /// What a server takes of one connection each second.
 #[derive(Clone, Copy, Debug)]

@@ -2,18 +2,17 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    future::poll_fn,
     pin::pin,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
+    task::Poll,
     time::Duration,
 };
 
-use futures_util::{
-    SinkExt, StreamExt,
-    future::{Either, select},
-};
+use futures_util::{FutureExt, StreamExt, future::select};
 use larder_wire::WireError;
 use tokio::sync::mpsc;
 use tokio_tungstenite::tungstenite::{
@@ -30,7 +29,8 @@ use super::{
         pace::Turn,
         seats::Seat,
     },
-    Answer, Command, PATIENCE,
+    Answer, Command,
+    outgoing::Outgoing,
     pages::{Filled, Next as End, Told},
     waits::Waits,
 };
@@ -48,8 +48,8 @@ const SILENT_BEATS: u32 = 2;
 /// So many bytes between two beats are more than pongs: part of an answer that is long on its way.
 const PART: u64 = 1_024;
 
-/// Nobody waits longer for what was sent to be there: about as long as one full message takes on a slow network.
-const LONGEST_ON_ITS_WAY: Duration = Duration::from_secs(120);
+/// Nobody waits longer for what was sent to be there: as long as the pushes that may be on their way take on a slow network.
+const LONGEST_ON_ITS_WAY: Duration = Duration::from_secs(135);
 
 /// After so many beats without a request the connection is closed; the next request opens another one.
 const IDLE_BEATS: u32 = 3;
@@ -72,6 +72,7 @@ struct Pushed {
 
 pub(super) struct Talk {
     socket: Socket,
+    outgoing: Outgoing,
     writer: Writer,
     frames: Frames,
     clock: Runtime,
@@ -95,6 +96,8 @@ enum Next {
     Command(Option<Command>),
     Told(BTreeSet<u64>),
     Message(Option<Result<Message, Error>>),
+    /// What was to be sent cannot be.
+    Unsent(Error),
     Beat,
 }
 
@@ -125,9 +128,25 @@ impl Talk {
         (told, known): (Arc<Told>, Arc<AtomicBool>),
         clock: Runtime,
     ) -> Self {
-        let (frames, pulls, pushes, waits) = Default::default();
+        let (outgoing, frames, pulls, pushes, waits) = Default::default();
         let (had, sending, silent, idle) = (0, clock.now(), 0, 0);
-        Self { socket, writer, frames, clock, told, known, arrived, had, sending, pulls, pushes, waits, silent, idle }
+        Self {
+            socket,
+            outgoing,
+            writer,
+            frames,
+            clock,
+            told,
+            known,
+            arrived,
+            had,
+            sending,
+            pulls,
+            pushes,
+            waits,
+            silent,
+            idle,
+        }
     }
 
     /// Talks until the connection ends; why it did.
@@ -135,13 +154,20 @@ impl Talk {
         let mut beat = self.clock.sleep(BEAT);
         loop {
             let went_on = match self.next(&mut commands, &mut beat).await {
-                Next::Command(Some(command)) => self.command(command).await,
+                Next::Command(Some(command)) => {
+                    self.command(command);
+                    Ok(())
+                }
                 Next::Command(None) => Err("nobody needs the connection any more".to_owned().into()),
-                Next::Told(ids) => self.told(ids).await,
-                Next::Message(message) => self.message(message).await,
+                Next::Told(ids) => {
+                    self.told(ids);
+                    Ok(())
+                }
+                Next::Message(message) => self.message(message),
+                Next::Unsent(error) => Err(format!("the connection broke: {error}").into()),
                 Next::Beat => {
                     beat = self.clock.sleep(BEAT);
-                    self.beat().await
+                    self.beat()
                 }
             };
             if let Err(Ended { reason, close }) = went_on {
@@ -155,43 +181,57 @@ impl Talk {
         }
     }
 
+    /// Takes what comes also while something is on its way out: over a slow network that may take minutes, and a server ends the connection of whoever
+    /// takes nothing for so long. What else is asked for waits until it is out.
     async fn next(&mut self, commands: &mut mpsc::Receiver<Command>, beat: &mut BoxFuture<'static, ()>) -> Next {
-        let (command, told, message) = (pin!(commands.recv()), pin!(self.told.next()), self.socket.next());
-        match select(select(command, told), select(message, beat)).await {
-            Either::Left((Either::Left((command, _)), _)) => Next::Command(command),
-            Either::Left((Either::Right((ids, _)), _)) => Next::Told(ids),
-            Either::Right((Either::Left((message, _)), _)) => Next::Message(message),
-            Either::Right((Either::Right(_), _)) => Next::Beat,
-        }
+        let all_told = Arc::clone(&self.told);
+        let mut told = pin!(all_told.next());
+        poll_fn(|context| {
+            let is_out = match self.outgoing.poll(&mut self.socket, context) {
+                Poll::Ready(Err(error)) => return Poll::Ready(Next::Unsent(error)),
+                out => out.is_ready(),
+            };
+            if is_out && let Poll::Ready(command) = commands.poll_recv(context) {
+                return Poll::Ready(Next::Command(command));
+            }
+            if let Poll::Ready(ids) = told.as_mut().poll(context) {
+                return Poll::Ready(Next::Told(ids));
+            }
+            match self.socket.poll_next_unpin(context) {
+                Poll::Ready(message) => Poll::Ready(Next::Message(message)),
+                Poll::Pending => beat.poll_unpin(context).map(|()| Next::Beat),
+            }
+        })
+        .await
     }
 
-    async fn command(&mut self, command: Command) -> Result<(), Ended> {
+    fn command(&mut self, command: Command) {
         self.idle = 0;
         match command {
             // Nobody wants it any more, before it was asked for.
-            Command::Pull { pages, .. } if pages.is_gone() => Ok(()),
+            Command::Pull { pages, .. } if pages.is_gone() => {}
             Command::Pull { id, text, after, live, pages, seat } => {
                 self.pulls.insert(id, Pulled { pages, live, more: true, _seat: seat });
                 self.frames.pull(id, after);
                 self.waits.asked(id, self.clock.now());
-                self.send(text).await
+                self.send(text);
             }
-            Command::Push { answer, .. } if answer.is_closed() => Ok(()),
+            Command::Push { answer, .. } if answer.is_closed() => {}
             Command::Push { id, text, backend_id, answer, turn, seat } => {
                 self.pushes.insert(id, Pushed { answer, _turn: turn, _seat: seat });
                 self.frames.push(id, backend_id);
                 self.waits.asked(id, self.clock.now());
-                self.send(text).await
+                self.send(text);
             }
         }
     }
 
     /// Pages were taken, or nobody wants a pull any more.
-    async fn told(&mut self, ids: BTreeSet<u64>) -> Result<(), Ended> {
+    fn told(&mut self, ids: BTreeSet<u64>) {
         for id in ids {
             let Some(pulled) = self.pulls.get(&id) else { continue };
             if pulled.pages.is_gone() {
-                self.give_up(id, End::GivenUp).await?;
+                self.give_up(id, End::GivenUp);
                 continue;
             }
             let taken = pulled.pages.taken();
@@ -199,25 +239,23 @@ impl Talk {
                 self.waits.asked(id, self.clock.now());
             }
             for _ in 0..taken {
-                self.send(self.writer.ack(id)).await?;
+                self.send(self.writer.ack(id));
             }
         }
-        Ok(())
     }
 
     /// The server is told that nobody waits for an answer any more, and then who waits for it why.
-    async fn give_up(&mut self, id: u64, end: End) -> Result<(), Ended> {
+    fn give_up(&mut self, id: u64, end: End) {
         self.waits.answered(id);
         if self.frames.give_up(id) {
-            self.send(self.writer.interrupt(id)).await?;
+            self.send(self.writer.interrupt(id));
         }
         if let Some(Pulled { pages, .. }) = self.pulls.remove(&id) {
             pages.end(end);
         }
-        Ok(())
     }
 
-    async fn message(&mut self, message: Option<Result<Message, Error>>) -> Result<(), Ended> {
+    fn message(&mut self, message: Option<Result<Message, Error>>) -> Result<(), Ended> {
         let heard = match message {
             Some(Ok(Message::Text(text))) => self.frames.hear(&text)?,
             // Put right by a guess it would be other arguments than its author's.
@@ -234,12 +272,12 @@ impl Talk {
             None => return Err("the server ended the connection".to_owned().into()),
         };
         for heard in heard {
-            self.heard(heard).await?;
+            self.heard(heard)?;
         }
         Ok(())
     }
 
-    async fn heard(&mut self, heard: Heard) -> Result<(), Ended> {
+    fn heard(&mut self, heard: Heard) -> Result<(), Ended> {
         let now = self.clock.now();
         match heard {
             Heard::Pong => {
@@ -250,7 +288,7 @@ impl Talk {
                 self.waits.answered(id);
                 self.known.store(true, Ordering::Relaxed);
                 if !self.page(id, page) {
-                    self.give_up(id, End::GivenUp).await?;
+                    self.give_up(id, End::GivenUp);
                 }
             }
             Heard::PullEnded { id, error } => {
@@ -285,7 +323,7 @@ impl Talk {
         }
     }
 
-    async fn beat(&mut self) -> Result<(), Ended> {
+    fn beat(&mut self) -> Result<(), Ended> {
         let has = self.arrived.load(Ordering::Relaxed);
         let arrived = has - std::mem::replace(&mut self.had, has);
         let now = self.clock.now();
@@ -297,6 +335,9 @@ impl Talk {
         if self.silent > SILENT_BEATS {
             return Err(format!("the server has said nothing for {} s", (BEAT * SILENT_BEATS).as_secs()).into());
         }
+        if let Some(bytes) = self.outgoing.overdue(now) {
+            return Err(format!("the server has not taken {bytes} bytes in time").into());
+        }
         if self.idle >= IDLE_BEATS {
             return Err("nothing was asked for a while".to_owned().into());
         }
@@ -304,22 +345,18 @@ impl Talk {
             let not_answered = || BackendError::Offline {
                 reason: "the server is there, and does not answer what it was asked".to_owned(),
             };
-            self.give_up(id, End::Ended(Some(not_answered()))).await?;
+            self.give_up(id, End::Ended(Some(not_answered())));
             self.answer(id, Err(not_answered()));
         }
         self.waits.pinged();
-        self.send(self.writer.ping()).await
+        self.send(self.writer.ping());
+        Ok(())
     }
 
-    async fn send(&mut self, text: String) -> Result<(), Ended> {
-        let (now, takes) = (self.clock.now(), to_send(text.len()));
-        self.sending = self.sending.max(now).after(takes).min(now.after(LONGEST_ON_ITS_WAY));
-        let patience = PATIENCE + takes;
-        let sending = self.socket.send(Message::Text(text.into()));
-        match select(sending, self.clock.sleep(patience)).await {
-            Either::Left((sent, _)) => sent.map_err(|error| format!("the connection broke: {error}").into()),
-            Either::Right(_) => Err(format!("the server did not take a message in {} s", patience.as_secs()).into()),
-        }
+    fn send(&mut self, text: String) {
+        let now = self.clock.now();
+        self.sending = self.sending.max(now).after(to_send(text.len())).min(now.after(LONGEST_ON_ITS_WAY));
+        self.outgoing.put(text, now);
     }
 
     /// Whoever waits hears why; whether somebody did.
