@@ -61,7 +61,9 @@ pub(super) async fn send_all(
 ) -> Result<(), SyncError> {
     let Some(core) = loaded.core().syncing() else { return Ok(()) };
     let core = &core;
-    let mut processor = if compares && can_compare(core) { Processor::behind() } else { Processor::hopeful() };
+    // Of a new store there is nothing to compare.
+    let looks = compares && core.engine.confirmed() > 0 && can_compare(core);
+    let mut processor = if looks { Processor::behind() } else { Processor::hopeful() };
     loop {
         let _one = core.synced.sending.lock().await;
         let more = match step(core, &mut processor, longest).await {

@@ -116,7 +116,7 @@ fn command(binaries: &Binaries, binary: &str, bug: Option<&str>) -> Result<Comma
     let path = binaries.get(binary).ok_or_else(|| format!("no program of tests is called `{binary}`"))?;
     let mut command = Command::new(path);
     // A whole run of the simulation takes longer than a test may.
-    command.arg("--exact").env_remove("LARDER_SEEDED_BUG").env("LARDER_SIMULATIONS", "300");
+    command.arg("--exact").env_remove("LARDER_SEEDED_BUG").env("LARDER_SIMULATIONS", "500");
     bug.map(|bug| command.env("LARDER_SEEDED_BUG", bug));
     Ok(command)
 }

@@ -121,7 +121,10 @@ pub(super) const SYNC: &[Bug] = &[
     bug(
         "another-past-taken",
         "a log with other events under the same id is taken for the one of before",
-        &["it::sync::other_log::a_log_with_other_events_under_the_same_id_stops_sync_or_is_begun_anew_with"],
+        &[
+            "it::sync::other_log::a_log_with_other_events_under_the_same_id_stops_sync_or_is_begun_anew_with",
+            "it::sync::other_log::a_log_that_is_another_one_since_a_store_was_closed_is_noticed_before_anything_is_taken_over_or_sent",
+        ],
     ),
     bug(
         "page-of-another-log-taken",
