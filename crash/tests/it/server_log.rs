@@ -1,7 +1,11 @@
 //! The log of `larder-server`: stopped after any call that changes a file, and with a fault at any call. What was acknowledged is there,
 //! whole batches and nothing else, and the log is the same one: with another identity clients would begin anew.
 
-use std::{collections::BTreeMap, path::Path, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::Path,
+    sync::Arc,
+};
 
 use larder_crash::{
     disk::{Disk, write_tree},
@@ -73,6 +77,8 @@ fn block_on<T>(work: impl Future<Output = T>) -> T {
 struct Promised {
     heads: BTreeMap<u64, u64>,
     identity: Option<String>,
+    /// What the heads would be with what was not acknowledged.
+    tried: BTreeSet<(u64, u64)>,
 }
 
 impl Promised {
@@ -94,8 +100,10 @@ async fn serve(data: &Path, watch: &Watch, fault: Option<Fault>) -> Promised {
             let batches = (0..STORES).map(|store| {
                 let (storage, head) = (&storage, promised.heads.get(&store).copied().unwrap_or_default());
                 let events = batch(start, round, store);
+                promised.tried.insert((store, head + events));
                 async move { (store, storage.append(append(store, head, events)).await) }
             });
+            let batches: Vec<_> = batches.collect();
             for (store, answer) in futures_util::future::join_all(batches).await {
                 let head = match answer {
                     Ok(head) => head,
@@ -207,8 +215,9 @@ fn a_fault_anywhere_is_an_error_of_the_server_and_takes_nothing_that_was_acknowl
                 watch.fail(fault);
                 let promised = block_on(serve(folder.path(), &watch, Some(fault)));
                 let fired = watch.heal();
-                // Whatever is at most in flight when a disk fails may be there, too.
-                let checked = std::panic::catch_unwind(|| block_on(check(folder.path(), &promised, |_, _| true)));
+                // What was refused because a disk failed may be there, too, and whole.
+                let whole = |store, head| head == 0 || promised.tried.contains(&(store, head));
+                let checked = std::panic::catch_unwind(|| block_on(check(folder.path(), &promised, whole)));
                 watch.end();
                 if let Err(panic) = checked {
                     eprintln!("{fault:?}");

@@ -14,7 +14,6 @@ mod push;
 use std::{
     panic::AssertUnwindSafe,
     sync::{Arc, PoisonError, Weak},
-    time::Duration,
 };
 
 use futures_util::{FutureExt, future::select};
@@ -42,10 +41,6 @@ use crate::{
     primitives::Mutex,
     sync::{BackendError, ConnectionNote, SyncBackend, SyncPhase, processor::Pauses},
 };
-
-/// How long a push or a page of a store may take that is open only to be sent, at first and at most. It holds one of the few places that all
-/// backends share, and a minute is long; but over a slow network even a single push takes longer, so each try in vain is given twice the time.
-const LONGEST_STEP: (Duration, Duration) = (Duration::from_secs(60), Duration::from_secs(960));
 
 /// How many closed stores are opened to send at the same time, over all backends.
 const OPENED_TO_SEND: usize = 4;
@@ -364,18 +359,17 @@ async fn look_once(
 
 /// Sends what closed stores have not sent, now and whenever there may be something new, until it is dropped.
 async fn send_closed(registry: &Weak<Shared>, backend: &Weak<dyn SyncBackend>, again: &Arc<Notify>) {
-    let (mut pauses, mut longest) = (Pauses::default(), LONGEST_STEP.0);
+    let mut pauses = Pauses::default();
     loop {
         // What was said before is found by looking now.
         let _ = again.notified().now_or_never();
-        let sent = closed::send(registry, backend, again, longest).await;
+        let sent = closed::send(registry, backend, again).await;
         let Some(shared) = registry.upgrade() else { return };
         if sent {
-            (pauses, longest) = (Pauses::default(), LONGEST_STEP.0);
+            pauses = Pauses::default();
             drop(shared);
             again.notified().await;
         } else {
-            longest = (longest * 2).min(LONGEST_STEP.1);
             let pause = shared.runtime.sleep(pauses.next(shared.runtime.jitter()));
             drop(shared);
             select(pause, std::pin::pin!(again.notified())).await;

@@ -62,7 +62,7 @@ async fn carry(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, rate: usize) {
 }
 
 /// As much as goes into one push.
-fn large() -> Vec<StoredEvent> {
+pub(crate) fn large() -> Vec<StoredEvent> {
     large_behind(0)
 }
 

@@ -207,12 +207,33 @@ async fn an_empty_file_in_the_place_of_a_log_is_refused_and_the_write_ahead_log_
         let error = SqliteStorage::open(&killed).expect_err("no log").to_string();
         assert!(error.contains("gone or empty") && error.contains("restore --from"), "{error}");
         if nothing.is_empty() {
+            assert!(restore(&killed, None).is_err(), "there is nothing to be given a name");
+        }
+        if nothing.is_empty() {
             std::fs::write(killed.join("log.sqlite"), &log).expect("put back");
             let storage = SqliteStorage::open(&killed).expect("a log");
             assert_eq!((storage.name(), head(&storage).await), (before.as_str(), 7));
             storage.close().await;
         }
     }
+}
+
+#[tokio::test]
+async fn what_stands_beside_an_empty_file_goes_aside_with_it_when_a_backup_takes_its_place() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (data, killed) = (folder.path().join("data"), folder.path().join("killed"));
+    prepared(folder.path()).await;
+    let storage = SqliteStorage::open(&data).expect("a log");
+    add(&storage, 5, 2).await;
+    std::fs::create_dir(&killed).expect("a folder");
+    for name in ["log.sqlite-wal", "generation"] {
+        std::fs::copy(data.join(name), killed.join(name)).expect("a copy");
+    }
+    std::fs::write(killed.join("log.sqlite"), b"").expect("written");
+    let restored = restore(&killed, Some(&folder.path().join("backup"))).expect("restored");
+    assert_eq!(restored.events, 3);
+    let aside = killed.join("log.sqlite.replaced-0-wal");
+    assert!(std::fs::metadata(aside).is_ok_and(|aside| aside.len() > 0), "nothing is thrown away");
 }
 
 /// What `sqlite3` makes of `VACUUM`.

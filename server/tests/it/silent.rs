@@ -23,6 +23,7 @@ use tokio_tungstenite::tungstenite::Message;
 use crate::{
     apps::{Client, Way, added},
     lab::event,
+    narrow::large,
     scripted::{page, scripted, text_of},
 };
 
@@ -124,6 +125,31 @@ async fn a_pull_that_stops_in_the_middle_fails_and_one_that_is_not_read_on_waits
     let stopped = pull.next().await.expect("an error");
     assert!(matches!(stopped, Err(BackendError::Offline { .. })), "{stopped:?}");
     assert!((15..=31).contains(&began.elapsed().as_secs()), "from when on more was wanted");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_full_push_that_has_arrived_and_has_no_answer_is_in_no_others_way() {
+    let backend = client_of(|said| match said {
+        ClientFrame::Request(Request { id, call: Call::Pull { .. }, .. }) => {
+            vec![page(&id, Vec::new(), PageInfo::NoMore)]
+        }
+        ClientFrame::Request(Request { id, store_id, .. }) if store_id == "b" => {
+            vec![text_of(&ServerFrame::Exit { request_id: id, exit: Exit::Pushed })]
+        }
+        _ => Vec::new(),
+    })
+    .await;
+    let (payload, events, began) = (Payload::new(), large(), Instant::now());
+    let push = |store| backend.push(PushRequest::new(store, 0, &events, &payload).backend_id(Some("log")));
+    let second = async {
+        sleep(Duration::from_secs(1)).await;
+        push("b").await
+    };
+    tokio::select! {
+        answer = push("a") => panic!("{answer:?}"),
+        answer = second => assert!(answer.is_ok(), "{answer:?}"),
+    }
+    assert!(began.elapsed() < Duration::from_secs(15), "{:?}", began.elapsed());
 }
 
 #[tokio::test(start_paused = true)]

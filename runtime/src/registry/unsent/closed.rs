@@ -1,9 +1,6 @@
 //! Opening stores that were closed with unsent events, to send these.
 
-use std::{
-    sync::{Arc, Weak},
-    time::Duration,
-};
+use std::sync::{Arc, Weak};
 
 use futures_util::stream::{self, StreamExt};
 use tokio::sync::Notify;
@@ -24,7 +21,10 @@ use crate::{
     sync::SyncBackend,
 };
 
-use super::{OPENED_TO_SEND, push::send_all};
+use super::{
+    OPENED_TO_SEND,
+    push::{LONGEST_STEP, send_all},
+};
 
 /// A closed store that may have something for a backend.
 struct Closed {
@@ -34,13 +34,8 @@ struct Closed {
 }
 
 /// Opens the closed stores that have unsent events for a backend, or may have, a few at a time; whether nothing is left to be tried again.
-/// `again` is told when one is closed that somebody had open. Each push and each page is to come in the time that is given.
-pub(super) async fn send(
-    registry: &Weak<Shared>,
-    backend: &Weak<dyn SyncBackend>,
-    again: &Arc<Notify>,
-    longest: Duration,
-) -> bool {
+/// `again` is told when one is closed that somebody had open.
+pub(super) async fn send(registry: &Weak<Shared>, backend: &Weak<dyn SyncBackend>, again: &Arc<Notify>) -> bool {
     let closed = match find(registry, backend).await {
         Ok(closed) => closed,
         Err(error) => {
@@ -48,7 +43,7 @@ pub(super) async fn send(
             return false;
         }
     };
-    let sending = closed.into_iter().map(|closed| send_one(registry, closed, again, longest));
+    let sending = closed.into_iter().map(|closed| send_one(registry, closed, again));
     stream::iter(sending).buffer_unordered(OPENED_TO_SEND).fold(true, async |all, sent| all && sent).await
 }
 
@@ -79,7 +74,7 @@ async fn find(registry: &Weak<Shared>, backend: &Weak<dyn SyncBackend>) -> Resul
 }
 
 /// Opens one closed store without `on_load`, sends, and closes it; `false` when it is to be tried again.
-async fn send_one(registry: &Weak<Shared>, closed: Closed, again: &Arc<Notify>, longest: Duration) -> bool {
+async fn send_one(registry: &Weak<Shared>, closed: Closed, again: &Arc<Notify>) -> bool {
     let Some(shared) = registry.upgrade() else { return true };
     let Ok(_permit) = Arc::clone(&shared.unsent.opened).acquire_owned().await else { return true };
     let Closed { kind, id, wire } = closed;
@@ -96,7 +91,7 @@ async fn send_one(registry: &Weak<Shared>, closed: Closed, again: &Arc<Notify>, 
     };
     drop(shared);
     match std::future::poll_fn(|context| wait.poll(context)).await {
-        Ok(loaded) => send_opened(registry, loaded, longest).await,
+        Ok(loaded) => send_opened(registry, loaded).await,
         Err(LoadError::NotFound { store, .. }) => {
             forget(registry, store.id().clone(), kind).await;
             true
@@ -130,9 +125,9 @@ fn is_open(shared: &Shared, kind: &'static Kind, id: &StoreId, again: &Arc<Notif
     true
 }
 
-async fn send_opened(registry: &Weak<Shared>, loaded: Arc<dyn AnyLoaded>, longest: Duration) -> bool {
+async fn send_opened(registry: &Weak<Shared>, loaded: Arc<dyn AnyLoaded>) -> bool {
     let hold = Hold::counted(Arc::clone(&loaded));
-    let sent: Result<(), SyncError> = send_all(&loaded, true, Some(longest)).await;
+    let sent: Result<(), SyncError> = send_all(&loaded, true, Some(LONGEST_STEP)).await;
     if let Err(error) = &sent {
         tracing::debug!(store = %loaded.core().name(), %error, "unsent events stay unsent");
     }

@@ -95,10 +95,11 @@ pub(super) async fn take_page(
 }
 
 async fn take_gathered(core: &Syncing<'_>, gathered: &mut Gathered) -> Result<(), SyncError> {
-    let gathered = std::mem::take(gathered);
+    // What the next page is to begin with stays known.
     if gathered.events.is_empty() {
         return Ok(());
     }
+    let gathered = std::mem::take(gathered);
     // Pages that bring what was accepted are passed over, and what comes now follows it.
     confirm(core).await?;
     take_over(core, Arc::new(gathered)).await

@@ -18,6 +18,10 @@ use crate::{
     sync::processor::{Next, Pauses, Processor},
 };
 
+/// How long a push or a page of a store may take that is open only to be sent: it holds one of the few places that all backends share, and what takes
+/// longer is one that hangs. Over a slow network a full push takes two minutes, and longer behind others.
+pub(super) const LONGEST_STEP: Duration = Duration::from_secs(300);
+
 /// Sends all that a store has not sent, however often that takes, while it is connected; whether all is sent.
 pub(super) async fn send_until_sent(registry: &Weak<Shared>, loaded: &Arc<dyn AnyLoaded>) -> bool {
     let mut pauses = Pauses::default();
@@ -53,12 +57,14 @@ pub(in crate::registry) async fn send_with_patience(registry: &Weak<Shared>, loa
 
 /// Sends all that a store has not sent, each push and each page in the time that is given: pushes, and where the backend is ahead pulls first.
 /// Where nobody has looked since there is a connection it `compares`, too. One step at a time, whoever does it: each begins with where the
-/// log stands then.
+/// log stands then. With a time, a log that is another one is begun anew with, or taken, as the options say: once, so that a backend which is
+/// another one each time is not asked without a pause.
 pub(super) async fn send_all(
     loaded: &Arc<dyn AnyLoaded>,
     compares: bool,
     longest: Option<Duration>,
 ) -> Result<(), SyncError> {
+    let mut may_mend = longest.is_some();
     let Some(core) = loaded.core().syncing() else { return Ok(()) };
     let core = &core;
     // Of a new store there is nothing to compare.
@@ -68,11 +74,11 @@ pub(super) async fn send_all(
         let _one = core.synced.sending.lock().await;
         let more = match step(core, &mut processor, longest).await {
             Ok(more) => more,
-            Err(error) if longest.is_none() => return Err(error),
-            Err(error) => {
+            Err(error) if std::mem::take(&mut may_mend) => {
                 mend(core, error).await?;
                 true
             }
+            Err(error) => return Err(error),
         };
         core.signals.changed();
         if !more {

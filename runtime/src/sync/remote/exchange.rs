@@ -106,7 +106,8 @@ impl Exchanges {
         Self { door, runtime, reachable: watch::Sender::new(true), free: Mutex::default(), pulls, pushes, gate }
     }
 
-    /// Asks; what is heard goes to the channel, an error last. It ends when nobody listens any more, and says nothing of the server then.
+    /// Asks; what is heard goes to the channel, an error last. It ends when nobody listens any more. Whoever has no answer
+    /// says nothing of the server, which is looked for then.
     pub(super) async fn ask(&self, ask: Ask, heard: mpsc::Sender<Result<Heard, BackendError>>) {
         let asked = match select(pin!(self.exchange(ask, &heard)), pin!(heard.closed())).await {
             Either::Left((asked, _)) => asked,
@@ -117,6 +118,7 @@ impl Exchanges {
             // Whoever asked may be gone.
             let _ = heard.send(Err(error)).await;
         }
+        drop(heard);
         let was_there = *self.reachable.borrow();
         if !is_there && was_there {
             // One request without an answer says nothing of others.

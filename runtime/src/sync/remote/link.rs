@@ -85,16 +85,18 @@ impl Link {
             let writer = Writer { peer: door.peer, transport: Transport::WebSocket };
             let is_shared = one_store.is_none();
             let socket = with_patience(&clock, PATIENCE, open(&door, one_store)).await;
-            // Who refuses is there; and a store that is kept waiting at the door says nothing of others.
-            say(match &socket {
-                Err(BackendError::Offline { .. }) => {
-                    !is_shared && with_patience(&clock, PATIENCE, door.knock()).await.is_ok()
-                }
-                _ => true,
-            });
             match socket {
-                Err(error) => drop(ready.send(Err(error))),
+                Err(error) => {
+                    // Who refuses is there; and a store that is kept waiting at the door says nothing of others.
+                    let mut is_there = !matches!(error, BackendError::Offline { .. });
+                    drop(ready.send(Err(error)));
+                    if !is_there && !is_shared {
+                        is_there = with_patience(&clock, PATIENCE, door.knock()).await.is_ok();
+                    }
+                    say(is_there);
+                }
                 Ok((socket, arrived)) => {
+                    say(true);
                     drop(ready.send(Ok(())));
                     let mut talk = Talk::new((socket, arrived), writer, (heard, is_known), clock);
                     let ended = talk.run(receiver).await;

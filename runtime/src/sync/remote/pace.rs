@@ -17,10 +17,12 @@ use crate::{
     sync::BackendError,
 };
 
-/// Most pushes without an answer, and most bytes of them, whatever a server takes a second. It lets 64 wait; but over a slow network all that is
-/// asked, by whatever store, is behind those that are on their way, so that there is one full push at most.
+/// Most pushes without an answer, and most bytes of them, whatever a server takes a second: it lets 64 wait, and four full ones.
 const UNANSWERED: u32 = 32;
-const UNANSWERED_BYTES: u64 = Limits::BATCH_BYTES as u64;
+const UNANSWERED_BYTES: u64 = 4 * Limits::BATCH_BYTES as u64;
+
+/// Most bytes of pushes that have not arrived: one full push. Over a slow network all that is asked, by whatever store, is behind them.
+const ON_THEIR_WAY: u64 = Limits::BATCH_BYTES as u64;
 
 /// What a server takes of one connection each second.
 #[derive(Clone, Copy, Debug)]
@@ -89,15 +91,28 @@ pub(super) struct Gate {
     next_pull: tokio::sync::Mutex<()>,
     unanswered: Arc<Semaphore>,
     unanswered_bytes: Arc<Semaphore>,
-    most_bytes: u32,
+    on_their_way: Arc<Semaphore>,
+    /// Of both.
+    most_bytes: [u32; 2],
 }
 
-/// That a push is on its way. It ends with the answer.
-pub(super) struct Turn(#[expect(dead_code, reason = "dropping them is what they are for")] [OwnedSemaphorePermit; 2]);
+/// That a push has no answer. It ends with that.
+pub(super) struct Turn {
+    _unanswered: [OwnedSemaphorePermit; 2],
+    on_its_way: Option<OwnedSemaphorePermit>,
+}
+
+impl Turn {
+    /// The server has the push.
+    pub(super) fn arrived(&mut self) {
+        self.on_its_way = None;
+    }
+}
 
 impl Gate {
     pub(super) fn new(allowance: Allowance, clock: Runtime) -> Self {
-        let most_bytes = u32::try_from(allowance.half_bytes().min(UNANSWERED_BYTES)).unwrap_or(u32::MAX);
+        let most_bytes = [UNANSWERED_BYTES, ON_THEIR_WAY]
+            .map(|most| u32::try_from(allowance.half_bytes().min(most)).unwrap_or(u32::MAX));
         let unanswered = allowance.half_pushes().min(UNANSWERED);
         Self {
             opened: clock.now(),
@@ -106,7 +121,8 @@ impl Gate {
             next_push: tokio::sync::Mutex::default(),
             next_pull: tokio::sync::Mutex::default(),
             unanswered: Arc::new(Semaphore::new(unanswered as usize)),
-            unanswered_bytes: Arc::new(Semaphore::new(most_bytes as usize)),
+            unanswered_bytes: Arc::new(Semaphore::new(most_bytes[0] as usize)),
+            on_their_way: Arc::new(Semaphore::new(most_bytes[1] as usize)),
             most_bytes,
         }
     }
@@ -121,11 +137,14 @@ impl Gate {
     ) -> Result<(String, Turn), BackendError> {
         let _next = self.next_push.lock().await;
         let text = write()?;
-        let bytes = u32::try_from(text.len()).unwrap_or(u32::MAX).min(self.most_bytes);
-        let one = Arc::clone(&self.unanswered).acquire_owned().await.map_err(|_| shut_down())?;
-        let bytes = Arc::clone(&self.unanswered_bytes).acquire_many_owned(bytes).await.map_err(|_| shut_down())?;
+        let [all, on_its_way] = self.most_bytes.map(|most| u32::try_from(text.len()).unwrap_or(u32::MAX).min(most));
+        let some = async |of: &Arc<Semaphore>, permits| {
+            Arc::clone(of).acquire_many_owned(permits).await.map_err(|_| shut_down())
+        };
+        let unanswered = [some(&self.unanswered, 1).await?, some(&self.unanswered_bytes, all).await?];
+        let on_its_way = Some(some(&self.on_their_way, on_its_way).await?);
         self.wait(1, text.len()).await;
-        Ok((text, Turn([one, bytes])))
+        Ok((text, Turn { _unanswered: unanswered, on_its_way }))
     }
 
     /// Waits until a request for pages of so many bytes may go.

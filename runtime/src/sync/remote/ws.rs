@@ -55,7 +55,7 @@ pub struct WsBackend {
     links: Mutex<HashMap<Place, Slot>>,
     seats: Seats,
     requests: AtomicU64,
-    /// Whether the last connection could be opened, and did not break.
+    /// Whether the server is there, as far as the last connection says: it could be opened, and did not break, or somebody answers all the same.
     reachable: watch::Sender<bool>,
 }
 

@@ -51,9 +51,7 @@ impl Place {
     /// Refuses a directory whose log is gone, or is nothing but a name: an empty one in its place would make clients begin anew, and give up what
     /// they have. SQLite must not come to it before: beside an empty file it removes the write-ahead log.
     pub(super) fn check(&self) -> Result<(), StorageError> {
-        let log = self.log();
-        let has_log = fs::metadata(&log).is_ok_and(|file| file.len() > 0);
-        if has_log || self.generation()?.is_none() { Ok(()) } else { Err(self.gone()) }
+        if has_bytes(&self.log()) || self.generation()?.is_none() { Ok(()) } else { Err(self.gone()) }
     }
 
     fn gone(&self) -> StorageError {
@@ -149,6 +147,11 @@ impl Place {
         fs::rename(new, old)?;
         sync_folder(&self.folder)
     }
+}
+
+/// Whether there is a file, and something in it.
+pub(super) fn has_bytes(file: &Path) -> bool {
+    fs::metadata(file).is_ok_and(|file| file.len() > 0)
 }
 
 fn value(connection: &Connection, name: &str) -> rusqlite::Result<Option<String>> {

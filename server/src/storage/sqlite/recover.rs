@@ -9,7 +9,7 @@ use std::{
 use rusqlite::Connection;
 
 use super::{
-    place::{Place, sync_folder},
+    place::{Place, has_bytes, sync_folder},
     schema::{self, Number, inaccessible, new_identity, open_log, open_reader},
 };
 use crate::storage::StorageError;
@@ -71,7 +71,7 @@ pub fn restore(data: &Path, from: Option<&Path>) -> Result<Restored, StorageErro
     let generation = place.generation().ok().flatten().unwrap_or(0) + 1;
     let replaced = from.map(|from| replace(&place, data, from)).transpose()?.flatten();
     let log = place.log();
-    if !log.exists() {
+    if !has_bytes(&log) {
         return Err(StorageError::Open(format!("{} has no log; name a backup with `--from`", data.display())));
     }
     let mut connection = open_log(&log)?;
@@ -123,8 +123,12 @@ fn replace(place: &Place, data: &Path, from: &Path) -> Result<Option<PathBuf>, S
     Ok(aside)
 }
 
-/// Moves what stands beside a log into it, so that a single file is renamed. A damaged one goes aside as it is.
+/// Moves what stands beside a log into it, so that a single file is renamed. A damaged one goes aside as it is; so does an empty one, beside which
+/// SQLite would remove what is there.
 fn put_into_one_file(log: &Path) {
+    if !has_bytes(log) {
+        return;
+    }
     let moved = open_log(log).and_then(|connection| {
         let moved = connection.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)");
         moved.map_err(|error| schema::opening(log, &error))

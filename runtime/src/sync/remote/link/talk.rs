@@ -66,7 +66,7 @@ struct Pulled {
 /// A push that has no answer.
 struct Pushed {
     answer: Answer,
-    _turn: Turn,
+    turn: Option<Turn>,
     _seat: Option<Seat>,
 }
 
@@ -218,7 +218,7 @@ impl Talk {
             }
             Command::Push { answer, .. } if answer.is_closed() => {}
             Command::Push { id, text, backend_id, answer, turn, seat } => {
-                self.pushes.insert(id, Pushed { answer, _turn: turn, _seat: seat });
+                self.pushes.insert(id, Pushed { answer, turn: Some(turn), _seat: seat });
                 self.frames.push(id, backend_id);
                 self.waits.asked(id, self.clock.now());
                 self.send(text);
@@ -282,6 +282,7 @@ impl Talk {
         match heard {
             Heard::Pong => {
                 self.waits.ponged(now);
+                self.arrived();
                 return Ok(());
             }
             Heard::Page { id, page } => {
@@ -306,6 +307,14 @@ impl Talk {
         }
         self.waits.heard(now);
         Ok(())
+    }
+
+    /// What the server has is in no other's way; and nobody's is what nobody waits for.
+    fn arrived(&mut self) {
+        for (_, push) in self.pushes.iter_mut().filter(|(id, _)| self.waits.has_arrived(**id)) {
+            push.turn.iter_mut().for_each(Turn::arrived);
+            push.turn.take_if(|_| push.answer.is_closed());
+        }
     }
 
     /// Hands a page on; whether its store takes it.

@@ -57,6 +57,11 @@ impl Waits {
         self.open.values_mut().filter_map(|wait| wait.quiet.as_mut()).for_each(|quiet| *quiet = now);
     }
 
+    /// Whether the server has it, and has not answered.
+    pub(super) fn has_arrived(&self, id: u64) -> bool {
+        self.open.get(&id).is_some_and(|wait| wait.quiet.is_some())
+    }
+
     /// Those that have waited for too long.
     pub(super) fn overdue(&self, now: Tick) -> Vec<u64> {
         let overdue = |wait: &Wait| {
