@@ -86,14 +86,15 @@ impl Link {
             let is_shared = one_store.is_none();
             let socket = with_patience(&clock, PATIENCE, open(&door, one_store)).await;
             match socket {
-                Err(error) => {
-                    // Who refuses is there; and a store that is kept waiting at the door says nothing of others.
-                    let mut is_there = !matches!(error, BackendError::Offline { .. });
+                // A store that is kept waiting at the door says nothing of others: the server is looked for.
+                Err(error @ BackendError::Offline { .. }) if !is_shared => {
                     drop(ready.send(Err(error)));
-                    if !is_there && !is_shared {
-                        is_there = with_patience(&clock, PATIENCE, door.knock()).await.is_ok();
-                    }
-                    say(is_there);
+                    say(with_patience(&clock, PATIENCE, door.knock()).await.is_ok());
+                }
+                Err(error) => {
+                    // Who refuses is there.
+                    say(!matches!(error, BackendError::Offline { .. }));
+                    drop(ready.send(Err(error)));
                 }
                 Ok((socket, arrived)) => {
                     say(true);

@@ -99,13 +99,14 @@ pub(super) struct Gate {
 /// That a push has no answer. It ends with that.
 pub(super) struct Turn {
     _unanswered: [OwnedSemaphorePermit; 2],
-    on_its_way: Option<OwnedSemaphorePermit>,
+    _on_its_way: Option<OwnedSemaphorePermit>,
 }
 
 impl Turn {
     /// The server has the push.
+    #[cfg(feature = "ws")]
     pub(super) fn arrived(&mut self) {
-        self.on_its_way = None;
+        self._on_its_way = None;
     }
 }
 
@@ -142,9 +143,9 @@ impl Gate {
             Arc::clone(of).acquire_many_owned(permits).await.map_err(|_| shut_down())
         };
         let unanswered = [some(&self.unanswered, 1).await?, some(&self.unanswered_bytes, all).await?];
-        let on_its_way = Some(some(&self.on_their_way, on_its_way).await?);
+        let on_its_way = some(&self.on_their_way, on_its_way).await?;
         self.wait(1, text.len()).await;
-        Ok((text, Turn { _unanswered: unanswered, on_its_way }))
+        Ok((text, Turn { _unanswered: unanswered, _on_its_way: Some(on_its_way) }))
     }
 
     /// Waits until a request for pages of so many bytes may go.
