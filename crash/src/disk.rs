@@ -201,3 +201,12 @@ pub fn write_tree(tree: &Tree, root: &Path) -> io::Result<()> {
     }
     Ok(())
 }
+
+/// A folder in memory, where the system has such a file system: images are written by the thousand.
+///
+/// # Errors
+/// When the file system fails.
+pub fn in_memory() -> io::Result<tempfile::TempDir> {
+    let memory = Path::new("/dev/shm");
+    if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() }
+}

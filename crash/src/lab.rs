@@ -12,7 +12,7 @@ use tokio::runtime::Runtime;
 
 use crate::{
     check::{self, Finals, Told},
-    disk::{Disk, write_tree},
+    disk::{Disk, in_memory, write_tree},
     player::{Player, runtime},
     script::{Note, Step},
     system,
@@ -38,9 +38,7 @@ pub(crate) struct Lab {
 impl Lab {
     pub(crate) fn new() -> io::Result<Self> {
         system::leave_memory_uncounted();
-        let memory = Path::new("/dev/shm");
-        let folder = if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() }?;
-        Ok(Self { folder, runtime: runtime() })
+        Ok(Self { folder: in_memory()?, runtime: runtime() })
     }
 
     /// An empty folder.

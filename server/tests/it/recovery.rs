@@ -1,6 +1,6 @@
 //! Backups, and logs that come from them: never with the identity that clients have met.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use larder_server::{Append, SqliteStorage, Storage as _, backup, restore};
 use larder_wire::StoreId;
@@ -25,6 +25,19 @@ async fn prepared(folder: &Path) -> String {
     add(&storage, 3, 2).await;
     storage.close().await;
     storage.name().to_owned()
+}
+
+/// The same, with two events more that a killed server has left beside its log: the log's identity, and the data directory.
+async fn killed(folder: &Path) -> (String, PathBuf) {
+    let identity = prepared(folder).await;
+    let (data, killed) = (folder.join("data"), folder.join("killed"));
+    let storage = SqliteStorage::open(&data).expect("a log");
+    add(&storage, 5, 2).await;
+    std::fs::create_dir(&killed).expect("a folder");
+    for name in ["log.sqlite", "log.sqlite-wal", "generation"] {
+        std::fs::copy(data.join(name), killed.join(name)).expect("a copy");
+    }
+    (identity, killed)
 }
 
 #[tokio::test]
@@ -192,15 +205,7 @@ async fn a_directory_whose_log_is_gone_is_refused_and_restored_or_begun_anew_onl
 #[tokio::test]
 async fn an_empty_file_in_the_place_of_a_log_is_refused_and_the_write_ahead_log_stays() {
     let folder = tempfile::tempdir().expect("a folder");
-    let data = folder.path().join("data");
-    let before = prepared(folder.path()).await;
-    let storage = SqliteStorage::open(&data).expect("a log");
-    add(&storage, 5, 2).await;
-    let killed = folder.path().join("killed");
-    std::fs::create_dir(&killed).expect("a folder");
-    for name in ["log.sqlite", "log.sqlite-wal", "generation"] {
-        std::fs::copy(data.join(name), killed.join(name)).expect("a copy");
-    }
+    let (before, killed) = killed(folder.path()).await;
     let log = std::fs::read(killed.join("log.sqlite")).expect("a log");
     for nothing in [Vec::new(), empty_database()] {
         std::fs::write(killed.join("log.sqlite"), &nothing).expect("written");
@@ -221,14 +226,7 @@ async fn an_empty_file_in_the_place_of_a_log_is_refused_and_the_write_ahead_log_
 #[tokio::test]
 async fn what_stands_beside_an_empty_file_goes_aside_with_it_when_a_backup_takes_its_place() {
     let folder = tempfile::tempdir().expect("a folder");
-    let (data, killed) = (folder.path().join("data"), folder.path().join("killed"));
-    prepared(folder.path()).await;
-    let storage = SqliteStorage::open(&data).expect("a log");
-    add(&storage, 5, 2).await;
-    std::fs::create_dir(&killed).expect("a folder");
-    for name in ["log.sqlite-wal", "generation"] {
-        std::fs::copy(data.join(name), killed.join(name)).expect("a copy");
-    }
+    let (_, killed) = killed(folder.path()).await;
     std::fs::write(killed.join("log.sqlite"), b"").expect("written");
     let restored = restore(&killed, Some(&folder.path().join("backup"))).expect("restored");
     assert_eq!(restored.events, 3);
@@ -263,16 +261,7 @@ async fn starts_that_fail_do_not_make_the_log_another_one() {
 #[tokio::test]
 async fn what_a_killed_server_left_beside_its_log_is_in_the_one_that_is_put_aside() {
     let folder = tempfile::tempdir().expect("a folder");
-    let data = folder.path().join("data");
-    prepared(folder.path()).await;
-    // As a kill leaves them: the last events are beside the log.
-    let killed = folder.path().join("killed");
-    std::fs::create_dir(&killed).expect("a folder");
-    let storage = SqliteStorage::open(&data).expect("a log");
-    add(&storage, 5, 2).await;
-    for name in ["log.sqlite", "log.sqlite-wal", "generation"] {
-        std::fs::copy(data.join(name), killed.join(name)).expect("a copy");
-    }
+    let (_, killed) = killed(folder.path()).await;
     let restored = restore(&killed, Some(&folder.path().join("backup"))).expect("restored");
     let aside = restored.replaced.expect("the log of before");
     assert!(!killed.join("log.sqlite.replaced-0-wal").exists(), "it is one file");

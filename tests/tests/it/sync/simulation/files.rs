@@ -6,7 +6,11 @@ use std::{
     sync::Arc,
 };
 
-use larder_crash::{disk::write_tree, power, watch::Watch};
+use larder_crash::{
+    disk::{in_memory, write_tree},
+    power,
+    watch::Watch,
+};
 use larder_tests::lab::copy_dir;
 
 pub(super) struct Files {
@@ -21,8 +25,7 @@ pub(super) struct Files {
 
 impl Files {
     pub(super) fn new() -> Self {
-        let memory = Path::new("/dev/shm");
-        let dir = if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() }.unwrap();
+        let dir = in_memory().unwrap();
         let data = dir.path().join("data-0");
         fs::create_dir(&data).unwrap();
         Self { watch: recorded(&data), dir, machines: 0, copy: None }
