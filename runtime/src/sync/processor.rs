@@ -38,7 +38,7 @@ pub(crate) const POLL: Duration = Duration::from_secs(5);
 /// short its time is.
 pub(crate) fn renewed_after(valid_for: Duration) -> Duration {
     let margin = (valid_for / 10).min(Duration::from_secs(60));
-    (valid_for - margin).max(FIRST_PAUSE)
+    (valid_for - margin).max(SHORTEST_PAUSE)
 }
 
 /// What is to be done.
@@ -204,17 +204,17 @@ fn in_json(text: &str) -> usize {
     text.bytes().map(byte).sum()
 }
 
-/// The pauses between tries: each twice as long as the one before, from 1 s up to 30 s. With jitter, so that the clients of a backend that comes
-/// back do not all come at once.
+/// The pauses between tries: 1 to 2 s, then up to twice as long each, up to 15 to 30 s. With jitter, so that the clients of a backend that comes back
+/// do not all come at once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Pauses(Duration);
 
-const FIRST_PAUSE: Duration = Duration::from_secs(1);
+const SHORTEST_PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
 impl Default for Pauses {
     fn default() -> Self {
-        Self(FIRST_PAUSE)
+        Self(SHORTEST_PAUSE * 2)
     }
 }
 
@@ -346,11 +346,11 @@ mod tests {
     }
 
     #[test]
-    fn pauses_double_from_1_s_to_30_s_and_jitter_takes_off_half_at_most() {
+    fn pauses_double_between_1_s_and_30_s_and_jitter_takes_off_half_at_most() {
         let mut pauses = Pauses::default();
-        let seconds: Vec<_> = (0..7).map(|_| pauses.next(0).as_secs()).collect();
-        assert_eq!(seconds, [1, 2, 4, 8, 16, 30, 30]);
+        let seconds: Vec<_> = (0..6).map(|_| pauses.next(0).as_secs()).collect();
+        assert_eq!(seconds, [2, 4, 8, 16, 30, 30]);
         assert_eq!(pauses.next(255), Duration::from_secs(15));
-        assert_eq!(Pauses::default().next(255), Duration::from_millis(500));
+        assert_eq!(Pauses::default().next(255), Duration::from_secs(1));
     }
 }

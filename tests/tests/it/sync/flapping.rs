@@ -95,7 +95,7 @@ async fn a_connection_that_does_not_last_is_tried_ever_less_often() {
     assert_eq!(gateway.attempts.load(Ordering::Relaxed), 1);
     registry.advance(Duration::from_secs(120)).await;
     let attempts = gateway.attempts.load(Ordering::Relaxed);
-    // Pauses of 1, 2, 4, 8, 16 s and then 30 s, or half of that.
+    // Pauses of 2, 4, 8, 16 s and then 30 s, or half of that.
     assert!((6..=12).contains(&attempts), "{attempts} attempts");
     assert_eq!(store.sync_status().pending, 1);
 }

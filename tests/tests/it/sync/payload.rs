@@ -224,7 +224,7 @@ async fn a_provider_that_fails_or_panics_is_asked_again_and_the_status_says_why(
         let status = store.sync_status();
         let error = status.last_error.expect("an error").to_string();
         assert!(error.contains("the keyring is locked"), "{error}");
-        seconds(&registry, 1).await;
+        seconds(&registry, 2).await;
         assert_eq!((store.sync_status().phase, pulled(&flaky).as_str()), (SyncPhase::Live, "1"));
     }
 }
