@@ -164,6 +164,12 @@ async fn a_backup_that_is_none_changes_nothing() {
     std::fs::write(&bad, "no database").expect("a file");
     assert!(restore(&data, Some(&bad)).is_err());
     assert!(restore(&data, Some(&folder.path().join("missing"))).is_err());
+    // A copy that found no room, and a file of SQLite that nobody has written to.
+    for nothing in [Vec::new(), empty_database()] {
+        std::fs::write(&bad, nothing).expect("a file");
+        let error = restore(&data, Some(&bad)).expect_err("nothing in it").to_string();
+        assert!(error.contains("is empty, and no backup"), "{error}");
+    }
     let holes = folder.path().join("holes");
     std::fs::copy(folder.path().join("backup"), &holes).expect("a copy");
     let file = rusqlite::Connection::open(&holes).expect("a file");
@@ -211,9 +217,7 @@ async fn an_empty_file_in_the_place_of_a_log_is_refused_and_the_write_ahead_log_
         std::fs::write(killed.join("log.sqlite"), &nothing).expect("written");
         let error = SqliteStorage::open(&killed).expect_err("no log").to_string();
         assert!(error.contains("gone or empty") && error.contains("restore --from"), "{error}");
-        if nothing.is_empty() {
-            assert!(restore(&killed, None).is_err(), "there is nothing to be given a name");
-        }
+        assert!(restore(&killed, None).is_err(), "there is nothing to be given a name");
         if nothing.is_empty() {
             std::fs::write(killed.join("log.sqlite"), &log).expect("put back");
             let storage = SqliteStorage::open(&killed).expect("a log");
@@ -232,6 +236,26 @@ async fn what_stands_beside_an_empty_file_goes_aside_with_it_when_a_backup_takes
     assert_eq!(restored.events, 3);
     let aside = killed.join("log.sqlite.replaced-0-wal");
     assert!(std::fs::metadata(aside).is_ok_and(|aside| aside.len() > 0), "nothing is thrown away");
+}
+
+#[tokio::test]
+async fn what_a_log_that_is_gone_left_beside_it_is_not_taken_for_the_backups() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (_, killed) = killed(folder.path()).await;
+    std::fs::remove_file(killed.join("log.sqlite")).expect("removed");
+    let restored = restore(&killed, Some(&folder.path().join("backup"))).expect("restored");
+    assert_eq!(restored.events, 3);
+    let aside = killed.join("log.sqlite.replaced-0-wal");
+    assert!(std::fs::metadata(aside).is_ok_and(|aside| aside.len() > 0), "nothing is thrown away");
+}
+
+#[tokio::test]
+async fn a_log_that_was_copied_as_files_is_restored_with_what_stands_beside_it() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (_, killed) = killed(folder.path()).await;
+    let restored = restore(&folder.path().join("other"), Some(&killed.join("log.sqlite"))).expect("restored");
+    assert_eq!(restored.events, 7);
+    assert!(killed.join("log.sqlite-wal").exists(), "the copy stays as it was");
 }
 
 /// What `sqlite3` makes of `VACUUM`.

@@ -51,7 +51,7 @@ impl Place {
     /// Refuses a directory whose log is gone, or is nothing but a name: an empty one in its place would make clients begin anew, and give up what
     /// they have. SQLite must not come to it before: beside an empty file it removes the write-ahead log.
     pub(super) fn check(&self) -> Result<(), StorageError> {
-        if has_bytes(&self.log()) || self.generation()?.is_none() { Ok(()) } else { Err(self.gone()) }
+        if self.generation()?.is_none() || schema::is_made(&self.log())? { Ok(()) } else { Err(self.gone()) }
     }
 
     fn gone(&self) -> StorageError {
@@ -78,8 +78,6 @@ impl Place {
         }
         let is_a_copy = match (in_log, in_folder) {
             (None, _) => true,
-            // It was made just now, in the place of one without tables.
-            (Some(0), Some(_)) => return Err(self.gone()),
             (Some(in_log), Some(in_folder)) => in_log != in_folder,
             // A new log in a new directory; any other was somewhere else before.
             (Some(in_log), None) => in_log > 0,

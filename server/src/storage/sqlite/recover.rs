@@ -71,7 +71,7 @@ pub fn restore(data: &Path, from: Option<&Path>) -> Result<Restored, StorageErro
     let generation = place.generation().ok().flatten().unwrap_or(0) + 1;
     let replaced = from.map(|from| replace(&place, data, from)).transpose()?.flatten();
     let log = place.log();
-    if !has_bytes(&log) {
+    if !schema::is_made(&log)? {
         return Err(StorageError::Open(format!("{} has no log; name a backup with `--from`", data.display())));
     }
     let mut connection = open_log(&log)?;
@@ -96,23 +96,28 @@ fn replace(place: &Place, data: &Path, from: &Path) -> Result<Option<PathBuf>, S
     for ending in ["", "-wal", "-shm"] {
         remove(&with_ending(&new, ending)).map_err(failed)?;
     }
-    let mut into = schema::create(&new).map_err(failed)?;
-    let copied = File::open(from).and_then(|mut from| io::copy(&mut from, &mut into));
-    let copied = copied.map_err(|error| inaccessible(from, &error))?;
-    drop(into);
-    tracing::debug!(bytes = copied, "copied");
+    copy_file(from, &new)?;
+    // Of a log that was copied as files, the last events stand beside it.
+    let beside = with_ending(from, "-wal");
+    if has_bytes(&beside) {
+        copy_file(&beside, &with_ending(&new, "-wal"))?;
+    }
+    if !schema::is_made(&new)? {
+        return Err(StorageError::Open(format!("{} is empty, and no backup; name another one", from.display())));
+    }
     let connection = open_log(&new)?;
     check(&connection, from)?;
     connection.execute_batch("PRAGMA journal_mode = DELETE").map_err(|error| schema::opening(&new, &error))?;
     connection.close().map_err(|(_, error)| schema::opening(&new, &error))?;
     File::open(&new).and_then(|file| file.sync_all()).map_err(failed)?;
+    let parts = || ["-wal", "-shm", ""].map(|ending| (ending, with_ending(&log, ending)));
     let aside = (0..).map(|number| data.join(format!("log.sqlite.replaced-{number}"))).find(|path| !path.exists());
-    let aside = aside.filter(|_| log.exists());
+    // Without the file, what stands beside it would be taken for the backup's.
+    let aside = aside.filter(|_| parts().iter().any(|(_, part)| part.exists()));
     if let Some(aside) = &aside {
         put_into_one_file(&log);
         // What belongs to a file first: a new log must not find it, and a server does not start without the file.
-        for ending in ["-wal", "-shm", ""] {
-            let old = with_ending(&log, ending);
+        for (ending, old) in parts() {
             if old.exists() {
                 fs::rename(old, with_ending(aside, ending)).map_err(failed)?;
             }
@@ -121,6 +126,12 @@ fn replace(place: &Place, data: &Path, from: &Path) -> Result<Option<PathBuf>, S
     fs::rename(&new, &log).map_err(failed)?;
     sync_folder(data).map_err(failed)?;
     Ok(aside)
+}
+
+fn copy_file(from: &Path, to: &Path) -> Result<(), StorageError> {
+    let mut into = schema::create(to).map_err(|error| inaccessible(to, &error))?;
+    let copied = File::open(from).and_then(|mut from| io::copy(&mut from, &mut into));
+    copied.map(drop).map_err(|error| inaccessible(from, &error))
 }
 
 /// Moves what stands beside a log into it, so that a single file is renamed. A damaged one goes aside as it is; so does an empty one, beside which

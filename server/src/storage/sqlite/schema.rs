@@ -10,6 +10,7 @@ use rusqlite::{
     types::{FromSql, FromSqlError, FromSqlResult, ToSqlOutput, ValueRef},
 };
 
+use super::place::has_bytes;
 use crate::storage::StorageError;
 
 /// `lard` as a number: the file is a larder server's.
@@ -120,6 +121,17 @@ fn make_tables(connection: &Connection, path: &Path) -> Result<(), StorageError>
         )));
     }
     Ok(())
+}
+
+/// Whether a file has tables: [`open_log`] makes them in one that is there and has none.
+pub(super) fn is_made(path: &Path) -> Result<bool, StorageError> {
+    if !has_bytes(path) {
+        return Ok(false);
+    }
+    let count = |connection: Connection| {
+        connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0)).map(|Number(count)| count > 0)
+    };
+    open_reader(path).and_then(count).map_err(|error| opening(path, &error))
 }
 
 /// Opens the log for reading alone.
