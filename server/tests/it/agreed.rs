@@ -2,7 +2,7 @@
 
 use std::{path::Path, sync::Arc};
 
-use larder::{CommitErrorKind, EventEncodeError, StoreOptions, prelude::*};
+use larder::{CommitErrorKind, EventEncodeError, StoreOptions, SyncError, prelude::*};
 use larder_server::{MemoryStorage, OpenToAll, Settings, SqliteStorage};
 use larder_wire::{Exit, Failure, Limits, Refusal, RefusalKind, ServerFrame};
 use serde_json::Value;
@@ -120,6 +120,30 @@ async fn the_largest_event_that_commits_is_confirmed_and_one_byte_more_does_not_
         let read = things(&reader, &store).await;
         let shown = shows(&read, 257).await;
         assert_eq!(shown.iter().filter(|thing| thing.bytes == 262_144).count(), 5);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_event_that_no_message_has_room_for_is_said_to_its_store_and_holds_up_no_other() {
+    let lab = Lab::open().await;
+    for way in Way::ALL {
+        let author = Client::new(way.to(lab.address), StoreOptions::new().max_event_bytes(4 << 20));
+        let (stuck, other) =
+            (things(&author, &format!("stuck-{way:?}")).await, things(&author, &format!("other-{way:?}")).await);
+        confirmed(&other, vec![of_bytes(2)]).await;
+        let mut statuses = stuck.watch_sync();
+        stuck.commit(of_bytes(3 << 20)).expect("it commits here");
+        let refused = timeout(PATIENCE, async {
+            while stuck.sync_status().last_error.is_none() {
+                statuses.next().await.expect("it goes on");
+            }
+        });
+        refused.await.expect("in time");
+        let error = stuck.sync_status().last_error.expect("an error");
+        assert!(matches!(&error, SyncError::Refused { refusal: larder::Refusal::TooLarge, .. }), "{error}");
+        assert!(error.to_string().contains("2097152"), "{error}");
+        confirmed(&other, vec![of_bytes(2)]).await;
+        assert!(author.registry.network().is_connected(), "{way:?}");
     }
 }
 

@@ -28,7 +28,7 @@ use super::{
 };
 use crate::{
     clock::{Runtime, Tick},
-    sync::BackendError,
+    sync::{BackendError, Refusal},
 };
 
 /// How long a server may take to open a connection, to begin an answer, or to go on with one, once it has what it was asked.
@@ -248,6 +248,10 @@ impl Exchanges {
         let is_larder = response.headers().get(HEADER).is_some_and(|value| value == HEADER_VALUE);
         if status == StatusCode::UNAUTHORIZED || status == StatusCode::FORBIDDEN {
             return Err(BackendError::Unauthorized { reason: format!("{address} answers {status}") });
+        }
+        if status == StatusCode::PAYLOAD_TOO_LARGE {
+            let reason = format!("{address} answers {status}");
+            return Err(BackendError::Refused { refusal: Refusal::TooLarge, reason });
         }
         if !status.is_success() || !is_json {
             return Err(BackendError::Other(format!("{address} answers {status}, and no frames").into()));

@@ -94,11 +94,18 @@ impl Writer {
     /// The arguments of events are written as they are.
     ///
     /// # Errors
-    /// [`BackendError::Other`]: arguments that are no JSON, which nobody can send.
+    /// [`BackendError::Other`]: arguments that are no JSON, which nobody can send. [`BackendError::Refused`]: no message has room for it; a server
+    /// would end the connection of all stores.
     pub(super) fn push(self, id: u64, push: Push<'_>) -> Result<String, BackendError> {
         let Push { sync_id, events, backend_id, payload } = push;
         let batch = events.iter().map(to_wire).collect::<Result<_, _>>()?;
-        Ok(self.request(id, sync_id.into_owned(), payload, Call::Push { batch, backend_id: Some(backend_id) }))
+        let text = self.request(id, sync_id.into_owned(), payload, Call::Push { batch, backend_id: Some(backend_id) });
+        let (bytes, most) = (text.len(), Limits::MESSAGE_BYTES);
+        if bytes > most {
+            let reason = format!("a push of {} events has {bytes} bytes, and a message {most} at most", events.len());
+            return Err(BackendError::Refused { refusal: Refusal::TooLarge, reason });
+        }
+        Ok(text)
     }
 
     fn request(self, id: u64, store_id: String, payload: Option<Payload>, call: Call) -> String {
