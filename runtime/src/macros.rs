@@ -313,7 +313,7 @@ pub use larder_macros::materializer;
 /// | `unknown_events: UnknownEvents::Warn` | what to do with events of a newer app |
 /// | `max_event_bytes: 65_536` | largest event, in bytes of its arguments as JSON; a sync server has [a limit of its own](crate::Limits::max_event_bytes) |
 /// | `max_commit_events: 100` | most events in one commit |
-/// | `sync: backend()` | an `Arc<dyn SyncBackend>`: where events are sent to and come from |
+/// | `sync: backend()` | an `Arc<dyn SyncBackend>`: where events are sent to and come from. Evaluated once per load: give the same one each time |
 /// | `sync_id: function` | a `fn(&StoreId) -> String` that gives the store's id on the wire |
 /// | `sync_payload: payload()` | a [`Payload`](crate::Payload) that the backend is told, merged over the registry's |
 /// | `initial_sync: InitialSync::Skip` | whether a load waits for the first sync, `InitialSync::Blocking { timeout }`, or not |

@@ -1,10 +1,11 @@
-//! Tools for tests of stores: a clock that stands still, a registry on it, given/when/then, a log of what happened.
+//! Tools for tests of stores: a clock that stands still, a registry on it, given/when/then, a log of what happened, and
+//! [`sync_backend_conforms`] for sync backends.
 //!
 //! They are behind the feature `testing`, which an app turns on for its tests alone:
 //!
 //! ```toml
 //! [dev-dependencies]
-//! larder = { version = "0.1", features = ["testing"] }
+//! larder = { path = "../larder/runtime", features = ["testing"] }
 //! ```
 //!
 //! [`given`] tests a materializer: given these events, when another is committed, then a query answers. It needs no registry and no

@@ -50,7 +50,7 @@ pub enum SettingsError {
         /// What is usual.
         usual: &'static str,
     },
-    /// No app could read what it permits. A configuration file does not say that.
+    /// No app could read what it permits. A configuration file with it is refused; [`Settings`] that an app makes itself are not looked at for that.
     #[error("`{name}` is too much; give at most {most}, or leave it out for the usual {usual}")]
     TooMuch {
         /// Which, as a configuration file has it.
@@ -78,6 +78,7 @@ impl Settings {
             // As many as a push without arguments has.
             ("json_depth", wire.json_depth >= 4, "4", "64"),
             ("stores_per_connection", self.stores_per_connection > 0, "1", "256"),
+            ("pushes_per_second", self.pushes_per_second > 0, "1", "50"),
             ("bytes_per_second", self.bytes_per_second > 0, "1", "5242880"),
             ("queue_frames", self.queue_frames > 0, "1", "1000"),
             ("queue_bytes", self.queue_bytes > 0, "1", "1048576"),

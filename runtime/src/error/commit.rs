@@ -111,7 +111,7 @@ pub enum CommitErrorKind {
     },
     /// An event is too large: its arguments, as JSON.
     #[error(
-        "event `{event}` of store {store} is {bytes} bytes, the limit is {limit}; split it, keep large content in a file, or raise `max_event_bytes`, and `event_bytes` of a sync server"
+        "event `{event}` of store {store} is {bytes} bytes, the limit is {limit}; split it, keep large content in a file, or raise `max_event_bytes`, and `event_bytes` and `batch_bytes` of a sync server"
     )]
     EventTooLarge {
         /// Which store.

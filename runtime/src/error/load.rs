@@ -155,7 +155,7 @@ pub enum LoadError {
         /// What is wrong with the id on the wire.
         source: StoreIdError,
     },
-    /// One backend and wire id belong to one definition in a data dir.
+    /// One backend and wire id belong to one store in a data dir.
     #[error(
         "sync id `{sync_id}` of store {store} belongs to `{owner}` in this data dir; map it to another with `sync_id`"
     )]

@@ -46,7 +46,8 @@ impl Payload {
         Self::default()
     }
 
-    /// Asks this function whenever the payload is needed: for a token that expires.
+    /// Asks this function whenever the payload is needed: for a token that expires. If it has not answered after 60 s it has failed, and is asked again
+    /// at the next try.
     pub fn provider<F>(provider: impl Fn() -> F + Send + Sync + 'static) -> Self
     where
         F: Future<Output = Result<Self, BoxError>> + Send + 'static,

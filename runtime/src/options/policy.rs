@@ -56,8 +56,8 @@ pub enum InitialSync {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
     /// Largest event: 256 KiB of arguments, as the JSON text that is stored and sent. A sync server counts the same, and takes as many unless its
-    /// `event_bytes` says otherwise: raise both, or an event that one of them takes alone is never confirmed, and nothing behind it. Clients
-    /// read messages of at most 2 MiB.
+    /// `event_bytes` and, beyond 1 MiB, its `batch_bytes` say otherwise: raise them together, or an event that one side takes alone is never confirmed,
+    /// and nothing behind it. A message has at most 2 MiB.
     pub max_event_bytes: usize,
     /// Most events in one commit: 1,000.
     pub max_commit_events: usize,

@@ -21,7 +21,7 @@ pub type BoxStream<'a, T> = Pin<Box<dyn Stream<Item = T> + Send + 'a>>;
 ///
 /// `larder::testing::sync_backend_conforms` (feature `testing`) tests an implementation.
 pub trait SyncBackend: Send + Sync + 'static {
-    /// Names the backend, reachable or not: its address. One backend and sync id belong to one definition in a data dir.
+    /// Names the backend, reachable or not: its address. One backend and sync id belong to one store in a data dir.
     fn identity(&self) -> &str;
 
     /// What it can do.
@@ -148,7 +148,8 @@ pub struct PullPage {
     /// What the backend wants to be told with a pull that goes on behind this page, for its own use: where that begins in a storage that does not
     /// count as the log does. At most [`METADATA_BYTES`](Self::METADATA_BYTES). It is kept in the store's file, in the transaction that takes over the
     /// page's last event, until another page says something else, or another log takes this one's place. Of a page that has nothing but own events
-    /// whose push was accepted it is not kept: the one before holds, and they come again.
+    /// whose push was accepted it is not kept: the one before holds, and they come again. While there is one, the last confirmed event is not compared:
+    /// the backend says itself where it goes on.
     pub metadata: Option<String>,
 }
 

@@ -37,8 +37,8 @@ pub struct SyncStatus {
 }
 
 impl SyncStatus {
-    /// Whether the backend can be reached, as far as anybody has tried: yes before the first try, and no once sync has stopped, as nobody tries
-    /// any more.
+    /// Whether the backend can be reached, as far as anybody has tried: no before the store's sync has begun, which is just after its load, and no
+    /// once sync has stopped, as nobody tries any more.
     pub fn connected(&self) -> bool {
         !matches!(self.phase, SyncPhase::Off | SyncPhase::Offline | SyncPhase::Stopped)
     }
@@ -51,7 +51,7 @@ pub enum SyncPhase {
     /// Nothing: the store has no backend.
     #[default]
     Off,
-    /// There is no connection.
+    /// There is no connection, or the store's sync has not begun yet.
     Offline,
     /// It takes over what the backend has.
     CatchingUp,

@@ -89,7 +89,7 @@ fn all() -> Vec<String> {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum RulesError {
-    /// A rule without stores or tokens, or with an empty one.
+    /// A rule without stores or tokens, with an empty token, or whose `allow` has something else than `pull` and `push`.
     #[error("rule {number}: {what}")]
     Rule {
         /// Which, from 1.

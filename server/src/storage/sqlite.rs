@@ -40,6 +40,7 @@ impl SqliteStorage {
     ///
     /// # Errors
     /// [`StorageError::Open`]: another server has the directory, it is another program's, of a newer version, or cannot be read, or its log is gone.
+    /// [`StorageError::Damaged`]: the log has no identity.
     pub fn open(data: &Path) -> Result<Self, StorageError> {
         let mut place = Place::lock(data)?;
         place.check()?;

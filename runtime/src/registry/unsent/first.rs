@@ -69,7 +69,7 @@ async fn catch_up(shared: &Arc<Shared>, loaded: &Arc<dyn AnyLoaded>, progress: i
             tracing::debug!(store = %core.name(), %error, "the first sync failed");
         }
         let pause: Duration = pauses.next(shared.runtime.jitter());
-        // What the backend refused to somebody else may be granted now.
+        // What the backend refused to somebody else may be permitted now.
         select(shared.runtime.sleep(pause), std::pin::pin!(core.synced.told.replaced())).await;
     }
 }

@@ -100,7 +100,7 @@ async fn keep(loaded: &Arc<dyn AnyLoaded>) {
         core.signals.changed();
         if !seeded::bug("no-pause-after-a-failure") {
             let pause = core.runtime.sleep(pauses.next(core.runtime.jitter()));
-            // What the backend refused to somebody else may be granted now.
+            // What the backend refused to somebody else may be permitted now.
             if let Either::Right(_) = select(pause, std::pin::pin!(core.synced.told.replaced())).await {
                 pushes = Pushes::default();
             }

@@ -46,7 +46,8 @@ pub struct HttpBackend {
 pub struct HttpBackendBuilder(Directions);
 
 impl HttpBackend {
-    /// The larder server at a URL that begins with `https://`, or for this machine with `http://`. Nothing is connected yet.
+    /// The larder server at a URL that begins with `https://`, or for this machine with `http://`. Nothing is connected yet. Its sockets run on the
+    /// tokio runtime that is current at this call, and end with that; without one, on a thread of its own.
     ///
     /// # Errors
     /// [`BackendUrlError`]: the URL is none, has a secret in it, or plain text would go over the network.
@@ -123,6 +124,8 @@ impl HttpBackendBuilder {
         self
     }
 
+    /// The backend. Nothing is connected yet. Its sockets run where those of [`HttpBackend::new`] do.
+    ///
     /// # Errors
     /// As of [`HttpBackend::new`], and [`BackendUrlError::Invalid`] for a certificate that is none.
     pub fn build(self) -> Result<Arc<HttpBackend>, BackendUrlError> {

@@ -35,7 +35,7 @@ use crate::{
 /// A sync server that is reached by WebSockets: larder's own, or one of LiveStore.
 ///
 /// All stores of all registries that share this share one connection to a larder server, which is opened when the first of them syncs, and further
-/// ones for each 256 stores more, up to 8. `sync_payload` goes with each request, never into the URL. A backend of LiveStore takes one store a connection, and the payload in the
+/// ones for each 256 stores more, 8 in all. `sync_payload` goes with each request, never into the URL. A backend of LiveStore takes one store a connection, and the payload in the
 /// URL, as its own clients send it: there it may end in logs.
 ///
 /// ```no_run
@@ -80,7 +80,8 @@ pub struct WsBackendBuilder {
 }
 
 impl WsBackend {
-    /// The larder server at a URL that begins with `wss://`, or for this machine with `ws://`. Nothing is connected yet.
+    /// The larder server at a URL that begins with `wss://`, or for this machine with `ws://`. Nothing is connected yet. Its sockets run on the tokio
+    /// runtime that is current at this call, and end with that; without one, on a thread of its own.
     ///
     /// # Errors
     /// [`BackendUrlError`]: the URL is none, has a secret in it, or plain text would go over the network.
@@ -220,7 +221,7 @@ impl WsBackendBuilder {
         self
     }
 
-    /// Stores that the server takes of one connection, 256 if nothing else is said. For more there are further connections, 8 at most. A server
+    /// Stores that the server takes of one connection, 256 if nothing else is said. For more there are further connections, 8 in all. A server
     /// that takes fewer says so. Raise it with `stores_per_connection` of the server.
     pub fn stores_per_connection(mut self, stores: usize) -> Self {
         self.stores_per_connection = stores.max(1);
@@ -241,6 +242,8 @@ impl WsBackendBuilder {
         self
     }
 
+    /// The backend. Nothing is connected yet. Its sockets run where those of [`WsBackend::new`] do.
+    ///
     /// # Errors
     /// As of [`WsBackend::new`], and [`BackendUrlError::Invalid`] for a certificate that is none.
     pub fn build(self) -> Result<Arc<WsBackend>, BackendUrlError> {
