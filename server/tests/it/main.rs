@@ -28,3 +28,4 @@ mod silent;
 mod slow;
 mod stress;
 mod tls;
+mod wrong_storages;

@@ -187,6 +187,10 @@ async fn what_was_recorded_on_websockets_is_answered_alike() {
             replay.line(&line).await;
         }
         assert_eq!(replay.compared, frames, "{file}");
+        for (name, mut socket) in replay.sockets {
+            socket.send(r#"{"_tag":"Ping"}"#).await;
+            assert_eq!(socket.next().await, Ok(ServerFrame::Pong), "{file}, {name}: nothing else was said");
+        }
     }
 }
 

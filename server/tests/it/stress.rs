@@ -137,6 +137,8 @@ async fn whatever_happens_on_the_way_every_commit_is_confirmed_once_and_all_have
     let writers: Vec<_> = writers.collect();
     let (server, faults) = harm(server, &network, &mut chance, Duration::from_secs(seconds), &data).await;
     over.store(true, Ordering::Release);
+    let each = [faults.kills, faults.cuts, faults.swallowed];
+    assert!(seconds < 60 || each.iter().all(|count| *count > 0), "{each:?} kills, cuts and swallows");
     let (settles, mut committed) = (Instant::now(), BTreeSet::new());
     for (client, writer) in writers.into_iter().enumerate() {
         for (text, receipt) in writer.await.expect("no panic") {

@@ -133,16 +133,25 @@ const scenarios = {
       for (const client of all) await client.note(`${client.options.client}-${round}`)
       must(await converged(lab, 'shared', all, 3 * round + 3), `round ${round}`)
     }
-    await b.note('b-4', 'x'.repeat(100_000))
+    const large = 'x'.repeat(100_000)
+    await b.note('b-4', large)
     await c.ask({ touch: true })
-    must(await converged(lab, 'shared', all, 13), 'a large event, and one without arguments')
+    must(await converged(lab, 'shared', all, 13), "larder's large event, and one without arguments")
+    await a.note('a-4', large)
+    await a.ask({ touch: true })
+    must(await converged(lab, 'shared', all, 14), "LiveStore's large event, and one without arguments")
+    for (const client of all) {
+      const { notes } = await client.state()
+      assert.deepEqual(notes.filter(([, length]) => length === large.length).map(([id]) => id).sort(), ['a-4', 'b-4'])
+    }
+    assert.equal((await lab.log('shared')).filter((event) => event.name === 'v1.Touched' && !('args' in event)).length, 2)
     await lab.stop()
     for (const client of all) for (let number = 5; number < 8; number++) await client.note(`${client.options.client}-${number}`)
     await b.kill()
     await lab.start()
     await b.boot()
     await back(transport, [a])
-    must(await converged(lab, 'shared', all, 22), 'after all were offline, and one was killed')
+    must(await converged(lab, 'shared', all, 23), 'after all were offline, and one was killed')
     await lab.close()
   },
 
