@@ -115,7 +115,7 @@ impl Storage for Wrong {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn each_way_to_be_wrong_is_found_and_said() {
-    let mistakes = [
+    let mistakes: [_; 11] = [
         (Mistake::TakesAnyHead, "an append after e0 to a log with head e3"),
         (Mistake::SaysAnotherHeadThanItHas, "an append after e0 to a log with head e3"),
         (Mistake::KeepsWhatItRefuses, "a log with head e3"),
