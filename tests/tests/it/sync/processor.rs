@@ -128,7 +128,7 @@ async fn a_load_that_waits_for_the_first_sync_asks_again_when_a_pull_ends_before
     assert!(poll_once(&mut get).await.is_none());
     registry.settle().await;
     assert!(poll_once(&mut get).await.is_none(), "it has not all that there is");
-    registry.advance(Duration::from_secs(1)).await;
+    registry.advance(Duration::from_secs(2)).await;
     assert_eq!(log(&*get.await.unwrap()), "e1 e2");
 }
 
