@@ -229,20 +229,19 @@ async fn an_empty_file_in_the_place_of_a_log_is_refused_and_the_write_ahead_log_
 
 #[tokio::test]
 async fn what_stands_beside_an_empty_file_goes_aside_with_it_when_a_backup_takes_its_place() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let (_, killed) = killed(folder.path()).await;
-    std::fs::write(killed.join("log.sqlite"), b"").expect("written");
-    let restored = restore(&killed, Some(&folder.path().join("backup"))).expect("restored");
-    assert_eq!(restored.events, 3);
-    let aside = killed.join("log.sqlite.replaced-0-wal");
-    assert!(std::fs::metadata(aside).is_ok_and(|aside| aside.len() > 0), "nothing is thrown away");
+    a_backup_takes_the_place_of(|log| std::fs::write(log, b"")).await;
 }
 
 #[tokio::test]
 async fn what_a_log_that_is_gone_left_beside_it_is_not_taken_for_the_backups() {
+    a_backup_takes_the_place_of(std::fs::remove_file).await;
+}
+
+/// Of a log that a killed server left and something happened to: what stands beside it goes aside.
+async fn a_backup_takes_the_place_of(happens: impl FnOnce(PathBuf) -> std::io::Result<()>) {
     let folder = tempfile::tempdir().expect("a folder");
     let (_, killed) = killed(folder.path()).await;
-    std::fs::remove_file(killed.join("log.sqlite")).expect("removed");
+    happens(killed.join("log.sqlite")).expect("it happened");
     let restored = restore(&killed, Some(&folder.path().join("backup"))).expect("restored");
     assert_eq!(restored.events, 3);
     let aside = killed.join("log.sqlite.replaced-0-wal");

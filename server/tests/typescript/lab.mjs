@@ -239,10 +239,7 @@ export const settled = async (lab, at, clients, notes) => {
   let log = await converged(lab, at.store, clients, notes, { storm: true, patience: 60_000 })
   if (log === undefined) {
     const before = await lab.log(at.store)
-    for (const client of clients) {
-      await client.close()
-      await client.boot()
-    }
+    await startAgain(clients)
     await still(lab, at.store)
     log = await lab.log(at.store)
     assert.deepEqual(log.slice(0, before.length), before, 'what was in the log stays there')
@@ -324,10 +321,7 @@ const restarted = async (log, clients, states) => {
     witness.knows() >= log.length && witness.unanswered().length === 0 && (!options.larder || states[at].notes.length >= notes)
   const stalled = clients.filter(({ options }) => !options.larder)
   if (stalled.length === 0 || !clients.every(has)) return false
-  for (const client of stalled) {
-    await client.close()
-    await client.boot()
-  }
+  await startAgain(stalled)
   console.log('  a client of LiveStore stood still though the server had told it all and answered it all; started again from its disk')
   return true
 }
@@ -348,7 +342,11 @@ export const must = (log, what) => assert.ok(log !== undefined, `not converged i
 
 /** A pull of 0.4 over HTTP ends with the first poll that fails, until the client is started again; one on a WebSocket comes back by itself. */
 export const back = async (transport, clients) => {
-  if (transport === 'ws') return
+  if (transport !== 'ws') await startAgain(clients)
+}
+
+/** Ends clients and starts them on what is on their disks. */
+const startAgain = async (clients) => {
   for (const client of clients) {
     await client.close()
     await client.boot()
